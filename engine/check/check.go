@@ -1,0 +1,28 @@
+// Package check measures it ourselves: the host collector and the probes, one
+// file per kind.
+//
+// A check measures; the policy over it judges. Checks are declared in YAML
+// beside the policies, run by one scheduler with jitter, timeout and a bounded
+// number in flight, and emit samples under node_exporter's names where one
+// exists and `vigil_*` otherwise.
+//
+// It refuses effects: programs are started through a launcher handed in, and
+// never through a shell. A check that could not run is itself a sample. [Runner]
+// starts goroutines in Run alone and has ended them all when Run returns.
+package check
+
+import (
+	"context"
+
+	"vigil/engine/series"
+)
+
+// Emit takes one sample; the time is the time of receipt. Not concurrent.
+type Emit func(ls series.Labels, v float64)
+
+// Check is one thing that can be measured. Collect blocks until it is measured
+// or ctx ends; a check runs at most once at a time. What it emitted before an
+// error still counts.
+type Check interface {
+	Collect(ctx context.Context, emit Emit) error
+}

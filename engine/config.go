@@ -1,0 +1,39 @@
+package engine
+
+import (
+	"log/slog"
+	"time"
+
+	"vigil/engine/remedy"
+)
+
+// Config is the engine's part of the configuration.
+type Config struct {
+	Shards        int           // evaluator shards; 0: one per core, at most 4
+	Queue         int           // watched samples that may wait for evaluation
+	PositionEvery time.Duration // how often the evaluated position is stored without a decision
+	BootGrace     time.Duration // from the host's boot
+	WindowMemory  int           // bytes all windows of one policy may hold
+	AuthOpen      bool          // [api] auth = "open": origin is not looked at
+	LocalNames    []string      // metric names that only vigild's own checks may write
+}
+
+// Defaults are the values of vigil.example.toml.
+func Defaults() Config {
+	return Config{
+		Queue:         200_000,
+		PositionEvery: 5 * time.Second,
+		BootGrace:     2 * time.Minute,
+		WindowMemory:  32 << 20,
+	}
+}
+
+// Deps is what the engine needs from others.
+type Deps struct {
+	Samples Samples
+	Journal Journal
+	Actions remedy.Actions
+	Notices Notices
+	Clock   Clock
+	Log     *slog.Logger
+}

@@ -1,0 +1,77 @@
+package remedy
+
+import (
+	"context"
+	"time"
+)
+
+// Class says what may be repeated when nobody saw the end of an act.
+type Class string
+
+// The classes.
+const (
+	Convergent Class = "convergent" // repeated until equal
+	Probed     Class = "probed"     // repeated only if the probe says it was not done
+	Unsafe     Class = "unsafe"     // at most once; else indeterminate
+)
+
+// Request asks one action kind for one act. Everything in it is data: values
+// were substituted into whole elements already and are never parsed again.
+type Request struct {
+	Attempt string         // Attempt.ID: unit name, idempotency key
+	Action  string         // kind or catalogue name
+	With    map[string]any // parameters, scalars as string, float64, bool
+	Target  string
+	Policy  string
+	Labels  map[string]string
+	Reason  string
+	Timeout time.Duration
+}
+
+// Spec is what a kind says of a request before anything happens.
+type Spec struct {
+	Subject string // canonical key of what is locked and limited: systemd:web.service
+	Kind    string // the built-in kind behind the name: exec, service, ...
+	Class   Class
+	Cost    float64       // points of the host's autonomy budget
+	Capture bool          // take evidence first
+	Timeout time.Duration // the kind's or the catalogue's, when the rung names none
+	Summary string        // "restart web.service", for people
+}
+
+// Result is how an act ended.
+type Result struct {
+	OK       bool           `json:"ok"`
+	Error    string         `json:"error,omitempty"`
+	TimedOut bool           `json:"timed_out,omitempty"`
+	Exit     *int           `json:"exit,omitempty"`
+	Output   string         `json:"output,omitempty"` // at most 64 KiB, head and tail, valid UTF-8, control bytes escaped
+	Data     map[string]any `json:"data,omitempty"`   // what the kind wants kept, its probe token included
+	// Unseen says that the act may have happened but its end was not observed.
+	Unseen bool `json:"unseen,omitempty"`
+}
+
+// Action is one kind, or one catalogue entry.
+type Action interface {
+	// Resolve checks the request and says what it would lock and cost. Pure,
+	// does not block, concurrent. Errors are of kind Unprocessable and name the
+	// parameter.
+	Resolve(Request) (Spec, error)
+	// Run acts and blocks until the act ended or ctx did; then everything it
+	// started is killed. A failed act is a Result with OK false; an error means
+	// that the act could not be started at all. Concurrent.
+	Run(ctx context.Context, r Request) (Result, error)
+}
+
+// Prober is an Action of class Probed: Done says, after a crash, whether the
+// act of r was done. It reads only.
+type Prober interface {
+	Done(ctx context.Context, r Request) (bool, error)
+}
+
+// Actions finds an action by kind or catalogue name; concurrent.
+type Actions interface {
+	Action(name string) (Action, bool)
+	// Names lists every kind and catalogue entry, sorted, for suggestions.
+	Names() []string
+}
