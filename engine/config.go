@@ -9,13 +9,13 @@ import (
 
 // Config is the engine's part of the configuration.
 type Config struct {
-	Shards        int           // evaluator shards; 0: one per core, at most 4
-	Queue         int           // watched samples that may wait for evaluation
-	PositionEvery time.Duration // how often the evaluated position is stored without a decision
-	BootGrace     time.Duration // from the host's boot
-	WindowMemory  int           // bytes all windows of one policy may hold
-	AuthOpen      bool          // [api] auth = "open": origin is not looked at
-	LocalNames    []string      // metric names that only vigild's own checks may write
+	Shards        int           `toml:"shards"`        // evaluator shards; 0: one per core, at most 4
+	Queue         int           `toml:"queue"`         // watched samples that may wait for evaluation
+	PositionEvery time.Duration `toml:"-"`             // how often the evaluated position is stored without a decision
+	BootGrace     time.Duration `toml:"-"`             // from the host's boot
+	WindowMemory  int           `toml:"window_memory"` // bytes all windows of one policy may hold
+	AuthOpen      bool          `toml:"-"`             // [api] auth = "open": origin is not looked at
+	LocalNames    []string      `toml:"-"`             // metric names that only vigild's own checks may write
 }
 
 // Defaults are the values of vigil.example.toml.
@@ -32,6 +32,7 @@ func Defaults() Config {
 type Deps struct {
 	Samples Samples
 	Journal Journal
+	Reader  Reader
 	Actions remedy.Actions
 	Notices Notices
 	Clock   Clock

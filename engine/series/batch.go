@@ -21,6 +21,10 @@ type Batch struct {
 	// durable; point i of the accepted ones has Seq+i, counted over Items in order.
 	Seq uint64
 
+	// Reserved is how many points the evaluator keeps room for; it is the
+	// engine's, from Reserve to Committed or Abandoned.
+	Reserved int
+
 	arena []byte
 }
 
