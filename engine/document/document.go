@@ -22,6 +22,18 @@ const (
 	API     Owner = "api"
 )
 
+// Version is the apiVersion of every document.
+const Version = "vigil/v1"
+
+// The caps on one file.
+const (
+	MaxBytes     = 1 << 20
+	MaxDepth     = 32
+	MaxDocuments = 10_000
+	maxNodes     = 200_000
+	maxName      = 255
+)
+
 // Document is one object that somebody wrote.
 type Document struct {
 	Kind   string
@@ -30,4 +42,9 @@ type Document struct {
 	Owner  Owner
 	Place  string // file:line:column of its first key
 	Spec   Node
+	// Flat says that Spec is a policy in one of the original's shapes, as it
+	// stands: an item of a `policies:` list (name, description, severity, target,
+	// enabled, auto_remediate, condition, action, params), or a document of the
+	// `match_metric` dialect (name, match_metric, threshold, action, target, cooldown).
+	Flat bool
 }
