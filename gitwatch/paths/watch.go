@@ -1,0 +1,174 @@
+// Package paths is file events as nudges, and plain folders as a source of
+// documents.
+//
+// A nudge says "look now" and nothing else: events are debounced, folders are
+// watched rather than files (editors replace files), and a rescan at intervals
+// makes good every event that was lost, so a host without inotify is slower and
+// not wrong. What is true is what [Read] finds; its revision is a hash of the
+// content.
+//
+// It refuses to know what the files mean. [Watcher.Run] blocks until ctx ends
+// and has closed everything it opened when it returns.
+package paths
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"vigil/engine/fault"
+)
+
+// Config says how eager a watcher is.
+type Config struct {
+	Debounce time.Duration // quiet time after an event before the nudge
+	Patience time.Duration // the longest that a stream of events may delay it
+	Rescan   time.Duration // a nudge without any event
+	MaxDirs  int           // folders watched at most; the rest is left to rescans
+}
+
+// Defaults nudge within a quarter second of an event and twice a minute
+// without one.
+func Defaults() Config {
+	return Config{Debounce: 100 * time.Millisecond, Patience: 2 * time.Second, Rescan: 30 * time.Second, MaxDirs: 512}
+}
+
+// Validate checks the bounds.
+func (c Config) Validate() error {
+	if c.Debounce <= 0 || c.Patience < c.Debounce || c.Rescan <= 0 || c.MaxDirs <= 0 {
+		return fault.New(fault.Unprocessable, "debounce, patience and rescan must be positive and patience at least debounce")
+	}
+	return nil
+}
+
+// Deps is what a watcher needs.
+type Deps struct {
+	// Paths are files and folders; those that do not exist yet are looked for at
+	// each rescan. A file is watched through its folder.
+	Paths []string
+	// Nudge is called from Run's goroutine, never twice at once; it may block,
+	// and what happens meanwhile becomes one further nudge.
+	Nudge func(ctx context.Context)
+	Log   *slog.Logger
+}
+
+// Watcher nudges when something under its paths may have changed.
+type Watcher struct {
+	cfg  Config
+	deps Deps
+}
+
+// New makes a watcher; nothing is opened before Run.
+func New(cfg Config, deps Deps) (*Watcher, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Watcher{cfg, deps}, nil
+}
+
+// Run nudges until ctx ends. It returns nil then.
+func (w *Watcher) Run(ctx context.Context) error {
+	events := make(<-chan fsnotify.Event)
+	errs := make(<-chan error)
+	fsw, err := fsnotify.NewWatcher()
+	if err != nil {
+		w.deps.Log.Warn("no file events, rescans only", "err", err)
+	} else {
+		defer fsw.Close()
+		events, errs = fsw.Events, fsw.Errors
+	}
+	w.cover(fsw)
+	rescan := time.NewTicker(w.cfg.Rescan)
+	defer rescan.Stop()
+	var (
+		quiet  <-chan time.Time
+		latest time.Time
+	)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case ev, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+			if !w.concerns(ev) {
+				continue
+			}
+			if latest.IsZero() {
+				latest = time.Now().Add(w.cfg.Patience)
+			}
+			quiet = time.After(min(w.cfg.Debounce, max(0, time.Until(latest))))
+		case err, ok := <-errs:
+			if !ok {
+				errs = nil
+				continue
+			}
+			// An overflow means that events were lost: look.
+			w.deps.Log.Debug("file events were lost", "err", err)
+			quiet = time.After(w.cfg.Debounce)
+		case <-quiet:
+			quiet, latest = nil, time.Time{}
+			w.cover(fsw)
+			w.deps.Nudge(ctx)
+		case <-rescan.C:
+			w.cover(fsw)
+			w.deps.Nudge(ctx)
+		}
+	}
+}
+
+// cover watches every folder that should be watched and exists.
+func (w *Watcher) cover(fsw *fsnotify.Watcher) {
+	if fsw == nil {
+		return
+	}
+	n := 0
+	add := func(dir string) {
+		if n++; n <= w.cfg.MaxDirs {
+			_ = fsw.Add(dir) // gone or over the limit: the rescan is the truth
+		}
+	}
+	for _, p := range w.deps.Paths {
+		add(filepath.Dir(p))
+		depth := strings.Count(filepath.Clean(p), string(filepath.Separator))
+		_ = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return nil
+			}
+			if !d.IsDir() {
+				return nil
+			}
+			if path != p && strings.HasPrefix(d.Name(), ".") || strings.Count(path, string(filepath.Separator))-depth > maxDepth || n > w.cfg.MaxDirs {
+				return fs.SkipDir
+			}
+			add(path)
+			return nil
+		})
+	}
+}
+
+// concerns leaves out events about neighbours of a watched path.
+func (w *Watcher) concerns(ev fsnotify.Event) bool {
+	if ev.Op == fsnotify.Chmod {
+		return false
+	}
+	name := filepath.Clean(ev.Name)
+	for _, p := range w.deps.Paths {
+		p = filepath.Clean(p)
+		if name == p || strings.HasPrefix(name, p+string(filepath.Separator)) {
+			return true
+		}
+		// The folder of a watched file was swapped (a mounted ConfigMap does so).
+		if filepath.Dir(p) == filepath.Dir(name) && strings.HasPrefix(filepath.Base(name), "..") {
+			return true
+		}
+	}
+	return false
+}

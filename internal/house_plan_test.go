@@ -1,0 +1,70 @@
+package internal
+
+// The plan of the house, as data. docs/architecture.md shows the same table to
+// people; TestHousePlanIsTheDocumentedOne holds the two together.
+
+// room is one package: what of ours it may import, and which libraries live in
+// it. A room that is not listed may not exist.
+type room struct {
+	dir    string
+	floor  int
+	ours   []string // rooms, or a group below
+	guests []string // module paths; a path prefix of what is imported
+	test   bool     // imported by tests alone
+}
+
+// groups are names for several rooms in the column "may import".
+var groups = map[string][]string{
+	"floor 0":    {"engine/series", "engine/audit", "engine/fault", "engine/clock"},
+	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/check", "engine/remedy"},
+}
+
+const (
+	gSys      = "golang.org/x/sys"
+	gSQLite   = "modernc.org/sqlite"
+	gYAML     = "go.yaml.in/yaml/v4"
+	gGronx    = "github.com/adhocore/gronx"
+	gSystemd  = "github.com/coreos/go-systemd/v22"
+	gProcfs   = "github.com/prometheus/procfs"
+	gCommon   = "github.com/prometheus/common"
+	gCompress = "github.com/klauspost/compress"
+	gModel    = "github.com/prometheus/client_model"
+)
+
+// everywhere may be imported by the test files of any room.
+var everywhere = []string{
+	"pgregory.net/rapid", "github.com/google/go-cmp", "go.uber.org/goleak",
+	"github.com/rogpeppe/go-internal",
+}
+
+var plan = []room{
+	{dir: "engine/clock", floor: 0, guests: []string{gSys}},
+	{dir: "engine/fault", floor: 0},
+	{dir: "engine/series", floor: 0, guests: []string{"github.com/cespare/xxhash/v2"}},
+	{dir: "engine/audit", floor: 0, ours: []string{"engine/clock", "engine/fault"}},
+
+	{dir: "engine/document", floor: 1, ours: []string{"engine/fault"}, guests: []string{gYAML}},
+	{dir: "engine/policy", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{"github.com/expr-lang/expr", "github.com/prometheus/prometheus/promql/parser", "github.com/prometheus/prometheus/model/labels", "github.com/caio/go-tdigest/v4"}},
+	{dir: "engine/check", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{gProcfs, gSystemd, gCommon, gModel, gGronx, gSys}},
+	{dir: "engine/remedy", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{gGronx}},
+
+	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
+
+	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1"}, guests: []string{gSQLite, "github.com/prometheus/prometheus/tsdb/chunkenc", gCompress, "github.com/cespare/xxhash/v2", gSys}},
+	{dir: "engine/ledger", floor: 3, ours: []string{"engine", "floors 0-1"}, guests: []string{gSQLite, gSys}},
+	{dir: "engine/world", floor: 3, ours: []string{"engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gSys}},
+	{dir: "actions", floor: 3, ours: []string{"engine/remedy", "engine/fault", "engine/clock"}, guests: []string{gSystemd, gSys}},
+	{dir: "gitwatch/paths", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/fsnotify/fsnotify"}},
+	{dir: "api", floor: 3, ours: []string{"engine", "floors 0-1", "api/ingest"}, guests: []string{"github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang", gModel, gCommon, "golang.org/x/crypto", gSys}},
+	{dir: "api/ingest", floor: 3, ours: []string{"floor 0"}, guests: []string{gCompress, "github.com/VictoriaMetrics/easyproto"}},
+	{dir: "api/client", floor: 3, ours: []string{"floor 0"}, guests: []string{"github.com/cenkalti/backoff/v5"}},
+
+	{dir: "internal/daemon/settings", floor: 4, ours: []string{"engine/document", "engine/fault"}, guests: []string{"github.com/BurntSushi/toml"}},
+	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/tsdb", "engine/ledger", "engine/world", "actions", "gitwatch/paths", "api", "api/client", "internal/daemon/settings"}, guests: []string{gSystemd, gSys}},
+	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "api/client", "internal/daemon"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
+
+	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
+	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "internal/daemon", "internal/cli"}, test: true},
+	{dir: "internal", floor: 4, test: true},
+	{dir: ".", floor: 5, ours: []string{"internal/cli", "internal/daemon"}},
+}
