@@ -3,6 +3,8 @@ package remedy
 import (
 	"context"
 	"time"
+
+	"vigil/engine/clock"
 )
 
 // Class says what may be repeated when nobody saw the end of an act.
@@ -26,6 +28,7 @@ type Request struct {
 	Labels  map[string]string
 	Reason  string
 	Timeout time.Duration
+	Started clock.Stamp // of the attempt; a Prober compares what it sees with it
 }
 
 // Spec is what a kind says of a request before anything happens.

@@ -14,6 +14,7 @@ const (
 	Admit  Answer = iota
 	Hold          // not now: until, reason
 	Refuse        // not at all: reason
+	Drop          // no longer needed: the condition went away
 )
 
 // Verdict is a gate's answer with its name and reason. The zero Verdict admits.
@@ -50,7 +51,10 @@ type Facts struct {
 	Spec Spec // of the current rung
 }
 
-// History is loaded by the ledger inside the claim's transaction.
+// History is loaded by the ledger inside the claim's transaction. Starts of an
+// earlier boot are listed when the wall clock puts them within the period or
+// cannot tell (it went backwards, or it moved years); the newest ones suffice,
+// as many as the largest limit. The gates decide what a stamp is worth.
 type History struct {
 	Open      string        // id of an attempt open on the subject, "" none
 	LastEnd   clock.Stamp   // end of the newest attempt on the subject

@@ -94,7 +94,8 @@ type Remediation struct {
 	Subject string // of the current rung; "" until it is first resolved
 	Gate    string // that last held or refused
 	Reason  string
-	Until   clock.Stamp // held or backing off until; gave_up: automatic retry
+	Since   clock.Stamp // since when Gate has held without a break
+	Until   clock.Stamp // held or backing off until; gave_up: automatic retry; indeterminate: then gave_up
 	GaveUps int         // in a row, for the doubling of the retry time
 
 	Created, Started, Finished clock.Stamp
