@@ -1,0 +1,45 @@
+package launch
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fell kills what the program started where there is no cgroup: its group, its
+// session, its descendants, and whatever carries its mark in the environment,
+// however often it forked. It goes round until a round finds nothing new, since
+// a tree may grow while it is being felled. One that changes its session,
+// outlives its parent and wipes its environment can hide from this; from a
+// cgroup it cannot.
+func fell(c *Child, mark string, deadline time.Time) {
+	for {
+		found := false
+		kin := map[int]bool{c.Pid: true}
+		_ = Walk(func(p Process) bool {
+			if p.Pid == c.Pid || p.Start < c.Start || p.State == 'Z' {
+				return true // older than the program, or dead already
+			}
+			if p.Session == c.Pid || p.Group == c.Pid || kin[p.Parent] || Marked(p.Pid, mark) {
+				kin[p.Pid] = true
+				found = true
+				strike(p)
+			}
+			return true
+		})
+		_ = c.Signal(unix.SIGKILL)
+		if !found || time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+// strike kills exactly the process that was seen.
+func strike(p Process) {
+	c, err := Adopt(p.Pid, p.Start)
+	if err != nil {
+		return
+	}
+	_ = c.Signal(unix.SIGKILL)
+	c.Release()
+}

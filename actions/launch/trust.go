@@ -1,0 +1,143 @@
+package launch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/engine/fault"
+)
+
+// maxLinks is how many symbolic links a path may lead through, as in the kernel.
+const maxLinks = 40
+
+// Trusted checks that nobody but root and vigild's own user can change what
+// path names: every folder, every link on the way and the file itself belong to
+// one of them and are not writable by group or others (a sticky folder is
+// enough, since there only an owner can rename). It returns the real path.
+// Blocks on the file system; concurrent.
+//
+// Because no other user can touch any part of the way, starting the program by
+// its path afterwards cannot be raced by one; so scripts keep their name.
+func Trusted(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", fault.New(fault.Unprocessable, "%q is not an absolute path", path).Mend("write the whole path, there is no PATH search")
+	}
+	at, rest, links := "/", split(path), 0
+	if err := guarded("/", path); err != nil {
+		return "", err
+	}
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		if name == ".." {
+			at = filepath.Dir(at)
+			continue
+		}
+		next := filepath.Join(at, name)
+		var st unix.Stat_t
+		if err := unix.Lstat(next, &st); err != nil {
+			return "", fault.Wrap(fault.NotFound, &os.PathError{Op: "lstat", Path: next, Err: err}, "%s", path)
+		}
+		if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+			if links++; links > maxLinks {
+				return "", fault.New(fault.Unprocessable, "%s leads through more than %d links", path, maxLinks)
+			}
+			if !owned(st.Uid) {
+				return "", notOurs(path, next, st)
+			}
+			to, err := os.Readlink(next)
+			if err != nil {
+				return "", fault.Wrap(fault.NotFound, err, "%s", path)
+			}
+			if filepath.IsAbs(to) {
+				at = "/"
+			}
+			rest = append(split(to), rest...)
+			continue
+		}
+		if err := guarded(next, path); err != nil {
+			return "", err
+		}
+		at = next
+	}
+	return at, nil
+}
+
+func split(path string) []string {
+	var out []string
+	for _, s := range strings.Split(path, "/") {
+		if s != "" && s != "." {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func owned(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
+
+func guarded(at, path string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(at, &st); err != nil {
+		return fault.Wrap(fault.NotFound, &os.PathError{Op: "lstat", Path: at, Err: err}, "%s", path)
+	}
+	open := st.Mode&0o022 != 0
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0 {
+		open = false
+	}
+	if !owned(st.Uid) || open {
+		return notOurs(path, at, st)
+	}
+	return nil
+}
+
+func notOurs(path, at string, st unix.Stat_t) error {
+	return fault.New(fault.Forbidden, "%s is not started: %s belongs to uid %d with mode %04o, so others could change it", path, at, st.Uid, st.Mode&0o7777).
+		Mend("chown root %s and chmod go-w %s", at, at)
+}
+
+// executable opens a trusted program and checks its digest if one is asked for.
+// With a digest the very file that was read is what is started, unless it is a
+// script: its interpreter has to open it by name.
+func executable(p Program) (path string, held *os.File, err error) {
+	real, err := Trusted(p.Argv[0])
+	if err != nil {
+		return "", nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(real, &st); err != nil {
+		return "", nil, fault.Wrap(fault.NotFound, err, "%s", p.Argv[0])
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Mode&0o111 == 0 {
+		return "", nil, fault.New(fault.Unprocessable, "%s is not an executable file", p.Argv[0]).Mend("chmod +x %s", real)
+	}
+	if p.SHA256 == "" {
+		return p.Argv[0], nil, nil
+	}
+	f, err := os.OpenFile(real, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", nil, fault.Wrap(fault.NotFound, err, "%s", p.Argv[0])
+	}
+	h, first := sha256.New(), make([]byte, 2)
+	n, _ := io.ReadFull(f, first)
+	h.Write(first[:n])
+	if _, err := io.Copy(h, f); err != nil {
+		f.Close()
+		return "", nil, fault.Wrap(fault.Internal, err, "%s", p.Argv[0])
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); !strings.EqualFold(got, p.SHA256) {
+		f.Close()
+		return "", nil, fault.New(fault.Forbidden, "%s is not started: its sha256 is %s, the catalogue expects %s", p.Argv[0], got, p.SHA256).
+			Mend("find out who changed it, then write the new digest into the catalogue")
+	}
+	if string(first) == "#!" {
+		f.Close()
+		return p.Argv[0], nil, nil
+	}
+	return "", f, nil
+}
