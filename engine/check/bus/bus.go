@@ -1,0 +1,161 @@
+// Package bus asks systemd over D-Bus: which units there are and how they are.
+//
+// One connection serves everybody who measures units; it is made at the first
+// question, kept, and made anew when it broke, but not more often than every few
+// seconds. A machine without systemd answers [ErrAbsent], which is no failure,
+// and says so in the log once.
+//
+// It refuses to change anything: starting and stopping is for actions. Close
+// ends the connection and the goroutines that the library runs for it.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+)
+
+// ErrAbsent says that this machine has no systemd to ask.
+var ErrAbsent = errors.New("there is no systemd here")
+
+// redialAfter is how long a failed dial is remembered.
+const redialAfter = 5 * time.Second
+
+// The places where systemd is found.
+const (
+	booted     = "/run/systemd/system"
+	systemBus  = "/run/dbus/system_bus_socket"
+	privateBus = "/run/systemd/private" // root alone; works without a bus daemon
+)
+
+// Systemd is the connection. Its methods may be called concurrently; they block
+// until systemd has answered or ctx ends.
+type Systemd struct {
+	address string
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	conn   *systemd.Conn
+	tried  time.Time
+	last   error
+	quiet  bool // the absence was logged
+	closed bool
+}
+
+// New makes a connection that dials when it is first needed. The address is a
+// D-Bus address ("unix:path=/..."); empty finds the system's own.
+func New(address string, log *slog.Logger) *Systemd {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Systemd{address: address, log: log}
+}
+
+// Close ends the connection; later questions answer ErrAbsent.
+func (s *Systemd) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.drop()
+}
+
+func (s *Systemd) drop() {
+	if s.conn != nil {
+		s.conn.Close()
+		s.conn = nil
+	}
+}
+
+// get returns the connection, dialling if there is none.
+func (s *Systemd) get() (*systemd.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrAbsent
+	}
+	if s.conn != nil && s.conn.Connected() {
+		return s.conn, nil
+	}
+	s.drop()
+	if !s.tried.IsZero() && time.Since(s.tried) < redialAfter {
+		return nil, s.last
+	}
+	s.tried = time.Now()
+	conn, err := s.dial()
+	if err != nil {
+		s.last = err
+		if errors.Is(err, ErrAbsent) && !s.quiet {
+			s.quiet = true
+			s.log.Info("units are not measured", "reason", err.Error())
+		}
+		return nil, err
+	}
+	s.conn, s.quiet, s.tried = conn, false, time.Time{}
+	return conn, nil
+}
+
+func (s *Systemd) dial() (*systemd.Conn, error) {
+	address, hello := s.address, true
+	if address == "" {
+		if _, err := os.Stat(booted); err != nil {
+			return nil, ErrAbsent
+		}
+		address = "unix:path=" + systemBus
+		if _, err := os.Stat(systemBus); err != nil {
+			if os.Geteuid() != 0 {
+				return nil, fmt.Errorf("%w: no system bus, and its private socket is root's", ErrAbsent)
+			}
+			address, hello = "unix:path="+privateBus, false
+		}
+	} else if path, ok := strings.CutPrefix(address, "unix:path="); ok {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s does not exist", ErrAbsent, path)
+		}
+	}
+	conn, err := systemd.NewConnection(func() (*dbus.Conn, error) { return open(address, hello) })
+	if err != nil {
+		return nil, fmt.Errorf("connect to systemd at %s: %w", address, err)
+	}
+	return conn, nil
+}
+
+// open dials and authenticates as this process's uid, which needs no look-up of
+// a user's name.
+func open(address string, hello bool) (*dbus.Conn, error) {
+	c, err := dbus.Dial(address)
+	if err != nil {
+		return nil, err
+	}
+	if err = c.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err == nil && hello {
+		err = c.Hello()
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// ask runs one question over the connection.
+func (s *Systemd) ask(ctx context.Context, what string, f func(*systemd.Conn) error) error {
+	conn, err := s.get()
+	if err != nil {
+		return err
+	}
+	if err := f(conn); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("ask systemd for %s: %w", what, err)
+	}
+	return nil
+}

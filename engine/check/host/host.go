@@ -1,0 +1,152 @@
+// Package host reads how the machine itself is: one file per area, node_exporter's
+// metric names and labels wherever one exists, `node_*` never bent, and the
+// original's gauges (cpu_percent and its kin) beside them.
+//
+// It reads /proc and /sys through one buffer that is reused, and keeps every
+// label set it has made, so that a round every ten seconds costs a small board
+// next to nothing. Only vigild's own kernel is asked: no program is started and
+// nothing is changed.
+//
+// It refuses pseudo filesystems, loop devices and container plumbing unless the
+// configuration asks for them. An area that fails leaves the others untouched.
+// A file system that hangs holds up no more than its own series: its call is
+// left to the kernel and not repeated before it has returned; [Collector.Stuck]
+// says how many there are. Apart from those calls nothing outlives Collect.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vigil/engine/check/bus"
+	"vigil/engine/clock"
+	"vigil/engine/series"
+)
+
+// Units is what the collector asks of systemd; *bus.Systemd satisfies it.
+type Units interface {
+	Failed(ctx context.Context) ([]bus.Unit, error)
+}
+
+// Deps is what the collector needs from others.
+type Deps struct {
+	Units Units       // nil: no units are measured
+	Clock clock.Clock // rates are taken over its boot time
+}
+
+// round is what an area is given: the reader it shares, the moment, the sink.
+type round struct {
+	*reader
+	ctx  context.Context // of this Collect alone; areas never keep it
+	now  clock.Stamp
+	emit func(series.Labels, float64)
+}
+
+// area is one part of the machine. Neighbours have the same shape: names for
+// the contract, collect for the values. errAbsent says that this kernel or
+// machine has no such thing, which is no failure.
+type area interface {
+	names() []string
+	collect(r *round) error
+}
+
+var errAbsent = errors.New("not on this machine")
+
+// named is an area and what it is called in node_scrape_collector_success.
+type named struct {
+	name string
+	area area
+	ok   series.Labels
+}
+
+// Collector measures the host. Collect must not be called concurrently.
+type Collector struct {
+	cfg    Config
+	deps   Deps
+	areas  []named
+	files  *filesystems
+	reader reader
+}
+
+// New makes a collector; nothing is read before the first Collect.
+func New(cfg Config, deps Deps) (*Collector, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Clock == nil {
+		deps.Clock = clock.System()
+	}
+	c := &Collector{cfg: cfg, deps: deps}
+	c.reader.buf = make([]byte, 16<<10)
+	c.files = newFilesystems(cfg)
+	c.areas = list(cfg, deps, c.files)
+	return c, nil
+}
+
+// list is every area, in the order of collection: what a person misses first
+// comes first.
+func list(cfg Config, deps Deps, files *filesystems) []named {
+	all := []named{
+		{name: "cpu", area: newCPU(cfg)},
+		{name: "loadavg", area: newLoad(cfg)},
+		{name: "meminfo", area: newMemory(cfg)},
+		{name: "vmstat", area: newVMStat(cfg)},
+		{name: "pressure", area: newPressure(cfg)},
+		{name: "filesystem", area: files},
+		{name: "diskstats", area: newDisks(cfg)},
+		{name: "netdev", area: newNetwork(cfg)},
+		{name: "sockstat", area: newSockets(cfg)},
+		{name: "hwmon", area: newHwmon(cfg)},
+		{name: "thermal_zone", area: newThermal(cfg)},
+		{name: "time", area: newTimes(cfg)},
+		{name: "processes", area: newProcesses(cfg)},
+		{name: "filefd", area: newFiles(cfg)},
+		{name: "systemd", area: newUnits(deps.Units)},
+	}
+	for i := range all {
+		all[i].ok = series.New(
+			series.Label{Name: series.NameLabel, Value: successName},
+			series.Label{Name: "collector", Value: all[i].name})
+	}
+	return all
+}
+
+const successName = "node_scrape_collector_success"
+
+// Names is every metric name that a collector can emit, whatever the machine.
+func Names() []string {
+	cfg := Defaults()
+	out := []string{successName}
+	for _, n := range list(cfg, Deps{}, newFilesystems(cfg)) {
+		out = append(out, n.area.names()...)
+	}
+	return out
+}
+
+// Collect measures everything once. It blocks for a few milliseconds, and for
+// at most Config.StuckAfter more when a file system hangs. The error joins
+// those of the areas that failed; what was emitted is good all the same.
+func (c *Collector) Collect(ctx context.Context, emit func(series.Labels, float64)) error {
+	r := &round{reader: &c.reader, ctx: ctx, now: c.deps.Clock(), emit: emit}
+	var all []error
+	for _, n := range c.areas {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(all, err)...)
+		}
+		err := n.area.collect(r)
+		if errors.Is(err, errAbsent) {
+			continue
+		}
+		ok := 1.0
+		if err != nil {
+			ok = 0
+			all = append(all, fmt.Errorf("%s: %w", n.name, err))
+		}
+		emit(n.ok, ok)
+	}
+	return errors.Join(all...)
+}
+
+// Stuck is the number of file systems whose answer is still awaited.
+func (c *Collector) Stuck() int { return c.files.stuckCount() }
