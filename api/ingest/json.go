@@ -1,0 +1,212 @@
+package ingest
+
+import (
+	"bytes"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"vigil/api/problem"
+	"vigil/engine/fault"
+	"vigil/engine/series"
+)
+
+// JSON takes one sample, an array of samples, or NDJSON (one sample a line) and
+// answers when they are durable.
+//
+// One sample is answered 201 with its metric_id. A batch is answered 201 when
+// all is in, 207 when some is, and with an error when nothing is; `errors` says
+// of each refused item why, by index; `?verdicts=all` lists every item.
+func (h *Handler) JSON(w http.ResponseWriter, r *http.Request, c Caller) error {
+	return h.count(h.json(w, r, c))
+}
+
+func (h *Handler) json(w http.ResponseWriter, r *http.Request, c Caller) error {
+	lines, err := jsonType(header(r, "Content-Type"))
+	if err != nil {
+		return err
+	}
+	q := h.take()
+	defer h.give(q)
+	if err := h.read(q, r); err != nil {
+		return err
+	}
+	text := q.body
+	switch e := strings.ToLower(header(r, "Content-Encoding")); e {
+	case "", "identity":
+	case "gzip":
+		if err := h.gunzip(q); err != nil {
+			return err
+		}
+		text = q.decoded
+	default:
+		return unsupported("content encoding", e, "gzip or none")
+	}
+	s := &scanner{src: text, arena: &q.arena}
+	if lines {
+		return h.jsonLines(w, r, q, s, c)
+	}
+	switch s.peek() {
+	case kindObject:
+		return h.jsonOne(w, r, q, s, c)
+	case kindArray:
+		return h.jsonArray(w, r, q, s, c)
+	case kindNone:
+		if s.pos == len(text) {
+			return problem.Invalid{{Type: "missing", Loc: []any{"body"}, Msg: "Field required"}}
+		}
+		s.fail("expected a value")
+		return s.invalid()
+	}
+	at := s.pos
+	if !s.skip(0) || !s.end() {
+		return s.invalid()
+	}
+	return problem.Invalid{{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}}
+}
+
+// jsonType says whether a media type means lines; without one it is JSON.
+func jsonType(ct string) (lines bool, err error) {
+	if ct == "" {
+		return false, nil
+	}
+	media, _, err := mime.ParseMediaType(ct)
+	switch {
+	case err != nil:
+	case media == "application/x-ndjson", media == "application/ndjson", media == "application/jsonl", media == "application/x-jsonlines":
+		return true, nil
+	case media == "application/json", strings.HasSuffix(media, "+json"):
+		return false, nil
+	}
+	return false, unsupported("content type", ct, "application/json or application/x-ndjson")
+}
+
+// invalid is the answer to a text that is not JSON.
+func (s *scanner) invalid() error {
+	return problem.Invalid{{Type: "json_invalid", Loc: []any{"body", s.pos}, Msg: "JSON decode error", Input: map[string]any{}, Ctx: map[string]any{"error": s.err}}}
+}
+
+func (s *scanner) end() bool {
+	if s.space(); s.pos < len(s.src) {
+		return s.fail("more after the end of the value")
+	}
+	return true
+}
+
+func (h *Handler) jsonOne(w http.ResponseWriter, r *http.Request, q *request, s *scanner, c Caller) error {
+	d, ok := q.object(s)
+	if !ok || !s.end() {
+		return s.invalid()
+	}
+	if d != nil {
+		return problem.Invalid{*d}
+	}
+	if err := h.submit(r.Context(), q, c); err != nil {
+		return err
+	}
+	it := &q.batch.Items[0]
+	if it.Refused > 0 {
+		if it.Reason.Retry() {
+			return tooMany(it.Reason)
+		}
+		return problem.Invalid{refusal(it.Reason)}
+	}
+	q.out = append(q.out[:0], `{"ok":true,"metric_id":`...)
+	q.out = strconv.AppendUint(q.out, q.batch.Seq, 10)
+	q.out = append(q.out, `,"message":"Metric ingested successfully"}`...)
+	answer(w, http.StatusCreated, q.out)
+	return nil
+}
+
+// refusal is the detail of a sample that the store or the engine did not take.
+func refusal(r series.Reason) problem.Detail {
+	loc := []any{"body"}
+	switch r {
+	case series.Future, series.TooOld:
+		loc = append(loc, "timestamp")
+	case series.LocalName:
+		loc = append(loc, "name")
+	case series.BadLabels:
+		loc = append(loc, "tags")
+	}
+	return problem.Detail{Type: "refused_" + r.String(), Loc: loc, Msg: "Value error, " + explain(r)}
+}
+
+func (h *Handler) jsonArray(w http.ResponseWriter, r *http.Request, q *request, s *scanner, c Caller) error {
+	s.pos++
+	n := 0
+	for open := true; s.next(']', open); open = false {
+		if err := h.room(n); err != nil {
+			return err
+		}
+		if s.peek() != kindObject {
+			at := s.pos
+			if !s.skip(1) {
+				return s.invalid()
+			}
+			end := s.pos
+			q.bad = append(q.bad, bad{n, problem.Detail{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}})
+			s.pos, s.err = end, ""
+		} else if d, ok := q.object(s); !ok {
+			return s.invalid()
+		} else if d != nil {
+			q.bad = append(q.bad, bad{n, *d})
+		}
+		n++
+	}
+	if s.err != "" || !s.end() {
+		return s.invalid()
+	}
+	return h.batch(w, r, q, n, c)
+}
+
+// jsonLines reads a sample from every line that is not blank; a line that is
+// not JSON is refused alone.
+func (h *Handler) jsonLines(w http.ResponseWriter, r *http.Request, q *request, s *scanner, c Caller) error {
+	text := s.src
+	n, offset := 0, 0
+	for offset < len(text) {
+		line := text[offset:]
+		next := len(text)
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line, next = line[:i], offset+i+1
+		}
+		*s = scanner{src: line, arena: &q.arena}
+		if s.peek(); s.pos < len(line) {
+			if err := h.room(n); err != nil {
+				return err
+			}
+			q.line(s, n, offset)
+			n++
+		}
+		offset = next
+	}
+	return h.batch(w, r, q, n, c)
+}
+
+func (q *request) line(s *scanner, index, offset int) {
+	items, points := len(q.batch.Items), len(q.batch.Points)
+	var d *problem.Detail
+	ok := s.peek() == kindObject || s.fail("expected an object")
+	if ok {
+		d, ok = q.object(s)
+	}
+	if ok && d == nil && !s.end() {
+		q.batch.Items, q.batch.Points, ok = q.batch.Items[:items], q.batch.Points[:points], false
+	}
+	switch {
+	case !ok:
+		q.bad = append(q.bad, bad{index, problem.Detail{Type: "json_invalid", Loc: []any{"body", offset + s.pos}, Msg: "JSON decode error", Ctx: map[string]any{"error": s.err}}})
+	case d != nil:
+		q.bad = append(q.bad, bad{index, *d})
+	}
+}
+
+// room says whether one more item may come.
+func (h *Handler) room(n int) error {
+	if n >= min(h.cfg.MaxSamples, h.cfg.MaxSeries) {
+		return fault.New(fault.TooLarge, "the request has over %d samples", n).Mend("send smaller batches")
+	}
+	return nil
+}
