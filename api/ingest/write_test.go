@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -207,7 +208,13 @@ func TestIngestRefusesBombs(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newHandler(t, &sink{}, small)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			w := tc.do(h)
+			runtime.ReadMemStats(&after)
+			if cost := after.TotalAlloc - before.TotalAlloc; strings.Contains(tc.name, "47 bytes") && cost > 256<<10 {
+				t.Errorf("refusing it cost %d bytes", cost)
+			}
 			if w.Code != tc.status {
 				t.Errorf("status %d, want %d: %.300s", w.Code, tc.status, w.Body)
 			}
