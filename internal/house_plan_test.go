@@ -28,6 +28,7 @@ const (
 	gProcfs   = "github.com/prometheus/procfs"
 	gCommon   = "github.com/prometheus/common"
 	gCompress = "github.com/klauspost/compress"
+	gDBus     = "github.com/godbus/dbus/v5"
 	gModel    = "github.com/prometheus/client_model"
 )
 
@@ -45,23 +46,31 @@ var plan = []room{
 
 	{dir: "engine/document", floor: 1, ours: []string{"engine/fault"}, guests: []string{gYAML}},
 	{dir: "engine/policy", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{"github.com/expr-lang/expr", "github.com/prometheus/prometheus/promql/parser", "github.com/prometheus/prometheus/model/labels", "github.com/caio/go-tdigest/v4"}},
-	{dir: "engine/check", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{gProcfs, gSystemd, gCommon, gModel, gGronx, gSys}},
+	{dir: "engine/check", floor: 1, ours: []string{"floor 0", "engine/document", "engine/check/host", "engine/check/bus"}, guests: []string{gProcfs, gSystemd, gCommon, gModel, gGronx, gSys}},
+	{dir: "engine/check/host", floor: 1, ours: []string{"floor 0", "engine/document", "engine/check/bus"}, guests: []string{gProcfs, gSys}},
+	{dir: "engine/check/bus", floor: 1, ours: []string{"engine/fault"}, guests: []string{gSystemd, gDBus}},
 	{dir: "engine/remedy", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{gGronx}},
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
 
-	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1"}, guests: []string{gSQLite, "github.com/prometheus/prometheus/tsdb/chunkenc", gCompress, "github.com/cespare/xxhash/v2", gSys}},
-	{dir: "engine/ledger", floor: 3, ours: []string{"engine", "floors 0-1"}, guests: []string{gSQLite, gSys}},
+	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk"}, guests: []string{gSQLite, "github.com/prometheus/prometheus/tsdb/chunkenc", gCompress, "github.com/cespare/xxhash/v2", gSys}},
+	{dir: "engine/tsdb/chunk", floor: 3, ours: []string{"engine/series"}, guests: []string{"github.com/prometheus/prometheus/tsdb/chunkenc"}},
+	{dir: "engine/ledger", floor: 3, ours: []string{"engine", "floors 0-1", "engine/ledger/disk"}, guests: []string{gSQLite, gSys}},
+	{dir: "engine/ledger/disk", floor: 3, ours: []string{"engine/clock", "engine/fault"}, guests: []string{gSQLite, gSys}},
 	{dir: "engine/world", floor: 3, ours: []string{"engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gSys}},
-	{dir: "actions", floor: 3, ours: []string{"engine/remedy", "engine/fault", "engine/clock"}, guests: []string{gSystemd, gSys}},
+	{dir: "actions", floor: 3, ours: []string{"engine/remedy", "engine/fault", "engine/clock", "engine/document", "actions/launch"}, guests: []string{gSystemd, gDBus, gSys}},
+	{dir: "actions/launch", floor: 3, ours: []string{"engine/fault"}, guests: []string{gSys}},
 	{dir: "gitwatch/paths", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/fsnotify/fsnotify"}},
-	{dir: "api", floor: 3, ours: []string{"engine", "floors 0-1", "api/ingest"}, guests: []string{"github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang", gModel, gCommon, "golang.org/x/crypto", gSys}},
-	{dir: "api/ingest", floor: 3, ours: []string{"floor 0"}, guests: []string{gCompress, "github.com/VictoriaMetrics/easyproto"}},
+	{dir: "api", floor: 3, ours: []string{"engine", "floors 0-1", "api/ingest", "api/problem"}, guests: []string{"github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang", gModel, gCommon, "golang.org/x/crypto", gSys}},
+	{dir: "api/problem", floor: 3, ours: []string{"engine/fault"}},
+	{dir: "api/ingest", floor: 3, ours: []string{"floor 0", "api/problem"}, guests: []string{gCompress, "github.com/VictoriaMetrics/easyproto"}},
 	{dir: "api/client", floor: 3, ours: []string{"floor 0"}, guests: []string{"github.com/cenkalti/backoff/v5"}},
 
 	{dir: "internal/daemon/settings", floor: 4, ours: []string{"engine/document", "engine/fault"}, guests: []string{"github.com/BurntSushi/toml"}},
-	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/tsdb", "engine/ledger", "engine/world", "actions", "gitwatch/paths", "api", "api/client", "internal/daemon/settings"}, guests: []string{gSystemd, gSys}},
-	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "api/client", "internal/daemon"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
+	{dir: "internal/daemon/source", floor: 4, ours: []string{"engine/document", "engine/fault", "gitwatch/paths"}},
+	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "api", "internal/daemon/settings"}},
+	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/launch", "gitwatch/paths", "api", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
+	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
 
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
 	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "internal/daemon", "internal/cli"}, test: true},

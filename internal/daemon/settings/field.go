@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"vigil/engine/document"
 )
 
 // field is one settable field of a struct.
@@ -110,7 +112,7 @@ func isScalar(t reflect.Type) bool {
 
 func literal(v reflect.Value) string {
 	if v.Type() == reflect.TypeFor[time.Duration]() {
-		return fmt.Sprintf("%q", durationText(time.Duration(v.Int())))
+		return fmt.Sprintf("%q", document.Duration(v.Int()).String())
 	}
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		if b, err := m.MarshalText(); err == nil {

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"encoding"
 	"fmt"
 	"math"
 	"strconv"
@@ -11,32 +10,10 @@ import (
 	"vigil/engine/document"
 )
 
-// duration reads 90s, 5m, 1h30m, 7d, 2w, as policies write them; 250ms too.
+// duration reads 250ms, 90s, 5m, 1h30m, 7d, 2w, as policies write them.
 func duration(s string) (time.Duration, error) {
-	var d document.Duration
-	if t, ok := any(&d).(encoding.TextUnmarshaler); ok && t.UnmarshalText([]byte(s)) == nil {
-		return d.Std(), nil
-	}
-	if std, serr := time.ParseDuration(s); serr == nil && s != "0" {
-		return std, nil
-	}
-	return 0, fmt.Errorf("%s is not a duration: expected a number with its unit, such as 250ms, 30s, 5m, 1h30m, 7d", shorten(s))
-}
-
-// durationText writes whole days as days and drops the units that are zero.
-func durationText(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d != 0 && d%day == 0 {
-		return fmt.Sprintf("%dd", d/day)
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	d, err := document.ParseDuration(s)
+	return d.Std(), err
 }
 
 var units = []struct {
@@ -72,38 +49,9 @@ func bytesOf(s string) (int64, error) {
 
 // suggestion names the nearest of the known words, "" when none is near.
 func suggestion(word string, known []string) string {
-	best, least := "", len(word)/2+1
-	for _, k := range known {
-		if d := distance(word, k); d < least {
-			best, least = k, d
-		}
-	}
-	if best == "" {
+	near := document.Nearest(word, known)
+	if near == "" {
 		return ""
 	}
-	return fmt.Sprintf("did you mean %q?", best)
-}
-
-// distance is Levenshtein's, bounded to words of 64 bytes.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		prev := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := prev
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			prev = row[j]
-			row[j] = min(row[j]+1, row[j-1]+1, cost)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf("did you mean %q?", near)
 }
