@@ -14,9 +14,10 @@ type RemediationFilter struct {
 	Word     string // original status word
 	Target   string // exact
 	Policy   string
-	From, To int64 // Unix µs on Created, half-open [From, To)
-	Before   int64 // cursor: ids smaller than this; 0 newest
-	Offset   int   // the original's pages
+	Firing   *uint64 // fingerprint: with Policy, one firing's
+	From, To int64   // Unix µs on Created, half-open [From, To)
+	Before   int64   // cursor: ids smaller than this; 0 newest
+	Offset   int     // the original's pages
 	Limit    int
 }
 
