@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"strconv"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+)
+
+// Original is a policy in the original system's shape, its condition compiled
+// to ours, its defaults chosen by whoever read it (the API's and the YAML's
+// differ).
+type Original struct {
+	Name, Description, Severity, Target string
+	Enabled, AutoRemediate              bool
+	Condition                           policy.Spec
+	Action                              string
+	Params                              map[string]any
+	Cooldown                            *document.Duration
+}
+
+// OriginalPolicy turns the original's shape into a policy document. What it
+// left to its stubs becomes real: restart restarts the unit named by the
+// target; scale-up, drain-pod and the like are queued for an outside
+// remediator; auto_remediate false means that it is only recorded.
+func OriginalPolicy(o Original) PolicyDocument {
+	if o.Target == "" {
+		o.Target = "all"
+	}
+	if o.Action == "" {
+		o.Action = "custom"
+	}
+	o.Condition.Target = o.Target
+	p := PolicyDocument{
+		Name: o.Name, Description: o.Description, Severity: o.Severity, Mode: "act", Enabled: o.Enabled,
+		Condition: o.Condition, Target: o.Target, AutoRemediate: &o.AutoRemediate, Params: o.Params, Action: o.Action,
+		Accept: "open",
+	}
+	if p.Params == nil {
+		p.Params = map[string]any{}
+	}
+	if !o.AutoRemediate {
+		p.Mode = "shadow"
+	}
+	p.Remedy = &remedy.Plan{Cooldown: o.Cooldown}
+	if name, with, known := OriginalAction(o.Action, o.Target); known {
+		p.Remedy.Ladder = []remedy.Rung{{Action: name, With: with}}
+	} else {
+		p.Remedy.Ladder = []remedy.Rung{{Action: name, With: o.Params}}
+		p.Remedy.External = true
+	}
+	if plain(o.Target) {
+		p.Remedy.Target = o.Target
+	}
+	p.fill()
+	return p
+}
+
+// OriginalAction translates an action name of the original, in whichever of its
+// spellings. known is false for those that only an outside remediator can do.
+func OriginalAction(name, target string) (action string, with map[string]any, known bool) {
+	switch canon := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "_", "-"); canon {
+	case "restart", "restart-service":
+		unit := "{{ target }}.service"
+		if plain(target) {
+			unit = target
+			if !strings.Contains(unit, ".") {
+				unit += ".service"
+			}
+		}
+		return "service", map[string]any{"unit": unit, "verb": "restart"}, true
+	default:
+		return canon, nil, false
+	}
+}
+
+// plain says that a target names one thing, and is no pattern.
+func plain(target string) bool {
+	return target != "" && target != "all" && !strings.ContainsAny(target, "*?[")
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
