@@ -146,3 +146,6 @@ func (c *Child) Release() {
 		_ = c.fd.Close()
 	}
 }
+
+// Ours reports whether the process is our own child.
+func (c *Child) Ours() bool { return c.ours }

@@ -43,3 +43,22 @@ func strike(p Process) {
 	_ = c.Signal(unix.SIGKILL)
 	c.Release()
 }
+
+// FellSession kills what is left of the session that a dead process led, which
+// was not our child: only members that are no older than it was. Blocks for one
+// or two walks through /proc.
+func FellSession(leader int, start uint64) {
+	for range 3 {
+		found := false
+		_ = Walk(func(p Process) bool {
+			if p.Session == leader && p.Pid != leader && p.Start >= start && p.State != 'Z' {
+				found = true
+				strike(p)
+			}
+			return true
+		})
+		if !found {
+			return
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package supervise
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/actions/launch"
+	"vigil/engine/fault"
+)
+
+// Process is one `[[process]]` of the local config.
+type Process struct {
+	Name        string            `toml:"name"`
+	Argv        []string          `toml:"argv"` // absolute path first
+	User        string            `toml:"user"` // "" is vigild's own; no supplementary groups either way
+	Group       string            `toml:"group"`
+	Env         map[string]string `toml:"env"` // with a fixed PATH and LANG, the whole environment
+	Cwd         string            `toml:"cwd"` // "" is /
+	Ready       Ready             `toml:"ready"`
+	StopSignal  string            `toml:"stop_signal"`  // "" is SIGTERM
+	StopTimeout time.Duration     `toml:"stop_timeout"` // then SIGKILL; 0 is 10 s
+	Autostart   *bool             `toml:"autostart"`    // unset is true
+	Log         string            `toml:"log"`          // "" is NAME.log in the data directory; "none" or an absolute path
+	LogMax      int64             `toml:"log_max"`      // bytes, then the older half is dropped; 0 is 8 MiB
+	Limits      map[string]uint64 `toml:"limits"`
+}
+
+// Ready says when a started process serves: the one way that is set, none is at
+// once. Timeout bounds the waiting; 0 is 30 s.
+type Ready struct {
+	Exec    []string      `toml:"exec"` // a program that exits with 0
+	TCP     string        `toml:"tcp"`  // host:port that takes a connection
+	HTTP    string        `toml:"http"` // URL that answers 2xx or 3xx
+	File    string        `toml:"file"` // a path that exists and is younger than the start
+	After   time.Duration `toml:"after"`
+	Timeout time.Duration `toml:"timeout"`
+}
+
+// Config is what the supervisor keeps, and where it remembers it.
+type Config struct {
+	Processes []Process
+	Dir       string // in the data directory; made if need be, 0700
+}
+
+var nameShape = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
+
+// Validate names every fault by its key path, file-independent.
+func (c Config) Validate() error {
+	var is fault.Issues
+	seen := map[string]bool{}
+	if len(c.Processes) > 1000 {
+		is.Add("process", "there are %d processes, at most 1000 are kept", len(c.Processes))
+	}
+	for i, p := range c.Processes {
+		at := fmt.Sprintf("process[%d]", i)
+		if !nameShape.MatchString(p.Name) {
+			is.Add(at+".name", "%q is not a name: lower-case letters, digits, '-', '_', '.', at most 63", p.Name)
+		} else {
+			at = "process." + p.Name
+			if seen[p.Name] {
+				is.Add(at, "the name is used twice")
+			}
+			seen[p.Name] = true
+		}
+		p.validate(at, &is)
+	}
+	return is.Err()
+}
+
+func (p Process) validate(at string, is *fault.Issues) {
+	if len(p.Argv) == 0 || !filepath.IsAbs(p.Argv[0]) {
+		is.Add(at+".argv", "argv needs an absolute path as its first element")
+	}
+	for i, a := range p.Argv {
+		if strings.ContainsRune(a, 0) {
+			is.Add(fmt.Sprintf("%s.argv[%d]", at, i), "a zero byte cannot be passed to a program")
+		}
+	}
+	for k, v := range p.Env {
+		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(v, 0) || strings.HasPrefix(k, "VIGIL_") {
+			is.Add(at+".env", "%q cannot be set (names beginning with VIGIL_ are vigild's)", k)
+		}
+	}
+	if p.Cwd != "" && !filepath.IsAbs(p.Cwd) {
+		is.Add(at+".cwd", "%q is not an absolute path", p.Cwd)
+	}
+	if _, ok := p.signal(); !ok {
+		is.Add(at+".stop_signal", "there is no signal %q", p.StopSignal)
+	}
+	if p.StopTimeout < 0 || p.StopTimeout > time.Hour {
+		is.Add(at+".stop_timeout", "%v is not between 0 and 1h", p.StopTimeout)
+	}
+	if p.Log != "" && p.Log != "none" && !filepath.IsAbs(p.Log) {
+		is.Add(at+".log", "%q is neither \"none\" nor an absolute path", p.Log)
+	}
+	if p.LogMax < 0 {
+		is.Add(at+".log_max", "%d is negative", p.LogMax)
+	}
+	if err := launch.CheckLimits(p.Limits); err != nil {
+		is.Add(at+".limits", "%v", err)
+	}
+	p.Ready.validate(at+".ready", is)
+}
+
+func (r Ready) validate(at string, is *fault.Issues) {
+	n := 0
+	for _, set := range []bool{len(r.Exec) > 0, r.TCP != "", r.HTTP != "", r.File != "", r.After != 0} {
+		if set {
+			n++
+		}
+	}
+	if n > 1 {
+		is.Add(at, "only one of exec, tcp, http, file and after may be set")
+	}
+	if len(r.Exec) > 0 && !filepath.IsAbs(r.Exec[0]) {
+		is.Add(at+".exec", "exec needs an absolute path as its first element")
+	}
+	if r.TCP != "" && !strings.Contains(r.TCP, ":") {
+		is.Add(at+".tcp", "%q is not host:port", r.TCP)
+	}
+	if r.HTTP != "" && !strings.HasPrefix(r.HTTP, "http://") && !strings.HasPrefix(r.HTTP, "https://") {
+		is.Add(at+".http", "%q is not an http or https URL", r.HTTP)
+	}
+	if r.File != "" && !filepath.IsAbs(r.File) {
+		is.Add(at+".file", "%q is not an absolute path", r.File)
+	}
+	if r.Timeout < 0 || r.After < 0 || r.After > r.timeout() {
+		is.Add(at, "after (%v) must be between 0 and the timeout (%v)", r.After, r.timeout())
+	}
+}
+
+func (r Ready) timeout() time.Duration {
+	if r.Timeout == 0 {
+		return 30 * time.Second
+	}
+	return r.Timeout
+}
+
+func (p Process) signal() (syscall.Signal, bool) {
+	if p.StopSignal == "" {
+		return unix.SIGTERM, true
+	}
+	s := unix.SignalNum(p.StopSignal)
+	return s, s != 0
+}
+
+func (p Process) patience() time.Duration {
+	if p.StopTimeout == 0 {
+		return 10 * time.Second
+	}
+	return p.StopTimeout
+}
+
+func (p Process) auto() bool { return p.Autostart == nil || *p.Autostart }

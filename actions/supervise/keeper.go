@@ -1,0 +1,247 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/actions/launch"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// keeper keeps one process. Whoever holds turn may start and stop; mu guards
+// what the watcher and readers share with it.
+type keeper struct {
+	s    *Supervisor
+	p    Process
+	turn chan struct{}
+
+	mu      sync.Mutex
+	child   *launch.Child
+	gone    chan struct{} // closed when child has ended and its death was told
+	up      bool
+	asked   bool // the coming death is wanted
+	stopped bool
+	starts  int
+	since   clock.Stamp
+	last    Event // the last death
+}
+
+func (k *keeper) info() Info {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	i := Info{Name: k.p.Name, Up: k.up, Stopped: k.stopped, Starts: k.starts, Since: k.since}
+	if k.child != nil {
+		i.Running, i.Pid, i.Start = true, k.child.Pid, k.child.Start
+	}
+	return i
+}
+
+// start has the turn.
+func (k *keeper) start(ctx context.Context) (changed bool, err error) {
+	k.mu.Lock()
+	child, gone, up := k.child, k.gone, k.up
+	k.mu.Unlock()
+	if child != nil && up {
+		return false, nil
+	}
+	if child == nil {
+		began := time.Now()
+		if child, gone, err = k.fork(); err != nil {
+			return false, err
+		}
+		changed = true
+		if k.p.Ready.none() {
+			k.rise(child, "started")
+			return true, nil
+		}
+		return true, k.await(ctx, child, gone, began)
+	}
+	return false, k.await(ctx, child, gone, time.Time{})
+}
+
+// fork starts the process, has it on disk, and sets its watcher.
+func (k *keeper) fork() (*launch.Child, chan struct{}, error) {
+	files, closeFiles, err := k.files()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer closeFiles()
+	child, err := k.s.deps.Launcher.Start(launch.Program{
+		Argv: k.p.Argv, Env: k.env(), Dir: k.p.Cwd, User: k.p.User, Group: k.p.Group, Limits: k.p.Limits,
+	}, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	// On disk before anybody hears of it. If it cannot be written the process is
+	// still known by its mark, so it is not worth a failed start.
+	if err := k.remember(record{Pid: child.Pid, Start: child.Start}); err != nil {
+		k.s.deps.Log.Error("a process could not be recorded", "process", k.p.Name, "err", err)
+	}
+	k.mu.Lock()
+	k.starts++
+	k.stopped = false
+	k.mu.Unlock()
+	gone := k.take(child)
+	if gone == nil {
+		return nil, nil, fault.New(fault.Unavailable, "process %s was started while vigild was stopping; it is adopted at the next start", k.p.Name)
+	}
+	return child, gone, nil
+}
+
+func (k *keeper) env() []string {
+	env := []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+		k.mark(), "VIGIL_HOME=" + k.s.dir,
+	}
+	for _, n := range slices.Sorted(maps.Keys(k.p.Env)) {
+		env = append(env, n+"="+k.p.Env[n])
+	}
+	return env
+}
+
+func (k *keeper) mark() string { return "VIGIL_PROCESS=" + k.p.Name }
+
+// take makes child the one that is kept, and watches it. Nil when Run has ended.
+func (k *keeper) take(child *launch.Child) chan struct{} {
+	gone := make(chan struct{})
+	k.mu.Lock()
+	k.child, k.gone, k.up, k.asked, k.since = child, gone, false, false, k.s.deps.Clock()
+	k.mu.Unlock()
+	if !k.s.spawn(func() { k.watch(child, gone) }) {
+		child.Release()
+		return nil
+	}
+	return gone
+}
+
+// watch waits for the death of child and tells it.
+func (k *keeper) watch(child *launch.Child, gone chan struct{}) {
+	defer close(gone)
+	defer child.Release()
+	if child.Dead() != nil {
+		return // let go of
+	}
+	// What is left of its group would hold its ports and its files. The number of
+	// the group is safe as long as the zombie is ours; an adopted one's is not.
+	if child.Ours() {
+		child.SignalGroup(unix.SIGKILL)
+	} else {
+		launch.FellSession(child.Pid, child.Start)
+	}
+	exit, sig, known := child.Reap()
+	e := Event{Name: k.p.Name, Pid: child.Pid, Exit: exit, Signal: sig, At: k.s.deps.Clock()}
+	switch {
+	case sig != "":
+		e.Reason = "ended by " + sig
+	case known:
+		e.Reason = fmt.Sprintf("exited with %d", exit)
+	default:
+		e.Reason = "ended, its exit was not ours to see"
+	}
+	k.mu.Lock()
+	e.Asked, e.Starts = k.asked, k.starts
+	k.child, k.up, k.since, k.last = nil, false, e.At, e
+	k.s.deps.Event(e) // under the lock: up and down are told in their order
+	k.mu.Unlock()
+}
+
+// rise tells that child is up, unless it has died meanwhile.
+func (k *keeper) rise(child *launch.Child, reason string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.child != child {
+		return false
+	}
+	if !k.up {
+		k.up, k.since = true, k.s.deps.Clock()
+		k.s.deps.Event(Event{Name: k.p.Name, Up: true, Pid: child.Pid, Reason: reason, Starts: k.starts, At: k.since})
+	}
+	return true
+}
+
+// await has the turn and waits for readiness.
+func (k *keeper) await(ctx context.Context, child *launch.Child, gone <-chan struct{}, began time.Time) error {
+	err := k.ready(ctx, gone, began)
+	if err == nil && k.rise(child, "ready") {
+		return nil
+	}
+	select {
+	case <-gone:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return fault.New(fault.Conflict, "process %s ended before it was ready: %s", k.p.Name, k.last.Reason)
+	default:
+	}
+	return err
+}
+
+func (k *keeper) stopForGood(ctx context.Context) (bool, error) {
+	changed, err := k.stop(ctx)
+	if err != nil {
+		return changed, err
+	}
+	k.mu.Lock()
+	k.stopped = true
+	k.mu.Unlock()
+	return changed, k.remember(record{Stopped: true})
+}
+
+func (k *keeper) restart(ctx context.Context) (bool, error) {
+	if changed, err := k.stop(ctx); err != nil {
+		return changed, err
+	}
+	return k.start(ctx)
+}
+
+// dying is how long a killed process may take to be gone: one in an
+// uninterruptible sleep may take for ever.
+const dying = 5 * time.Second
+
+// stop has the turn: the stop signal, the patience, then SIGKILL for the group.
+func (k *keeper) stop(ctx context.Context) (changed bool, err error) {
+	k.mu.Lock()
+	child, gone := k.child, k.gone
+	k.asked = true
+	k.mu.Unlock()
+	if child == nil {
+		return false, nil
+	}
+	sig, _ := k.p.signal()
+	if err := child.Signal(sig); err != nil && fault.KindOf(err) != fault.NotFound {
+		return false, err
+	}
+	patience := time.NewTimer(k.p.patience())
+	defer patience.Stop()
+	select {
+	case <-gone:
+		return true, nil
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	_ = child.Signal(unix.SIGKILL)
+	last := time.NewTimer(dying)
+	defer last.Stop()
+	select {
+	case <-gone:
+		return true, nil
+	case <-last.C:
+		return true, fault.New(fault.Timeout, "process %s (pid %d) does not end, though it was killed", k.p.Name, child.Pid).
+			Mend("it hangs in the kernel: look at /proc/%d/stack and at the disk or network it waits for", child.Pid)
+	}
+}
+
+// letGo ends the watching, not the process.
+func (k *keeper) letGo() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.child != nil {
+		k.child.Release()
+	}
+}

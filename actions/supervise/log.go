@@ -1,0 +1,77 @@
+package supervise
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/engine/fault"
+)
+
+// files are the three that a process is started with: nothing to read, and a
+// file to write, since a pipe would break with vigild.
+func (k *keeper) files() (files []*os.File, closeAll func(), err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Unavailable, err, "process %s", k.p.Name)
+	}
+	if k.p.Log == "none" {
+		return []*os.File{null, null, null}, func() { null.Close() }, nil
+	}
+	if err := k.trim(); err != nil {
+		k.s.deps.Log.Warn("a process log was not shortened", "process", k.p.Name, "err", err)
+	}
+	// Opening a pipe would wait for its reader.
+	if st, err := os.Lstat(k.log()); err == nil && !st.Mode().IsRegular() {
+		null.Close()
+		return nil, nil, fault.New(fault.Unprocessable, "the log of process %s, %s, is not a regular file", k.p.Name, k.log())
+	}
+	out, err := os.OpenFile(k.log(), os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
+	if err != nil {
+		null.Close()
+		return nil, nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", k.p.Name)
+	}
+	return []*os.File{null, out, out}, func() { null.Close(); out.Close() }, nil
+}
+
+func (k *keeper) log() string {
+	if k.p.Log == "" {
+		return k.s.path(k.p.Name + ".log")
+	}
+	return k.p.Log
+}
+
+// trim keeps the younger half of a log that has grown too long. The process
+// goes on appending to the same file; lines written in that moment may be lost.
+func (k *keeper) trim() error {
+	if k.p.Log == "none" {
+		return nil
+	}
+	limit := k.p.LogMax
+	if limit == 0 {
+		limit = 8 << 20
+	}
+	f, err := os.OpenFile(k.log(), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || st.Size() <= limit || !st.Mode().IsRegular() {
+		return err
+	}
+	half, err := io.ReadAll(io.NewSectionReader(f, st.Size()-limit/2, limit/2))
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err = f.WriteAt(half, 0)
+	return err
+}

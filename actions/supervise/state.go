@@ -1,0 +1,136 @@
+package supervise
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/actions/launch"
+	"vigil/engine/fault"
+)
+
+// record is what is remembered of one process: one small file each, written in
+// place within one sector. A torn one is found by its JSON, and then the mark in
+// the environment stands in.
+type record struct {
+	Boot    string `json:"boot"`
+	Pid     int    `json:"pid"`
+	Start   uint64 `json:"start"`
+	Stopped bool   `json:"stopped"`
+}
+
+const sector = 512
+
+// remember has r on disk when it returns nil.
+func (k *keeper) remember(r record) error {
+	r.Boot = k.s.deps.Clock().BootID
+	b, err := json.Marshal(r)
+	if err != nil || len(b) > sector {
+		return fault.New(fault.Internal, "record of process %s does not fit: %v", k.p.Name, err)
+	}
+	b = append(b, bytes.Repeat([]byte{' '}, sector-len(b))...)
+	path := k.s.path(k.p.Name + ".state")
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	fresh := errors.Is(err, os.ErrNotExist)
+	if fresh {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+	}
+	if err := unix.Fdatasync(int(f.Fd())); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+	}
+	if !fresh {
+		return nil
+	}
+	d, err := os.Open(k.s.dir)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+	}
+	defer d.Close()
+	return fault.Wrap(fault.Unavailable, d.Sync(), "record of process %s", k.p.Name)
+}
+
+func (k *keeper) recall() (r record, ok bool) {
+	b, err := os.ReadFile(k.s.path(k.p.Name + ".state"))
+	if err != nil || len(b) > 8*sector {
+		return record{}, false
+	}
+	return r, json.Unmarshal(b, &r) == nil
+}
+
+// adopt takes hold of the process that an earlier vigild started.
+func (k *keeper) adopt(ctx context.Context) (adopted, stopped bool) {
+	r, known := k.recall()
+	if known && r.Stopped {
+		k.mu.Lock()
+		k.stopped = true
+		k.mu.Unlock()
+	}
+	var child *launch.Child
+	if known && r.Pid > 1 && r.Boot == k.s.deps.Clock().BootID {
+		child, _ = launch.Adopt(r.Pid, r.Start)
+	}
+	if child == nil && !r.Stopped {
+		child = k.search()
+	}
+	if child == nil {
+		reason := "not running when vigild started"
+		if r.Stopped {
+			reason = "stopped before vigild started"
+		}
+		k.mu.Lock()
+		k.since = k.s.deps.Clock()
+		k.s.deps.Event(Event{Name: k.p.Name, Reason: reason, Asked: r.Stopped, At: k.since})
+		k.mu.Unlock()
+		return false, r.Stopped
+	}
+	if child.Pid != r.Pid || child.Start != r.Start {
+		if err := k.remember(record{Pid: child.Pid, Start: child.Start}); err != nil {
+			k.s.deps.Log.Error("a process could not be recorded", "process", k.p.Name, "err", err)
+		}
+	}
+	gone := k.take(child)
+	if gone == nil {
+		return true, false
+	}
+	k.s.deps.Log.Info("process adopted", "process", k.p.Name, "pid", child.Pid)
+	if k.p.Ready.none() || k.p.Ready.After > 0 {
+		k.rise(child, "adopted")
+		return true, false
+	}
+	k.s.spawn(func() {
+		if k.ready(ctx, gone, farPast) == nil {
+			k.rise(child, "adopted")
+		}
+	})
+	return true, false
+}
+
+// search finds a process that was started in the moment of a crash, before it
+// was on disk: the oldest session leader that carries both our marks.
+func (k *keeper) search() *launch.Child {
+	var best launch.Process
+	home := "VIGIL_HOME=" + k.s.dir
+	_ = launch.Walk(func(p launch.Process) bool {
+		if p.Session == p.Pid && p.State != 'Z' && (best.Pid == 0 || p.Start < best.Start) &&
+			launch.Marked(p.Pid, k.mark()) && launch.Marked(p.Pid, home) {
+			best = p
+		}
+		return true
+	})
+	if best.Pid == 0 {
+		return nil
+	}
+	c, _ := launch.Adopt(best.Pid, best.Start)
+	return c
+}

@@ -1,0 +1,218 @@
+// Package supervise keeps the processes of `[[process]]`: vigild is their
+// parent and hears of a death at once, from the kernel and not by a tick.
+//
+// It reports and obeys; it never decides to restart. A death is an [Event], the
+// daemon turns it into a sample, a policy judges, and the act comes back as
+// Start, Stop or Restart. Only what the config says to start with vigild is
+// started without being asked, once.
+//
+// The children outlive vigild, by a stop and by a crash: each leads its own
+// session and writes to a file. The next vigild adopts them by pid and start
+// time from a record that was on disk before the start was reported, or, if the
+// crash came between, by the mark in their environment. A pid that came to
+// belong to something else is never touched. New starts nothing; Run blocks
+// until ctx ends and has then let go of every child without touching it.
+package supervise
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"vigil/actions/launch"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// Event is a change in the life of one process.
+type Event struct {
+	Name   string
+	Up     bool // it runs and is ready
+	Pid    int
+	Exit   int    // of a death that we saw; -1 by a signal
+	Signal string // "" none
+	Asked  bool   // the death was asked for by Stop or Restart
+	Reason string // for people
+	Starts int    // how often this vigild started it
+	At     clock.Stamp
+}
+
+// Deps is what the supervisor needs. Event is called at the very moment, in order
+// for one process; it must neither block nor call the supervisor.
+type Deps struct {
+	Launcher *launch.Launcher
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Event    func(Event)
+}
+
+// Supervisor keeps processes. Its methods may be called concurrently.
+type Supervisor struct {
+	dir   string
+	deps  Deps
+	procs map[string]*keeper
+
+	mu   sync.Mutex
+	open bool           // Run is in progress
+	own  sync.WaitGroup // every goroutine that Run has to see ended
+}
+
+// New makes a supervisor that has started nothing.
+func New(c Config, d Deps) (*Supervisor, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Clock == nil {
+		d.Clock = clock.System()
+	}
+	if d.Event == nil {
+		d.Event = func(Event) {}
+	}
+	s := &Supervisor{dir: c.Dir, deps: d, procs: map[string]*keeper{}}
+	for _, p := range c.Processes {
+		s.procs[p.Name] = &keeper{s: s, p: p, turn: make(chan struct{}, 1)}
+	}
+	return s, nil
+}
+
+// Run adopts what still runs, starts what is to be started with vigild, and
+// blocks until ctx ends; the processes go on running then.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if len(s.procs) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the folder of supervised processes")
+	}
+	s.mu.Lock()
+	s.open = true
+	s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(s.procs)) {
+		k := s.procs[name]
+		adopted, stopped := k.adopt(ctx)
+		if !adopted && !stopped && k.p.auto() {
+			s.spawn(func() {
+				if _, err := s.Start(ctx, name); err != nil && ctx.Err() == nil {
+					s.deps.Log.Error("a process was not started", "process", name, "err", err)
+				}
+			})
+		}
+	}
+	s.tend(ctx)
+
+	s.mu.Lock()
+	s.open = false
+	s.mu.Unlock()
+	for _, k := range s.procs {
+		k.letGo()
+	}
+	s.own.Wait()
+	return nil
+}
+
+// tend keeps the log files bounded until ctx ends.
+func (s *Supervisor) tend(ctx context.Context) {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			for _, k := range s.procs {
+				if err := k.trim(); err != nil {
+					s.deps.Log.Warn("a process log was not shortened", "process", k.p.Name, "err", err)
+				}
+			}
+		}
+	}
+}
+
+// spawn runs f in a goroutine that Run waits for; false when Run has ended.
+func (s *Supervisor) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return false
+	}
+	s.own.Go(f)
+	return true
+}
+
+// Info is one process as the supervisor knows it.
+type Info struct {
+	Name    string      `json:"name"`
+	Running bool        `json:"running"`
+	Up      bool        `json:"up"`      // running and ready
+	Stopped bool        `json:"stopped"` // by a person or a policy, stays so over restarts of vigild
+	Pid     int         `json:"pid,omitempty"`
+	Start   uint64      `json:"start,omitempty"` // ticks since boot: with Pid the process's name
+	Starts  int         `json:"starts"`
+	Since   clock.Stamp `json:"since"`   // of the last change
+	Changed bool        `json:"changed"` // the call did something
+}
+
+// List is every process, by name.
+func (s *Supervisor) List() []Info {
+	out := make([]Info, 0, len(s.procs))
+	for _, name := range slices.Sorted(maps.Keys(s.procs)) {
+		out = append(out, s.procs[name].info())
+	}
+	return out
+}
+
+// Has reports whether a process of that name is kept.
+func (s *Supervisor) Has(name string) bool { return s.procs[name] != nil }
+
+// Start starts a process unless it runs, and blocks until it is ready. NotFound:
+// no such process. Timeout or Conflict: it was started but did not become ready,
+// or ended before; other errors: it was not started.
+func (s *Supervisor) Start(ctx context.Context, name string) (Info, error) {
+	return s.act(ctx, name, (*keeper).start)
+}
+
+// Stop ends a process and what it left in its group, and blocks until it has
+// gone. It stays stopped, over restarts of vigild too, until Start or Restart.
+func (s *Supervisor) Stop(ctx context.Context, name string) (Info, error) {
+	return s.act(ctx, name, (*keeper).stopForGood)
+}
+
+// Restart is Stop, if it runs, and Start.
+func (s *Supervisor) Restart(ctx context.Context, name string) (Info, error) {
+	return s.act(ctx, name, (*keeper).restart)
+}
+
+// act gives one caller at a time its turn at a process.
+func (s *Supervisor) act(ctx context.Context, name string, verb func(*keeper, context.Context) (bool, error)) (Info, error) {
+	k := s.procs[name]
+	if k == nil {
+		return Info{}, fault.New(fault.NotFound, "there is no process %q in the config", name)
+	}
+	s.mu.Lock()
+	open := s.open
+	s.mu.Unlock()
+	if !open {
+		return Info{}, fault.New(fault.Unavailable, "process %s: the supervisor is not running", name)
+	}
+	select {
+	case k.turn <- struct{}{}:
+		defer func() { <-k.turn }()
+	case <-ctx.Done():
+		return Info{}, fault.Wrap(fault.Cancelled, ctx.Err(), "process %s: another act on it is in progress", name)
+	}
+	changed, err := verb(k, ctx)
+	i := k.info()
+	i.Changed = changed
+	return i, err
+}
+
+func (s *Supervisor) path(file string) string { return filepath.Join(s.dir, file) }
