@@ -12,7 +12,7 @@ import (
 const (
 	loose    = 0xff
 	scaled   = 0x40 // flag on the width: a common divisor follows the minimum
-	maxWidth = 56 // one unaligned 8-byte load always covers a value
+	maxWidth = 56   // one unaligned 8-byte load always covers a value
 )
 
 // A series of integers is written with one of two leads: the values themselves,
