@@ -53,8 +53,11 @@ var plan = []room{
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
 
-	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk"}, guests: []string{gSQLite, "github.com/prometheus/prometheus/tsdb/chunkenc", gCompress, "github.com/cespare/xxhash/v2", gSys}},
+	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk", "engine/tsdb/wal", "engine/tsdb/rows", "engine/tsdb/index"}, guests: []string{gSys}},
 	{dir: "engine/tsdb/chunk", floor: 3, ours: []string{"engine/series"}, guests: []string{"github.com/prometheus/prometheus/tsdb/chunkenc"}},
+	{dir: "engine/tsdb/wal", floor: 3, guests: []string{gSys}},
+	{dir: "engine/tsdb/rows", floor: 3, ours: []string{"engine/series", "engine/fault", "engine/tsdb/chunk"}, guests: []string{gSQLite}},
+	{dir: "engine/tsdb/index", floor: 3, ours: []string{"engine/series"}, guests: []string{"github.com/cespare/xxhash/v2"}},
 	{dir: "engine/ledger", floor: 3, ours: []string{"engine", "floors 0-1", "engine/ledger/disk"}, guests: []string{gSQLite, gSys}},
 	{dir: "engine/ledger/disk", floor: 3, ours: []string{"engine/clock", "engine/fault"}, guests: []string{gSQLite, gSys}},
 	{dir: "engine/world", floor: 3, ours: []string{"engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gSys}},
@@ -73,6 +76,7 @@ var plan = []room{
 	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
 
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
+	{dir: "engine/tsdb/wal/waltest", floor: 3, ours: []string{"engine/tsdb/wal"}, test: true},
 	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "internal/daemon", "internal/cli"}, test: true},
 	{dir: "internal", floor: 4, test: true},
 	{dir: ".", floor: 5, ours: []string{"internal/cli", "internal/daemon"}},
