@@ -16,7 +16,7 @@ type room struct {
 // groups are names for several rooms in the column "may import".
 var groups = map[string][]string{
 	"floor 0":    {"engine/series", "engine/audit", "engine/fault", "engine/clock"},
-	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/check", "engine/remedy"},
+	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/check", "engine/remedy", "engine/remedy/decide", "engine/remedy/window"},
 }
 
 const (
@@ -49,7 +49,10 @@ var plan = []room{
 	{dir: "engine/check", floor: 1, ours: []string{"floor 0", "engine/document", "engine/check/host", "engine/check/bus"}, guests: []string{gProcfs, gSystemd, gCommon, gModel, gGronx, gSys}},
 	{dir: "engine/check/host", floor: 1, ours: []string{"floor 0", "engine/document", "engine/check/bus"}, guests: []string{gProcfs, gSys}},
 	{dir: "engine/check/bus", floor: 1, ours: []string{"engine/fault"}, guests: []string{gSystemd, gDBus}},
-	{dir: "engine/remedy", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{gGronx}},
+	{dir: "engine/remedy", floor: 1, ours: []string{"floor 0", "engine/document"}},
+	{dir: "engine/remedy/decide", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy"}},
+	{dir: "engine/remedy/window", floor: 1, ours: []string{"engine/fault"}, guests: []string{gGronx}},
+	{dir: "engine/remedy/worker", floor: 1, ours: []string{"floor 0", "engine/remedy", "engine/remedy/decide"}},
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
 

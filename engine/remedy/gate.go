@@ -17,6 +17,21 @@ const (
 	Drop          // no longer needed: the condition went away
 )
 
+// String is the answer's name on the wire.
+func (a Answer) String() string {
+	switch a {
+	case Admit:
+		return "admit"
+	case Hold:
+		return "hold"
+	case Refuse:
+		return "refuse"
+	case Drop:
+		return "drop"
+	}
+	return "unknown"
+}
+
 // Verdict is a gate's answer with its name and reason. The zero Verdict admits.
 type Verdict struct {
 	Gate   string

@@ -1,15 +1,17 @@
 // Package remedy is putting it right: gates, ladder, attempts, verification.
 //
-// A remediation moves through a closed state machine (see Move); the gates are
+// A remediation moves through a closed state machine (see [Next]); the gates are
 // pure and run inside the transaction that claims it; the only way to obtain an
 // open [Attempt] is [Ledger.Claim], which has fsynced it, so no act happens
 // without a record on disk. After the act the remediation is verified on
 // samples younger than the attempt's end plus settle; unknown is not success.
 //
+// This room holds the nouns, the table of states ([Next]), the plan with its
+// check and substitution, and the configuration. What is decided stands in
+// remedy/decide, what moves in remedy/worker, schedules in remedy/window.
+//
 // It refuses knowledge of policies and series (the engine is its [Judge]), I/O
-// of its own, clocks, and a second way to act. [Worker] starts goroutines in Run
-// alone; it stops by letting running attempts end or be killed within their
-// bound, and what it could not finish is found by Recover at the next start.
+// of its own, clocks, and a second way to act.
 package remedy
 
 import (
@@ -109,6 +111,17 @@ type Remediation struct {
 	LeaseUntil clock.Stamp
 }
 
+// Who is the actor of what r does by itself: its policy, or who made it.
+func (r *Remediation) Who() string {
+	switch {
+	case r.Source == FromPolicy && r.Policy != "":
+		return "policy:" + r.Policy
+	case r.Actor != "":
+		return r.Actor
+	}
+	return "vigild"
+}
+
 // Attempt is one act, opened on disk before its first effect.
 type Attempt struct {
 	Epoch       int64 // bumped when a database is restored
@@ -117,6 +130,7 @@ type Attempt struct {
 	Rung        int
 	Action      string
 	Subject     string
+	Kind        string // the built-in kind behind the action
 	Class       Class
 	Request     Request
 	Capture     []byte // evidence taken before the act, JSON, at most 256 KiB

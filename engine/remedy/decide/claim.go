@@ -1,0 +1,186 @@
+package decide
+
+import (
+	"encoding/json"
+
+	"vigil/engine/clock"
+	"vigil/engine/remedy"
+)
+
+// Case is what the worker found out before a claim, without a lock.
+type Case struct {
+	Request remedy.Request // of the current rung, substituted; Attempt is filled in the claim
+	Facts   remedy.Facts   // Spec is that of the request
+	Epoch   int64
+	Now     clock.Stamp
+}
+
+// Decide is the claim: it asks the gates and opens the attempt, or says why
+// not. It runs inside the ledger's transaction, on the row and the history as
+// they are there; it is pure and may be run again. The move it returns leaves r
+// as it is when the table does not allow a claim (somebody moved it).
+func (c *Rules) Decide(r remedy.Remediation, h remedy.History, a Case) remedy.Move {
+	s := begin(r, a.Now)
+	s.Next.Subject = a.Facts.Spec.Subject
+	if r.State == remedy.Indeterminate {
+		return c.forsake(r, a.Now)
+	}
+	v, asked := c.Ask(&s.Next, &a.Facts, &h, a.Now)
+	s.Verdict = v
+	if r.State == remedy.GaveUp {
+		c.wake(s, v)
+	}
+	ev := func() json.RawMessage { return verdictEvidence(&s.Next, &a.Facts, &h, asked) }
+	if s.Next.State != remedy.GaveUp || v.Answer == remedy.Drop {
+		c.answer(s, r, h, a, v, ev)
+	}
+	if s.err != nil {
+		return remedy.Move{Next: r, Verdict: remedy.Verdict{Gate: GateRequest, Answer: remedy.Hold, Reason: s.err.Error()}}
+	}
+	return s.Move
+}
+
+// wake is the automatic retry of what gave up. While its condition is unknown
+// it stays where it is, loud, and looks again.
+func (c *Rules) wake(s *step, v remedy.Verdict) {
+	switch {
+	case v.Answer == remedy.Drop:
+	case v.Gate == GateRecheck && v.Answer != remedy.Admit:
+		why := s.Next.Reason
+		s.event(remedy.Paused)
+		s.Next.Until, s.Next.Reason = s.now.Add(c.LookAgain.Std()), why
+	default:
+		s.event(remedy.Woke)
+		s.tell("vigild", "remediation.wake", "the automatic retry after giving up", nil)
+	}
+}
+
+func (c *Rules) answer(s *step, r remedy.Remediation, h remedy.History, a Case, v remedy.Verdict, ev func() json.RawMessage) {
+	switch v.Answer {
+	case remedy.Admit:
+		c.open(s, h, a, ev())
+	case remedy.Hold:
+		held := s.Next.Gate == v.Gate && !s.Next.Since.IsZero()
+		since := s.Next.Since
+		s.event(remedy.Paused)
+		s.Next.Gate, s.Next.Reason, s.Next.Until = v.Gate, v.Reason, v.Until
+		if held {
+			s.Next.Since = since
+		} else {
+			s.Next.Since = a.Now
+			s.tell("vigild", "gate.hold", v.Gate+": "+v.Reason, ev())
+		}
+		c.onHold(s, h, a, v)
+	case remedy.Refuse:
+		s.event(remedy.Denied)
+		s.Next.Gate, s.Next.Reason = v.Gate, v.Reason
+		s.tell("vigild", "gate.refuse", v.Gate+": "+v.Reason, ev())
+	case remedy.Drop:
+		c.clear(s, v.Reason, ev())
+		s.Next.Gate = v.Gate
+	}
+}
+
+// onHold keeps what a hold has to remember.
+func (c *Rules) onHold(s *step, h remedy.History, a Case, v remedy.Verdict) {
+	switch v.Gate {
+	case GateMode, GateApproval:
+		if s.Next.ApproveBy.IsZero() && (v.Gate == GateMode || s.Next.Plan.Approval != nil || s.Next.Source != remedy.FromAPI) {
+			s.Next.ApproveBy = v.Until
+		}
+	case GateStorm:
+		if remaining(a.Now, h.Storm, c.Storm.Hold.Std()) == 0 { // this one sets it off
+			at := v.Until
+			s.Storm = &at
+			s.tellOf("host", "vigild", "storm.brake", v.Reason, nil)
+		}
+	}
+}
+
+// open opens the attempt: after the transaction it is on disk, before any effect.
+func (c *Rules) open(s *step, h remedy.History, a Case, ev json.RawMessage) {
+	s.event(remedy.Claimed)
+	r := &s.Next
+	r.Try++
+	r.Attempt++
+	r.Reason = ""
+	if r.Started.IsZero() {
+		r.Started = a.Now
+	}
+	at := remedy.Attempt{
+		Epoch: a.Epoch, Remediation: r.ID, N: r.Attempt, Rung: r.Rung,
+		Action: a.Request.Action, Subject: a.Facts.Spec.Subject, Kind: a.Facts.Spec.Kind, Class: a.Facts.Spec.Class,
+		Request: a.Request, Started: a.Now,
+	}
+	at.Request.Attempt = at.ID()
+	at.Request.Started = a.Now
+	s.Open = &at
+	if cost := c.terms(r).cost(a.Facts.Spec); cost > 0 {
+		s.Budget = &remedy.Budget{Points: c.points(h.Budget, a.Now) - cost, At: a.Now}
+	}
+	s.tellOf("attempt:"+at.ID(), r.Who(), "attempt.start", a.Facts.Spec.Summary, ev)
+}
+
+// clear ends a remediation whose condition went away without it.
+func (c *Rules) clear(s *step, reason string, ev json.RawMessage) {
+	s.event(remedy.Cleared)
+	s.Next.Reason = reason
+	s.tell("vigild", "remediation.cleared", reason, ev)
+}
+
+// forsake gives up what nobody decided on in time. It is looked at by Due alone,
+// so its time has come.
+func (c *Rules) forsake(r remedy.Remediation, now clock.Stamp) remedy.Move {
+	s := begin(r, now)
+	if left := remaining(now, r.Until, c.Unseen.Std()); left > 0 {
+		s.Next.Until = now.Add(left)
+		return s.Move
+	}
+	c.giveUp(s, "nobody said what became of the act within "+short(c.Unseen.Std()))
+	return s.Move
+}
+
+// answered is one gate's answer as evidence.
+type answered struct {
+	Gate   string `json:"gate"`
+	Answer string `json:"answer"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// verdictEvidence is what a decision at the gates stood on.
+func verdictEvidence(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, asked []remedy.Verdict) json.RawMessage {
+	gates := make([]answered, len(asked))
+	for i, v := range asked {
+		gates[i] = answered{v.Gate, v.Answer.String(), v.Reason}
+	}
+	cond := f.Evidence
+	if !json.Valid(cond) {
+		cond = nil
+	}
+	return evidence(struct {
+		Gates      []answered      `json:"gates"`
+		Action     string          `json:"action"`
+		Subject    string          `json:"subject"`
+		Class      remedy.Class    `json:"class"`
+		Cost       float64         `json:"cost"`
+		Rung       int             `json:"rung"`
+		Try        int             `json:"try"`
+		Evaluation uint64          `json:"evaluation,omitempty"`
+		Points     *remedy.Budget  `json:"budget,omitempty"`
+		Condition  json.RawMessage `json:"condition,omitempty"`
+	}{gates, actionAt(&r.Plan, r.Rung), f.Spec.Subject, f.Spec.Class, f.Spec.Cost, r.Rung, r.Try, f.Evaluation, budgetOf(h), cond})
+}
+
+func budgetOf(h *remedy.History) *remedy.Budget {
+	if h.Budget.At.IsZero() {
+		return nil
+	}
+	return &h.Budget
+}
+
+func actionAt(p *remedy.Plan, rung int) string {
+	if rung < 0 || rung >= len(p.Ladder) {
+		return ""
+	}
+	return p.Ladder[rung].Action
+}
