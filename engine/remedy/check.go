@@ -16,70 +16,77 @@ const (
 	maxTimeout = 24 * time.Hour
 )
 
-// Check says everything that is wrong with a plan, with places relative to it
-// (ladder[1].with.unit). Unknown actions are issues unless the plan is external.
+// Check names everything wrong with a plan; places are paths in it, such as
+// /ladder/0/with. Unknown actions are issues unless the plan is external; with
+// nil actions neither names nor parameters are looked at.
 // A rung with placeholders is resolved with sample values: what is wrong with
 // every value is wrong now, what depends on the value is checked before the act.
 func (p *Plan) Check(actions Actions) fault.Issues {
 	var is fault.Issues
 	if len(p.Ladder) == 0 {
-		is.Add("ladder", "no rung: expected at least one action")
+		is.Add("/ladder", "no rung: expected at least one action")
 	}
 	if len(p.Ladder) > maxRungs {
-		is.Add("ladder", "%d rungs, at most %d are allowed", len(p.Ladder), maxRungs)
+		is.Add("/ladder", "%d rungs, at most %d are allowed", len(p.Ladder), maxRungs)
 		return is
 	}
 	if err := dry(p.Target); err != nil {
-		is.Add("target", "%s", err)
+		is.Add("/target", "%s", err)
 	}
 	for i := range p.Ladder {
-		p.Ladder[i].check(&is, fmt.Sprintf("ladder[%d]", i), actions, p.External)
+		p.Ladder[i].check(&is, fmt.Sprintf("/ladder/%d", i), actions, p.External)
 	}
 	p.checkTerms(&is)
 	return is
 }
 
 func (p *Plan) checkTerms(is *fault.Issues) {
-	bounded(is, "cooldown", p.Cooldown, 0, 7*24*time.Hour)
+	bounded(is, "/cooldown", p.Cooldown, 0, 7*24*time.Hour)
 	if p.Limit != nil {
-		p.Limit.issues(is, "limit")
+		p.Limit.issues(is, "/limit")
 	}
 	if p.Cost != nil && !(*p.Cost >= 0 && *p.Cost <= 1e6) {
-		is.Add("cost", "%v is not between 0 and a million", *p.Cost)
+		is.Add("/cost", "%v is not between 0 and a million", *p.Cost)
 	}
 	if p.Backoff != nil {
-		p.Backoff.issues(is, "backoff")
+		p.Backoff.issues(is, "/backoff")
 	}
 	if p.Approval != nil {
-		bounded(is, "approval.ttl", p.Approval.TTL, time.Second, 30*24*time.Hour)
+		bounded(is, "/approval/ttl", p.Approval.TTL, time.Second, 30*24*time.Hour)
 	}
 	if v := p.Verify; v != nil {
-		bounded(is, "verify.within", v.Within, time.Second, 24*time.Hour)
+		bounded(is, "/verify/within", v.Within, time.Second, 24*time.Hour)
 		if v.Successes < 0 || v.Successes > 100 {
-			is.Add("verify.successes", "%d is not between 1 and 100", v.Successes)
+			is.Add("/verify/successes", "%d is not between 1 and 100", v.Successes)
 		}
 	}
 	switch p.Mode {
 	case "", "off", "shadow", "suggest", "act":
 	default:
-		is.Add("mode", "unknown mode %q: expected off, shadow, suggest or act", p.Mode)
+		is.Add("/mode", "unknown mode %q: expected off, shadow, suggest or act", p.Mode)
 	}
 }
 
 func (g *Rung) check(is *fault.Issues, place string, actions Actions, external bool) {
-	bounded(is, place+".timeout", g.Timeout, time.Millisecond, maxTimeout)
-	bounded(is, place+".settle", g.Settle, 0, time.Hour)
+	bounded(is, place+"/timeout", g.Timeout, time.Millisecond, maxTimeout)
+	bounded(is, place+"/settle", g.Settle, 0, time.Hour)
 	if g.Tries < 0 || g.Tries > maxTries {
-		is.Add(place+".tries", "%d is not between 1 and %d", g.Tries, maxTries)
+		is.Add(place+"/tries", "%d is not between 1 and %d", g.Tries, maxTries)
 	}
 	if g.Action == "" {
-		is.Add(place+".action", "no action is named")
+		is.Add(place+"/action", "no action is named")
+		return
+	}
+	if actions == nil {
+		if _, err := expandMap(g.With, samples()[0], 0); err != nil {
+			is.Add(place+"/with", "%s", err)
+		}
 		return
 	}
 	a, known := actions.Action(g.Action)
 	if !known {
 		if !external {
-			*is = append(*is, fault.Issue{Place: place + ".action", Msg: fmt.Sprintf("unknown action %q", g.Action), Hint: suggest(g.Action, actions.Names())})
+			*is = append(*is, fault.Issue{Place: place + "/action", Msg: fmt.Sprintf("unknown action %q", g.Action), Hint: suggest(g.Action, actions.Names())})
 		}
 		return
 	}
@@ -87,7 +94,7 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 	for _, sample := range samples() {
 		with, err := expandMap(g.With, sample, 0)
 		if err != nil {
-			is.Add(place+".with", "%s", err)
+			is.Add(place+"/with", "%s", err)
 			return
 		}
 		q := Request{Attempt: "0-0-0", Action: g.Action, With: with, Target: sample.Target, Policy: sample.Policy, Labels: sample.Labels}
@@ -104,7 +111,13 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 			return // it depends on the value: the action looks again before the act
 		}
 	}
-	is.Add(place+".with", "%s", errs[0])
+	var f *fault.Error
+	if errors.As(errs[0], &f) && f.Place != "" {
+		place += "/with/" + strings.TrimLeft(strings.TrimPrefix(f.Place, "with"), "./")
+		*is = append(*is, fault.Issue{Place: place, Msg: f.Msg, Hint: f.Hint})
+		return
+	}
+	is.Add(place+"/with", "%s", errs[0])
 }
 
 // samples are values that labels might have, of different kinds, so that a

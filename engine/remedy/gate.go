@@ -6,6 +6,26 @@ import (
 	"vigil/engine/clock"
 )
 
+// The names of the gates, on the wire and in the audit.
+const (
+	GatePause      = "pause"
+	GateMode       = "mode"
+	GateWindow     = "window"
+	GateHandsOff   = "hands_off"
+	GateRecheck    = "recheck"
+	GateDependency = "dependency"
+	GateApproval   = "approval"
+	GateOwner      = "owner"
+	GateCooldown   = "cooldown"
+	GateLimits     = "limits"
+	GateBudget     = "budget"
+	GateStorm      = "storm"
+	GateBreaker    = "breaker"
+
+	// GateRequest is not asked in the claim: the request itself could not be made.
+	GateRequest = "request"
+)
+
 // Answer is what a gate says.
 type Answer uint8
 

@@ -20,7 +20,7 @@ type Case struct {
 // they are there; it is pure and may be run again. The move it returns leaves r
 // as it is when the table does not allow a claim (somebody moved it).
 func (c *Rules) Decide(r remedy.Remediation, h remedy.History, a Case) remedy.Move {
-	s := begin(r, a.Now)
+	s := remedy.Begin(r, a.Now)
 	s.Next.Subject = a.Facts.Spec.Subject
 	if r.State == remedy.Indeterminate {
 		return c.forsake(r, a.Now)
@@ -34,72 +34,71 @@ func (c *Rules) Decide(r remedy.Remediation, h remedy.History, a Case) remedy.Mo
 	if s.Next.State != remedy.GaveUp || v.Answer == remedy.Drop {
 		c.answer(s, r, h, a, v, ev)
 	}
-	if s.err != nil {
-		return remedy.Move{Next: r, Verdict: remedy.Verdict{Gate: GateRequest, Answer: remedy.Hold, Reason: s.err.Error()}}
+	if _, err := s.Done(); err != nil {
+		return remedy.Move{Next: r, Verdict: remedy.Verdict{Gate: remedy.GateRequest, Answer: remedy.Hold, Reason: err.Error()}}
 	}
 	return s.Move
 }
 
 // wake is the automatic retry of what gave up. While its condition is unknown
 // it stays where it is, loud, and looks again.
-func (c *Rules) wake(s *step, v remedy.Verdict) {
+func (c *Rules) wake(s *remedy.Step, v remedy.Verdict) {
 	switch {
 	case v.Answer == remedy.Drop:
-	case v.Gate == GateRecheck && v.Answer != remedy.Admit:
+	case v.Gate == remedy.GateRecheck && v.Answer != remedy.Admit:
 		why := s.Next.Reason
-		s.event(remedy.Paused)
-		s.Next.Until, s.Next.Reason = s.now.Add(c.LookAgain.Std()), why
+		s.Event(remedy.Paused)
+		s.Next.Until, s.Next.Reason = s.Now.Add(c.LookAgain.Std()), why
 	default:
-		s.event(remedy.Woke)
-		s.tell("vigild", "remediation.wake", "the automatic retry after giving up", nil)
+		s.Event(remedy.Woke)
+		s.Tell("vigild", "remediation.wake", "the automatic retry after giving up", nil)
 	}
 }
 
-func (c *Rules) answer(s *step, r remedy.Remediation, h remedy.History, a Case, v remedy.Verdict, ev func() json.RawMessage) {
+func (c *Rules) answer(s *remedy.Step, r remedy.Remediation, h remedy.History, a Case, v remedy.Verdict, ev func() json.RawMessage) {
 	switch v.Answer {
 	case remedy.Admit:
 		c.open(s, h, a, ev())
 	case remedy.Hold:
 		held := s.Next.Gate == v.Gate && !s.Next.Since.IsZero()
 		since := s.Next.Since
-		s.event(remedy.Paused)
+		s.Event(remedy.Paused)
 		s.Next.Gate, s.Next.Reason, s.Next.Until = v.Gate, v.Reason, v.Until
 		if held {
 			s.Next.Since = since
 		} else {
 			s.Next.Since = a.Now
-			s.tell("vigild", "gate.hold", v.Gate+": "+v.Reason, ev())
+			s.Tell("vigild", "gate.hold", v.Gate+": "+v.Reason, ev())
 		}
 		c.onHold(s, h, a, v)
 	case remedy.Refuse:
-		s.event(remedy.Denied)
+		s.Event(remedy.Denied)
 		s.Next.Gate, s.Next.Reason = v.Gate, v.Reason
-		s.tell("vigild", "gate.refuse", v.Gate+": "+v.Reason, ev())
+		s.Tell("vigild", "gate.refuse", v.Gate+": "+v.Reason, ev())
 	case remedy.Drop:
-		c.clear(s, v.Reason, ev())
-		s.Next.Gate = v.Gate
+		s.Withdraw(v.Reason, ev())
 	}
 }
 
 // onHold keeps what a hold has to remember.
-func (c *Rules) onHold(s *step, h remedy.History, a Case, v remedy.Verdict) {
+func (c *Rules) onHold(s *remedy.Step, h remedy.History, a Case, v remedy.Verdict) {
 	switch v.Gate {
-	case GateMode, GateApproval:
-		if s.Next.ApproveBy.IsZero() && (v.Gate == GateMode || s.Next.Plan.Approval != nil || s.Next.Source != remedy.FromAPI) {
+	case remedy.GateMode, remedy.GateApproval:
+		if s.Next.ApproveBy.IsZero() && (v.Gate == remedy.GateMode || s.Next.Plan.Approval != nil || s.Next.Source != remedy.FromAPI) {
 			s.Next.ApproveBy = v.Until
 		}
-	case GateStorm:
+	case remedy.GateStorm:
 		if remaining(a.Now, h.Storm, c.Storm.Hold.Std()) == 0 { // this one sets it off
 			at := v.Until
 			s.Storm = &at
-			s.tellOf("host", "vigild", "storm.brake", v.Reason, nil)
+			s.TellOf("host", "vigild", "storm.brake", v.Reason, nil)
 		}
 	}
 }
 
 // open opens the attempt: after the transaction it is on disk, before any effect.
-func (c *Rules) open(s *step, h remedy.History, a Case, ev json.RawMessage) {
-	s.event(remedy.Claimed)
+func (c *Rules) open(s *remedy.Step, h remedy.History, a Case, ev json.RawMessage) {
+	s.Event(remedy.Claimed)
 	r := &s.Next
 	r.Try++
 	r.Attempt++
@@ -118,20 +117,13 @@ func (c *Rules) open(s *step, h remedy.History, a Case, ev json.RawMessage) {
 	if cost := c.terms(r).cost(a.Facts.Spec); cost > 0 {
 		s.Budget = &remedy.Budget{Points: c.points(h.Budget, a.Now) - cost, At: a.Now}
 	}
-	s.tellOf("attempt:"+at.ID(), r.Who(), "attempt.start", a.Facts.Spec.Summary, ev)
-}
-
-// clear ends a remediation whose condition went away without it.
-func (c *Rules) clear(s *step, reason string, ev json.RawMessage) {
-	s.event(remedy.Cleared)
-	s.Next.Reason = reason
-	s.tell("vigild", "remediation.cleared", reason, ev)
+	s.TellOf("attempt:"+at.ID(), r.Who(), "attempt.start", a.Facts.Spec.Summary, ev)
 }
 
 // forsake gives up what nobody decided on in time. It is looked at by Due alone,
 // so its time has come.
 func (c *Rules) forsake(r remedy.Remediation, now clock.Stamp) remedy.Move {
-	s := begin(r, now)
+	s := remedy.Begin(r, now)
 	if left := remaining(now, r.Until, c.Unseen.Std()); left > 0 {
 		s.Next.Until = now.Add(left)
 		return s.Move
@@ -157,7 +149,7 @@ func verdictEvidence(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, 
 	if !json.Valid(cond) {
 		cond = nil
 	}
-	return evidence(struct {
+	return remedy.Evidence(struct {
 		Gates      []answered      `json:"gates"`
 		Action     string          `json:"action"`
 		Subject    string          `json:"subject"`

@@ -9,26 +9,6 @@ import (
 	"vigil/engine/remedy"
 )
 
-// The names of the gates, on the wire and in the audit.
-const (
-	GatePause      = "pause"
-	GateMode       = "mode"
-	GateWindow     = "window"
-	GateHandsOff   = "hands_off"
-	GateRecheck    = "recheck"
-	GateDependency = "dependency"
-	GateApproval   = "approval"
-	GateOwner      = "owner"
-	GateCooldown   = "cooldown"
-	GateLimits     = "limits"
-	GateBudget     = "budget"
-	GateStorm      = "storm"
-	GateBreaker    = "breaker"
-
-	// GateRequest is not asked in the claim: the request itself could not be made.
-	GateRequest = "request"
-)
-
 // Named is a gate with its name.
 type Named struct {
 	Name string
@@ -39,19 +19,19 @@ type Named struct {
 // decides, and it alone: every refusal has exactly one first cause.
 func (c *Rules) Gates() []Named {
 	return []Named{
-		{GatePause, c.pause},
-		{GateMode, c.mode},
-		{GateWindow, c.window},
-		{GateHandsOff, c.handsOff},
-		{GateRecheck, c.recheck},
-		{GateDependency, c.dependency},
-		{GateApproval, c.approval},
-		{GateOwner, c.owner},
-		{GateCooldown, c.cooldown},
-		{GateLimits, c.limits},
-		{GateBudget, c.budget},
-		{GateStorm, c.storm},
-		{GateBreaker, c.breaker},
+		{remedy.GatePause, c.pause},
+		{remedy.GateMode, c.mode},
+		{remedy.GateWindow, c.window},
+		{remedy.GateHandsOff, c.handsOff},
+		{remedy.GateRecheck, c.recheck},
+		{remedy.GateDependency, c.dependency},
+		{remedy.GateApproval, c.approval},
+		{remedy.GateOwner, c.owner},
+		{remedy.GateCooldown, c.cooldown},
+		{remedy.GateLimits, c.limits},
+		{remedy.GateBudget, c.budget},
+		{remedy.GateStorm, c.storm},
+		{remedy.GateBreaker, c.breaker},
 	}
 }
 
@@ -147,7 +127,7 @@ func (c *Rules) recheck(r *remedy.Remediation, f *remedy.Facts, h *remedy.Histor
 	case f.Holds < 0:
 		return remedy.Verdict{Answer: remedy.Drop, Reason: "the condition went away before the act"}
 	case f.Holds == 0:
-		if r.Gate == GateRecheck && !r.Since.IsZero() && since(now, r.Since) >= c.Unknown.Std() {
+		if r.Gate == remedy.GateRecheck && !r.Since.IsZero() && since(now, r.Since) >= c.Unknown.Std() {
 			return refuse("the condition has been unknown for %s: nothing proves that an act is needed", short(since(now, r.Since)))
 		}
 		return hold(now.Add(lookSoon), "the condition is unknown at this instant: there are no fresh samples")

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"strconv"
 	"time"
 
 	"vigil/engine/clock"
@@ -16,30 +17,30 @@ type Jitter float64
 //
 // When a person cancelled r in the meantime, only the attempt is closed.
 func (c *Rules) Ended(r remedy.Remediation, a remedy.Attempt, res remedy.Result, now clock.Stamp, j Jitter) (remedy.Move, error) {
-	s := begin(r, now)
-	quietBefore := s.close(&a, res, now)
+	s := remedy.Begin(r, now)
+	quietBefore := shut(s, &a, res, now)
 	verb, why := "attempt.end", "done"
 	if !res.OK {
 		why = "failed: " + res.Error
 	}
-	s.tellOf("attempt:"+a.ID(), r.Who(), verb, why, evidence(res))
+	s.TellOf("attempt:"+a.ID(), r.Who(), verb, why, remedy.Evidence(res))
 	if r.State != remedy.Running {
 		return s.Move, nil
 	}
 	switch {
 	case res.OK:
-		s.event(remedy.Acted)
+		s.Event(remedy.Acted)
 	case res.Unseen && a.Class == remedy.Unsafe:
 		c.lose(s, "the end of the act was not seen: "+res.Error)
 	default:
 		s.Next.Error = res.Error
 		c.failed(s, why, quietBefore, j)
 	}
-	return s.done()
+	return s.Done()
 }
 
 // close finishes the attempt and says how long nothing had been tried before it.
-func (s *step) close(a *remedy.Attempt, res remedy.Result, now clock.Stamp) (quiet time.Duration) {
+func shut(s *remedy.Step, a *remedy.Attempt, res remedy.Result, now clock.Stamp) (quiet time.Duration) {
 	if !s.Next.AttemptEnd.IsZero() {
 		quiet = since(a.Started, s.Next.AttemptEnd)
 	}
@@ -53,76 +54,76 @@ func (s *step) close(a *remedy.Attempt, res remedy.Result, now clock.Stamp) (qui
 // stood in the way. Nothing was opened when a is nil. It is told, it counts as
 // a failed try, and it is never silent.
 func (c *Rules) NotStarted(r remedy.Remediation, a *remedy.Attempt, why string, now clock.Stamp, j Jitter) (remedy.Move, error) {
-	s := begin(r, now)
-	object := "remediation:" + itoa(r.ID)
+	s := remedy.Begin(r, now)
+	object := "remediation:" + strconv.FormatInt(r.ID, 10)
 	var quiet time.Duration
 	if a != nil {
 		object = "attempt:" + a.ID()
-		quiet = s.close(a, remedy.Result{Error: why}, now)
+		quiet = shut(s, a, remedy.Result{Error: why}, now)
 	} else {
 		s.Next.Try++
 	}
-	s.tellOf(object, r.Who(), "attempt.start_failed", "could not be started: "+why, nil)
+	s.TellOf(object, r.Who(), "attempt.start_failed", "could not be started: "+why, nil)
 	if a != nil && r.State != remedy.Running {
 		return s.Move, nil
 	}
 	if r.State == remedy.GaveUp {
-		s.event(remedy.Woke)
+		s.Event(remedy.Woke)
 	}
 	s.Next.Error = why
 	c.failed(s, "could not be started: "+why, quiet, j)
-	return s.done()
+	return s.Done()
 }
 
 // Reject refuses a remediation whose request cannot be made at all, such as one
 // whose target names a label that its firing does not have.
 func (c *Rules) Reject(r remedy.Remediation, why string, now clock.Stamp) (remedy.Move, error) {
-	s := begin(r, now)
+	s := remedy.Begin(r, now)
 	if r.State == remedy.GaveUp {
-		s.event(remedy.Woke)
+		s.Event(remedy.Woke)
 	}
-	s.event(remedy.Denied)
-	s.Next.Gate, s.Next.Reason = GateRequest, why
-	s.Verdict = remedy.Verdict{Gate: GateRequest, Answer: remedy.Refuse, Reason: why}
-	s.tell("vigild", "gate.refuse", GateRequest+": "+why, nil)
-	return s.done()
+	s.Event(remedy.Denied)
+	s.Next.Gate, s.Next.Reason = remedy.GateRequest, why
+	s.Verdict = remedy.Verdict{Gate: remedy.GateRequest, Answer: remedy.Refuse, Reason: why}
+	s.Tell("vigild", "gate.refuse", remedy.GateRequest+": "+why, nil)
+	return s.Done()
 }
 
 // Verified is the move after a verification; h is read in its transaction, as
 // the breaker counts there. Unknown is not success.
 func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verification, now clock.Stamp, j Jitter) (remedy.Move, error) {
-	s := begin(r, now)
+	s := remedy.Begin(r, now)
 	if r.State != remedy.Verifying {
-		s.event(remedy.Proved)
-		return s.done()
+		s.Event(remedy.Proved)
+		return s.Done()
 	}
 	if v.OK {
-		s.event(remedy.Proved)
+		s.Event(remedy.Proved)
 		s.Next.Reason, s.Next.Error, s.Next.GaveUps = v.Reason, "", 0
-		s.tell(r.Who(), "verify.ok", v.Reason, v.Evidence)
+		s.Tell(r.Who(), "verify.ok", v.Reason, v.Evidence)
 		if h.Breaker != (remedy.Breaker{}) {
 			s.Breaker = &remedy.Breaker{}
 			if h.Breaker.Opened > 0 {
-				s.tellOf("subject:"+r.Subject, "vigild", "breaker.close", "an act on it helped", nil)
+				s.TellOf("subject:"+r.Subject, "vigild", "breaker.close", "an act on it helped", nil)
 			}
 		}
-		return s.done()
+		return s.Done()
 	}
-	s.tell(r.Who(), "verify.failed", v.Reason, v.Evidence)
+	s.Tell(r.Who(), "verify.failed", v.Reason, v.Evidence)
 	b := c.tripped(h.Breaker, now)
 	s.Breaker = &b
 	if b.Opened > h.Breaker.Opened {
-		s.tellOf("subject:"+r.Subject, "vigild", "breaker.open",
-			itoa(int64(b.Failures))+" acts in a row did not help; none before "+clockTime(b.Until), nil)
+		s.TellOf("subject:"+r.Subject, "vigild", "breaker.open",
+			strconv.Itoa(b.Failures)+" acts in a row did not help; none before "+clockTime(b.Until), nil)
 	}
 	s.Next.Error = v.Reason
 	c.failed(s, "did not help: "+v.Reason, 0, j)
-	return s.done()
+	return s.Done()
 }
 
 // failed goes on after a failed try: this rung again after a wait with full
 // jitter, the next rung at once, or the end of the ladder.
-func (c *Rules) failed(s *step, why string, quiet time.Duration, j Jitter) {
+func (c *Rules) failed(s *remedy.Step, why string, quiet time.Duration, j Jitter) {
 	r := &s.Next
 	t := c.terms(r)
 	switch {
@@ -133,31 +134,31 @@ func (c *Rules) failed(s *step, why string, quiet time.Duration, j Jitter) {
 			n = 0
 		}
 		wait := time.Duration(float64(delay(b, n)) * min(1, max(0, float64(j))))
-		s.event(remedy.Retried)
-		r.Until, r.Reason = s.now.Add(wait), why
-		s.tell(r.Who(), "remediation.retry", why+"; tried again in "+short(wait), nil)
+		s.Event(remedy.Retried)
+		r.Until, r.Reason = s.Now.Add(wait), why
+		s.Tell(r.Who(), "remediation.retry", why+"; tried again in "+short(wait), nil)
 	case r.Rung+1 < len(r.Plan.Ladder):
-		s.event(remedy.Climbed)
+		s.Event(remedy.Climbed)
 		r.Rung, r.Try, r.Subject, r.Reason = r.Rung+1, 0, "", why
-		s.tell(r.Who(), "remediation.next_rung", why+"; next: "+actionAt(&r.Plan, r.Rung), nil)
+		s.Tell(r.Who(), "remediation.next_rung", why+"; next: "+actionAt(&r.Plan, r.Rung), nil)
 	case r.Source == remedy.FromAPI || r.Source == remedy.FromExternal:
-		s.event(remedy.Ended)
+		s.Event(remedy.Ended)
 		r.Reason = why
-		s.tell(r.Who(), "remediation.failed", why, nil)
+		s.Tell(r.Who(), "remediation.failed", why, nil)
 	default:
 		c.giveUp(s, why)
 	}
 }
 
 // giveUp is loud, and always has an automatic retry time.
-func (c *Rules) giveUp(s *step, why string) {
-	s.event(remedy.Exhausted)
+func (c *Rules) giveUp(s *remedy.Step, why string) {
+	s.Event(remedy.Exhausted)
 	r := &s.Next
 	wait := c.retryAfter(r.GaveUps)
-	r.Until, r.Reason = s.now.Add(wait), why
+	r.Until, r.Reason = s.Now.Add(wait), why
 	r.GaveUps++
 	r.Rung, r.Try = 0, 0
-	s.tell(r.Who(), "remediation.gave_up", "every rung was tried, last: "+why+"; tried again in "+short(wait), nil)
+	s.Tell(r.Who(), "remediation.gave_up", "every rung was tried, last: "+why+"; tried again in "+short(wait), nil)
 }
 
 func (c *Rules) retryAfter(gaveUps int) time.Duration {
@@ -165,10 +166,10 @@ func (c *Rules) retryAfter(gaveUps int) time.Duration {
 }
 
 // lose leaves an unsafe act of unknown end to a person, for a time.
-func (c *Rules) lose(s *step, why string) {
-	s.event(remedy.Lost)
-	s.Next.Until, s.Next.Reason, s.Next.Error = s.now.Add(c.Unseen.Std()), why, why
-	s.tell("vigild", "remediation.indeterminate", why+"; say `done` or `failed`, else it gives up in "+short(c.Unseen.Std()), nil)
+func (c *Rules) lose(s *remedy.Step, why string) {
+	s.Event(remedy.Lost)
+	s.Next.Until, s.Next.Reason, s.Next.Error = s.Now.Add(c.Unseen.Std()), why, why
+	s.Tell("vigild", "remediation.indeterminate", why+"; say `done` or `failed`, else it gives up in "+short(c.Unseen.Std()), nil)
 }
 
 // Sight is what is known of an act whose end nobody saw.
@@ -186,38 +187,38 @@ const (
 // repeated is queued again, what a probe found done goes on to be verified, and
 // an unsafe act is never repeated.
 func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen Sight, now clock.Stamp) (remedy.Move, error) {
-	s := begin(r, now)
+	s := remedy.Begin(r, now)
 	res := remedy.Result{OK: seen == SeenDone, Unseen: true}
 	if !res.OK {
 		res.Error = "vigild stopped before the end of the act was recorded"
 	}
-	s.close(&a, res, now)
+	shut(s, &a, res, now)
 	repeat := a.Class == remedy.Convergent || a.Class == remedy.Probed && seen == SeenNotDone
 	why := map[Sight]string{NotSeen: "nothing tells whether it was done", SeenDone: "the probe says that it was done", SeenNotDone: "the probe says that it was not done"}[seen]
-	s.tellOf("attempt:"+a.ID(), "vigild", "attempt.recovered", string(a.Class)+": "+why, nil)
+	s.TellOf("attempt:"+a.ID(), "vigild", "attempt.recovered", string(a.Class)+": "+why, nil)
 	switch {
 	case r.State != remedy.Running:
 		return s.Move, nil
 	case seen == SeenDone:
-		s.event(remedy.Found)
+		s.Event(remedy.Found)
 	case repeat:
-		s.event(remedy.Repeated)
+		s.Event(remedy.Repeated)
 		s.Next.Try = max(0, r.Try-1)
 		s.Next.Reason = res.Error
-		s.tell("vigild", "remediation.repeat", "its act may be repeated", nil)
+		s.Tell("vigild", "remediation.repeat", "its act may be repeated", nil)
 	default:
 		c.lose(s, res.Error+" and nothing tells whether it was done")
 	}
-	return s.done()
+	return s.Done()
 }
 
 // Orphaned is the move for a remediation that is running with no attempt open
 // and nobody at work on it: a lease that ran out, or a record that was lost.
 func (c *Rules) Orphaned(r remedy.Remediation, now clock.Stamp) (remedy.Move, error) {
-	s := begin(r, now)
-	s.event(remedy.Repeated)
+	s := remedy.Begin(r, now)
+	s.Event(remedy.Repeated)
 	s.Next.Lease, s.Next.LeaseUntil = "", clock.Stamp{}
 	s.Next.Reason = "nobody is at work on it any more"
-	s.tell("vigild", "remediation.repeat", s.Next.Reason, nil)
-	return s.done()
+	s.Tell("vigild", "remediation.repeat", s.Next.Reason, nil)
+	return s.Done()
 }
