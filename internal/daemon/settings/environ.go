@@ -68,3 +68,13 @@ func Find(of any, path string) (Key, bool) {
 	}
 	return Key{}, false
 }
+
+// FindList returns the list or table with a dotted path.
+func FindList(of any, path string) (Key, bool) {
+	for _, k := range Lists(of) {
+		if k.String() == path {
+			return k, true
+		}
+	}
+	return Key{}, false
+}

@@ -78,7 +78,12 @@ func (k Key) Text() string { return literal(k.Value) }
 
 // Scalars lists every scalar setting of a pointer to a struct, in the order of
 // its fields. Lists and tables that a person fills are not among them.
-func Scalars(of any) []Key {
+func Scalars(of any) []Key { return keys(of, true) }
+
+// Lists lists what Scalars leaves out: lists and tables that a person fills.
+func Lists(of any) []Key { return keys(of, false) }
+
+func keys(of any, scalars bool) []Key {
 	var out []Key
 	var walk func(path []string, v reflect.Value)
 	walk = func(path []string, v reflect.Value) {
@@ -87,9 +92,13 @@ func Scalars(of any) []Key {
 			x := v.FieldByIndex(f.index)
 			switch {
 			case isScalar(f.typ):
-				out = append(out, Key{p, x})
+				if scalars {
+					out = append(out, Key{p, x})
+				}
 			case f.typ.Kind() == reflect.Struct:
 				walk(p, x)
+			case !scalars:
+				out = append(out, Key{p, x})
 			}
 		}
 	}

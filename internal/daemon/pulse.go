@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"vigil/actions/supervise"
+	"vigil/engine/clock"
+	"vigil/engine/series"
+)
+
+// Names of what is told of supervised processes.
+const (
+	nameUp     = "vigil_process_up"
+	nameStarts = "vigil_process_starts_total"
+	nameStop   = "vigil_process_stopped"
+)
+
+// pulse turns the life of supervised processes into samples: a death at the
+// moment it is heard of, everything again at each beat, so that what got lost
+// is made good.
+//
+// A process that was stopped because somebody asked for it has no `up` at all:
+// its series ends, so that no policy undoes what a person did.
+type pulse struct {
+	clock  clock.Clock
+	log    *slog.Logger
+	ingest func(context.Context, *series.Batch) error
+	list   func() []supervise.Info
+	every  time.Duration
+	events chan supervise.Event
+}
+
+// echo is when everything is told again after an event: a verification looks
+// for samples younger than the end of the act that brought the process up.
+const echo = 250 * time.Millisecond
+
+func newPulse(c clock.Clock, log *slog.Logger, every time.Duration) *pulse {
+	return &pulse{clock: c, log: log, every: every, events: make(chan supervise.Event, 1024)}
+}
+
+// event takes one event in. It never blocks; what does not fit is made good by
+// the next beat.
+func (p *pulse) event(e supervise.Event) {
+	select {
+	case p.events <- e:
+	default:
+	}
+}
+
+// run tells until ctx ends.
+func (p *pulse) run(ctx context.Context) error {
+	beat := time.NewTicker(p.every)
+	defer beat.Stop()
+	soon := time.NewTimer(time.Hour)
+	defer soon.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-p.events:
+			p.tell(ctx, e)
+			soon.Reset(echo)
+		case <-soon.C:
+			p.all(ctx)
+		case <-beat.C:
+			p.all(ctx)
+		}
+	}
+}
+
+func (p *pulse) tell(ctx context.Context, e supervise.Event) {
+	if e.Up {
+		p.log.Info("process is up", "process", e.Name, "pid", e.Pid, "starts", e.Starts)
+	} else {
+		p.log.Info("process is down", "process", e.Name, "pid", e.Pid, "exit", e.Exit, "signal", e.Signal, "asked", e.Asked, "reason", e.Reason)
+	}
+	if e.Asked && !e.Up {
+		return // the beat that follows says whether it stays stopped
+	}
+	now := p.clock()
+	b := &series.Batch{Received: now.Millis(), Own: true}
+	v := 0.0
+	if e.Up {
+		v = 1
+	}
+	b.Add(about(nameUp, e.Name), now.Millis(), v)
+	p.send(ctx, b)
+}
+
+func (p *pulse) all(ctx context.Context) {
+	now := p.clock()
+	b := &series.Batch{Received: now.Millis(), Own: true}
+	for _, i := range p.list() {
+		up, stopped := 0.0, 0.0
+		switch {
+		case i.Up:
+			up = 1
+		case i.Stopped:
+			up, stopped = series.Stale(), 1
+		case i.Running:
+			continue // starting: neither up nor down yet
+		}
+		b.Add(about(nameUp, i.Name), now.Millis(), up)
+		b.Add(about(nameStop, i.Name), now.Millis(), stopped)
+		b.Add(about(nameStarts, i.Name), now.Millis(), float64(i.Starts))
+	}
+	if len(b.Items) > 0 {
+		p.send(ctx, b)
+	}
+}
+
+func (p *pulse) send(ctx context.Context, b *series.Batch) {
+	if err := p.ingest(ctx, b); err != nil && ctx.Err() == nil {
+		p.log.Warn("the state of processes was not stored", "err", err)
+	}
+}
+
+func about(name, process string) series.Labels {
+	return series.FromMap(name, map[string]string{"process": process})
+}

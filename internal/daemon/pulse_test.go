@@ -1,0 +1,83 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/actions/supervise"
+	"vigil/engine/clock"
+	"vigil/engine/series"
+)
+
+func told(b *series.Batch) string {
+	var out []string
+	for _, it := range b.Items {
+		ls, err := series.ParseKey(it.Key)
+		if err != nil {
+			return err.Error()
+		}
+		v := b.Points[it.Lo].V
+		text := fmt.Sprint(v)
+		if series.IsStale(v) {
+			text = "stale"
+		}
+		if ls.Name() == nameUp {
+			out = append(out, ls.Get("process")+"="+text)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// A death is told at once; one that a person asked for is not, and ends the
+// series, so that no policy undoes it.
+func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []string
+		infos := []supervise.Info{{Name: "web", Running: true, Up: true}, {Name: "job", Stopped: true}, {Name: "slow", Running: true}}
+		p := newPulse(func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixMicro()} }, quiet, 10*time.Second)
+		p.list = func() []supervise.Info { return infos }
+		p.ingest = func(_ context.Context, b *series.Batch) error {
+			if !b.Own {
+				t.Error("not marked as vigild's own")
+			}
+			got = append(got, told(b))
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.run(ctx) }()
+		expect := func(want ...string) {
+			t.Helper()
+			synctest.Wait()
+			if strings.Join(got, "|") != strings.Join(want, "|") {
+				t.Errorf("told %q, want %q", got, want)
+			}
+			got = nil
+		}
+		p.event(supervise.Event{Name: "web"})
+		expect("web=0")
+		time.Sleep(echo)
+		expect("web=1 job=stale")
+		p.event(supervise.Event{Name: "job", Asked: true})
+		expect()
+		time.Sleep(echo)
+		expect("web=1 job=stale")
+		time.Sleep(10 * time.Second)
+		expect("web=1 job=stale")
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPulseNeverBlocks(t *testing.T) {
+	p := newPulse(clock.System(), quiet, time.Second)
+	for range 10_000 {
+		p.event(supervise.Event{Name: "x"})
+	}
+}
