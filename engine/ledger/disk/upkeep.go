@@ -1,0 +1,102 @@
+package disk
+
+import (
+	"sync/atomic"
+
+	"vigil/engine/fault"
+	"vigil/engine/ledger/conn"
+)
+
+type counters struct {
+	commits, jobs, failures, reopened, ballast, checkpoints atomic.Uint64
+	logPages, donePages, written                            atomic.Int64
+	lastCheckpoint                                          atomic.Int64
+}
+
+// Stats is the file seen from outside.
+type Stats struct {
+	Commits, Jobs  uint64 // transactions made durable, and what they held
+	Failures       uint64 // transactions that could not be written
+	Reopened       uint64 // writers thrown away after a failure
+	BytesWritten   int64  // to the log and, by checkpoints, to the file
+	Checkpoints    uint64
+	LastCheckpoint int64 // Unix µs
+	LogBytes       int64 // of the write-ahead log in use
+	FileBytes      int64
+	BallastThere   bool
+	BallastSpent   uint64 // times it was given up
+	Quarantined    []string
+}
+
+// Stats may be called at any time; it looks at the directory.
+func (f *File) Stats() Stats {
+	s := &f.stats
+	return Stats{
+		Commits: s.commits.Load(), Jobs: s.jobs.Load(), Failures: s.failures.Load(), Reopened: s.reopened.Load(),
+		BytesWritten: s.written.Load(), Checkpoints: s.checkpoints.Load(), LastCheckpoint: s.lastCheckpoint.Load(),
+		LogBytes: s.logPages.Load() * pageSize, FileBytes: fileSize(f.Path()),
+		BallastThere: f.cfg.Ballast > 0 && !f.ballast.isSpent(), BallastSpent: s.ballast.Load(),
+		Quarantined: quarantined(f.cfg.Dir, f.cfg.Name),
+	}
+}
+
+// measure looks at the log after a commit, wakes Run beyond the soft bound and
+// makes the checkpoint itself beyond the hard one. use is held.
+func (f *File) measure() {
+	pages, done, err := f.c.Checkpoint("NOOP")
+	if err != nil {
+		return // only a look; the next commit looks again
+	}
+	was := f.stats.logPages.Swap(pages)
+	f.stats.donePages.Store(done)
+	if pages < was {
+		was = 0 // the log began again
+	}
+	f.stats.written.Add((pages - was) * (pageSize + 24))
+	switch behind := pages - done; {
+	case pages > walHard:
+		// The writer restarts the log, waiting for readers, which are all short.
+		f.checkpoint("RESTART")
+	case behind > walSoft:
+		select {
+		case f.nudge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// tidy is Run's checkpoint, between two commits.
+func (f *File) tidy() {
+	if f.stats.logPages.Load()-f.stats.donePages.Load() <= walSoft {
+		return
+	}
+	f.use.Lock()
+	defer f.use.Unlock()
+	if !f.shut && f.connect() == nil {
+		f.checkpoint("PASSIVE")
+	}
+}
+
+// checkpoint reports nothing to a caller: it is tried again, and what it failed
+// to move is still in the log. use is held.
+func (f *File) checkpoint(mode string) {
+	before := f.stats.donePages.Load()
+	pages, done, err := f.c.Checkpoint(mode)
+	if err != nil {
+		f.deps.Log.Warn("a checkpoint of the ledger failed", "error", err)
+		if fault.KindOf(err) == fault.Corrupt {
+			f.suspect(err)
+		}
+		if conn.Broken(err) && !conn.Full(err) {
+			f.disconnect()
+		}
+		return
+	}
+	f.stats.logPages.Store(pages)
+	f.stats.donePages.Store(done)
+	f.stats.checkpoints.Add(1)
+	f.stats.lastCheckpoint.Store(f.deps.Clock().Wall)
+	if done > before {
+		f.stats.written.Add((done - before) * pageSize)
+	}
+}

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"context"
+
+	"vigil/engine/clock"
+	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/table"
+	"vigil/engine/remedy"
+)
+
+// waiting is what may fall due: never an external one, and never one that
+// waits for a person without an end.
+const waiting = "state IN ('queued', 'held', 'gave_up', 'indeterminate') AND source <> 'external'"
+
+// reached is true of those whose turn has come.
+const reached = `CASE WHEN until_wall IS NULL THEN state = 'queued'
+	WHEN until_boot_id = ? THEN until_boot <= ? ELSE until_wall <= ? END`
+
+// Due lists what may be claimed by now, high priority first, then oldest; next
+// is when the earliest other one falls due.
+func (l *Ledger) Due(ctx context.Context, now clock.Stamp, n int) (due []remedy.Remediation, next clock.Stamp, err error) {
+	n = bound(n)
+	err = l.file.Read(ctx, func(c *conn.Conn) error {
+		row := func() (r conn.Row) {
+			r.Text(now.BootID)
+			r.Int(now.Boot)
+			r.Int(now.Wall)
+			return r
+		}
+		some := row()
+		some.Int(int64(n))
+		due, err = table.Remediations(ctx, c, "id IN (SELECT id FROM remediations WHERE "+waiting+" AND "+reached+
+			" ORDER BY rank DESC, id LIMIT ?) ORDER BY rank DESC, id", some)
+		if err != nil {
+			return err
+		}
+		next = clock.Stamp{}
+		if len(due) == n {
+			all, err := countDue(ctx, c, row())
+			if err != nil || all > int64(n) {
+				next = now
+				return err
+			}
+		}
+		var other conn.Row
+		other.Text(now.BootID)
+		other.Int(now.Boot)
+		other.Int(now.Wall)
+		return c.Query(ctx, "SELECT min(CASE WHEN until_boot_id = ?1 THEN until_boot - ?2 ELSE (until_wall - ?3) * 1000 END) FROM remediations WHERE "+
+			waiting+" AND until_wall IS NOT NULL AND NOT (CASE WHEN until_boot_id = ?1 THEN until_boot <= ?2 ELSE until_wall <= ?3 END)", other, func(cs *conn.Cells) error {
+			if wait := cs.Int(); wait > 0 {
+				next = clock.Stamp{Wall: now.Wall + (wait+999)/1000, Boot: now.Boot + wait, BootID: now.BootID}
+			}
+			return nil
+		})
+	})
+	return due, next, err
+}
+
+func countDue(ctx context.Context, c *conn.Conn, row conn.Row) (n int64, err error) {
+	err = c.Query(ctx, "SELECT count(*) FROM remediations WHERE "+waiting+" AND "+reached, row, func(cs *conn.Cells) error {
+		n = cs.Int()
+		return nil
+	})
+	return n, err
+}
