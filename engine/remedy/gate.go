@@ -22,8 +22,9 @@ const (
 	GateStorm      = "storm"
 	GateBreaker    = "breaker"
 
-	// GateRequest is not asked in the claim: the request itself could not be made.
+	// Not asked in the claim: the request could not be made; its wait is not over.
 	GateRequest = "request"
+	GateBackoff = "backoff"
 )
 
 // Answer is what a gate says.

@@ -26,6 +26,16 @@ type Verification struct {
 	Evidence json.RawMessage
 }
 
+// Sight is what is known of an act whose end nobody saw.
+type Sight uint8
+
+// The sights.
+const (
+	NotSeen Sight = iota // nothing is known
+	SeenDone
+	SeenNotDone
+)
+
 // Capturer takes bounded evidence before a destructive act (engine/world).
 // It returns within its own bound (2 s, 256 KiB) whatever happens.
 type Capturer interface {

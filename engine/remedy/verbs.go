@@ -98,6 +98,7 @@ func Lease(r Remediation, actor, remediator string, length time.Duration, now cl
 	if r.Source != FromExternal {
 		return Move{Next: r}, fault.New(fault.Conflict, "remediation %d is carried out by vigild itself", r.ID)
 	}
+	length = min(length, MaxLease)
 	s := Begin(r, now)
 	s.Event(Leased)
 	s.Next.Lease, s.Next.LeaseUntil = remediator, now.Add(length)
@@ -132,7 +133,7 @@ func SetStatus(r Remediation, actor, word, details, errMsg string, now clock.Sta
 		case Acted:
 			c.AttemptEnd = now
 		case Leased:
-			c.Lease, c.LeaseUntil = actor, now.Add(statusLease)
+			c.Lease, c.LeaseUntil = actor, now.Add(MaxLease)
 			if c.Started.IsZero() {
 				c.Started = now
 			}
@@ -145,8 +146,9 @@ func SetStatus(r Remediation, actor, word, details, errMsg string, now clock.Sta
 	return s.Done()
 }
 
-// statusLease is how long an outside remediator that only sets words may work.
-const statusLease = time.Hour
+// MaxLease is how long an outside remediator may work without renewing its
+// claim, and how long one that only sets words has.
+const MaxLease = time.Hour
 
 // statusEvent is the event that a word of the original asks for.
 func statusEvent(r Remediation, word string) (Event, error) {

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"encoding/json"
+	"time"
 
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
@@ -25,6 +26,11 @@ func (c *Rules) Decide(r remedy.Remediation, h remedy.History, a Case) remedy.Mo
 	if r.State == remedy.Indeterminate {
 		return c.forsake(r, a.Now)
 	}
+	if left := c.early(&r, a.Now); left > 0 {
+		s.Next.Until = a.Now.Add(left)
+		s.Verdict = remedy.Verdict{Gate: remedy.GateBackoff, Answer: remedy.Hold, Until: s.Next.Until, Reason: "its time has not come: the clock was set"}
+		return s.Move
+	}
 	v, asked := c.Ask(&s.Next, &a.Facts, &h, a.Now)
 	s.Verdict = v
 	if r.State == remedy.GaveUp {
@@ -38,6 +44,19 @@ func (c *Rules) Decide(r remedy.Remediation, h remedy.History, a Case) remedy.Mo
 		return remedy.Move{Next: r, Verdict: remedy.Verdict{Gate: remedy.GateRequest, Answer: remedy.Hold, Reason: err.Error()}}
 	}
 	return s.Move
+}
+
+// early is how long what waits for a time of its own must still wait. The ledger
+// lists it by the clock on the wall where the host was booted in between, and
+// that clock may have jumped.
+func (c *Rules) early(r *remedy.Remediation, now clock.Stamp) time.Duration {
+	switch r.State {
+	case remedy.GaveUp:
+		return remaining(now, r.Until, c.retryAfter(r.GaveUps-1))
+	case remedy.Queued:
+		return remaining(now, r.Until, c.terms(r).backoff().Cap.Std())
+	}
+	return 0
 }
 
 // wake is the automatic retry of what gave up. While its condition is unknown

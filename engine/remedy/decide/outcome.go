@@ -172,34 +172,24 @@ func (c *Rules) lose(s *remedy.Step, why string) {
 	s.Tell("vigild", "remediation.indeterminate", why+"; say `done` or `failed`, else it gives up in "+short(c.Unseen.Std()), nil)
 }
 
-// Sight is what is known of an act whose end nobody saw.
-type Sight uint8
-
-// The sights.
-const (
-	NotSeen Sight = iota // nothing is known
-	SeenDone
-	SeenNotDone
-)
-
 // Recovered is the move for an attempt that lies open with nobody at work on
 // it: vigild was killed between its start and its finish record. What may be
 // repeated is queued again, what a probe found done goes on to be verified, and
 // an unsafe act is never repeated.
-func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen Sight, now clock.Stamp) (remedy.Move, error) {
+func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen remedy.Sight, now clock.Stamp) (remedy.Move, error) {
 	s := remedy.Begin(r, now)
-	res := remedy.Result{OK: seen == SeenDone, Unseen: true}
+	res := remedy.Result{OK: seen == remedy.SeenDone, Unseen: true}
 	if !res.OK {
 		res.Error = "vigild stopped before the end of the act was recorded"
 	}
 	shut(s, &a, res, now)
-	repeat := a.Class == remedy.Convergent || a.Class == remedy.Probed && seen == SeenNotDone
-	why := map[Sight]string{NotSeen: "nothing tells whether it was done", SeenDone: "the probe says that it was done", SeenNotDone: "the probe says that it was not done"}[seen]
+	repeat := a.Class == remedy.Convergent || a.Class == remedy.Probed && seen == remedy.SeenNotDone
+	why := map[remedy.Sight]string{remedy.NotSeen: "nothing tells whether it was done", remedy.SeenDone: "the probe says that it was done", remedy.SeenNotDone: "the probe says that it was not done"}[seen]
 	s.TellOf("attempt:"+a.ID(), "vigild", "attempt.recovered", string(a.Class)+": "+why, nil)
 	switch {
 	case r.State != remedy.Running:
 		return s.Move, nil
-	case seen == SeenDone:
+	case seen == remedy.SeenDone:
 		s.Event(remedy.Found)
 	case repeat:
 		s.Event(remedy.Repeated)
@@ -221,4 +211,9 @@ func (c *Rules) Orphaned(r remedy.Remediation, now clock.Stamp) (remedy.Move, er
 	s.Next.Reason = "nobody is at work on it any more"
 	s.Tell("vigild", "remediation.repeat", s.Next.Reason, nil)
 	return s.Done()
+}
+
+// Leased says whether an outside remediator's lease on r still runs.
+func (c *Rules) Leased(r *remedy.Remediation, now clock.Stamp) bool {
+	return remaining(now, r.LeaseUntil, remedy.MaxLease) > 0
 }

@@ -1,0 +1,240 @@
+package remedy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// grid is the whole life as a person draws it: a row per event, a column per
+// state, "-" where the pair is a conflict.
+const grid = `
+event     queued    held      running       verifying succeeded gave_up   refused cancelled indeterminate failed
+claimed   running   running   -             -         -         -         -       -         -             -
+leased    running   running   -             -         -         -         -       -         -             -
+paused    held      held      -             -         -         gave_up   -       -         -             -
+released  queued    queued    -             -         -         -         -       -         -             -
+denied    refused   refused   -             -         -         -         -       -         -             -
+cleared   cancelled cancelled -             -         -         failed    -       -         -             -
+approved  queued    queued    -             -         -         -         -       -         -             -
+dropped   cancelled cancelled cancelled     cancelled -         cancelled -       -         cancelled     -
+acted     -         -         verifying     -         -         -         -       -         -             -
+proved    -         -         -             succeeded -         -         -       -         -             -
+retried   queued    queued    queued        queued    -         -         -       -         -             -
+climbed   queued    queued    queued        queued    -         -         -       -         -             -
+exhausted gave_up   gave_up   gave_up       gave_up   -         -         -       -         gave_up       -
+ended     failed    failed    failed        failed    -         -         -       -         failed        -
+lost      -         -         indeterminate -         -         -         -       -         -             -
+repeated  -         -         queued        -         -         -         -       -         -             -
+found     -         -         verifying     -         -         -         -       -         -             -
+woke      -         -         -             -         -         queued    -       -         -             -
+asked     -         -         -             -         -         queued    queued  queued    queued        queued
+judged    -         -         -             -         -         -         -       -         succeeded     -
+`
+
+// TestLifeEveryPair enumerates every (state, event): the listed ones lead where
+// the grid says, all others are conflicts that name both and change nothing.
+func TestLifeEveryPair(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(grid), "\n")
+	head := strings.Fields(lines[0])[1:]
+	if len(lines)-1 != len(Events()) || len(head) != len(States()) || len(life) != len(States()) {
+		t.Fatalf("the grid has %d events and %d states, the code %d and %d", len(lines)-1, len(head), len(Events()), len(States()))
+	}
+	for i, e := range Events() {
+		row := strings.Fields(lines[i+1])
+		if row[0] != string(e) {
+			t.Fatalf("row %d is %s, want %s", i, row[0], e)
+		}
+		for j, s := range States() {
+			if head[j] != string(s) {
+				t.Fatalf("column %d is %s, want %s", j, head[j], s)
+			}
+			got, err := Next(s, e)
+			switch want := row[j+1]; {
+			case want == "-":
+				if fault.KindOf(err) != fault.Conflict || got != s || !strings.Contains(err.Error(), string(s)) || !strings.Contains(err.Error(), string(e)) {
+					t.Errorf("%s %s: %s, %v; want a conflict that names both", s, e, got, err)
+				}
+			case err != nil || string(got) != want:
+				t.Errorf("%s %s: %s, %v; want %s", s, e, got, err, want)
+			}
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	v := Values{Labels: map[string]string{"service": "web", "odd": "{{ labels.service }}", "bad": "a\nb", "none": "", "utf": "\xff", "*": "star"}, Target: "t1", Policy: "p1"}
+	for _, tc := range []struct{ in, want, err string }{
+		{"plain", "plain", ""},
+		{"{{ labels.service }}.service", "web.service", ""},
+		{"{{labels.service}}", "web", ""},
+		{"{{ target }}/{{ policy }}", "t1/p1", ""},
+		{"{{ labels.odd }}", "{{ labels.service }}", ""}, // filled in once, never read again
+		{"{{ labels.missing }}", "", "no label \"missing\""},
+		{"{{ labels.bad }}", "", "control bytes"},
+		{"{{ labels.utf }}", "", "control bytes"},
+		{"{{ labels.none }}", "", "empty"},
+		{"{{ value }}", "", "not a placeholder"},
+		{"{{ env.HOME }}", "", "not a placeholder"},
+		{"{{ labels.service", "", "does not close"},
+		{"}} {", "}} {", ""},
+	} {
+		got, err := Expand(tc.in, v)
+		if got != tc.want || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+			t.Errorf("%q: %q, %v; want %q %q", tc.in, got, err, tc.want, tc.err)
+		}
+	}
+}
+
+// TestExpandAddsOnlyTheValue: whatever a label holds, only that place of the
+// text changes, and no control byte comes in.
+func TestExpandAddsOnlyTheValue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before := rapid.StringMatching(`[a-z/. -]{0,10}`).Draw(t, "before")
+		after := rapid.StringMatching(`[a-z/. -]{0,10}`).Draw(t, "after")
+		value := rapid.String().Draw(t, "value")
+		got, err := Expand(before+"{{ labels.x }}"+after, Values{Labels: map[string]string{"x": value}})
+		if err == nil && got != before+value+after {
+			t.Fatalf("%q", got)
+		}
+		if err == nil && strings.ContainsAny(got, "\x00\n\r\x1b\x7f") {
+			t.Fatalf("a control byte came in: %q", got)
+		}
+	})
+}
+
+// kinds is a set of two real little actions.
+type kinds struct{}
+
+func (kinds) Names() []string { return []string{"service", "wait"} }
+
+func (kinds) Action(name string) (Action, bool) {
+	switch name {
+	case "service", "wait":
+		return pure(name), true
+	}
+	return nil, false
+}
+
+type pure string
+
+func (p pure) Resolve(q Request) (Spec, error) {
+	unit, ok := q.With["unit"].(string)
+	switch {
+	case p == "wait":
+		return Spec{Subject: "wait", Kind: "wait"}, nil
+	case !ok:
+		return Spec{}, fault.New(fault.Unprocessable, "unit is missing").At("unit")
+	case !strings.HasSuffix(unit, ".service"):
+		return Spec{}, fault.New(fault.Unprocessable, "%q is not a unit", unit).At("unit")
+	}
+	return Spec{Subject: "systemd:" + unit, Kind: "service", Summary: "restart " + unit}, nil
+}
+
+func (p pure) Run(context.Context, Request) (Result, error) { return Result{OK: true}, nil }
+
+func ptr[T any](v T) *T { return &v }
+
+func TestPlanCheck(t *testing.T) {
+	one := func(g Rung) Plan { return Plan{Ladder: []Rung{g}} }
+	for _, tc := range []struct {
+		name string
+		plan Plan
+		want string // "place: part of the text"; "" good
+	}{
+		{"good", one(Rung{Action: "service", With: map[string]any{"unit": "{{ labels.service }}.service"}}), ""},
+		{"value decides", one(Rung{Action: "service", With: map[string]any{"unit": "{{ labels.unit }}"}}), ""},
+		{"no ladder", Plan{}, "/ladder: no rung"},
+		{"too long", Plan{Ladder: make([]Rung, 17)}, "/ladder: 17 rungs"},
+		{"no action", one(Rung{}), "/ladder/0/action: no action"},
+		{"unknown", one(Rung{Action: "servce"}), `/ladder/0/action: unknown action "servce" (did you mean "service"?)`},
+		{"unknown, external", Plan{External: true, Ladder: []Rung{{Action: "their-own"}}}, ""},
+		{"missing parameter", one(Rung{Action: "service"}), "/ladder/0/with/unit: unit is missing"},
+		{"missing beside a placeholder", one(Rung{Action: "service", With: map[string]any{"x": "{{ target }}"}}), "/ladder/0/with/unit: unit is missing"},
+		{"bad placeholder", one(Rung{Action: "wait", With: map[string]any{"x": []any{"{{ env }}"}}}), "/ladder/0/with: x: {{ env }} is not"},
+		{"bad target", Plan{Target: "{{ labels.a", Ladder: []Rung{{Action: "wait"}}}, "/target: "},
+		{"tries", one(Rung{Action: "wait", Tries: 101}), "/ladder/0/tries: 101"},
+		{"timeout", one(Rung{Action: "wait", Timeout: ptr(dur(48 * time.Hour))}), "/ladder/0/timeout: "},
+		{"settle", one(Rung{Action: "wait", Settle: ptr(dur(-1))}), "/ladder/0/settle: "},
+		{"cooldown", Plan{Cooldown: ptr(dur(-1)), Ladder: []Rung{{Action: "wait"}}}, "/cooldown: "},
+		{"limit", Plan{Limit: &Limit{0, dur(time.Hour)}, Ladder: []Rung{{Action: "wait"}}}, "/limit: max is 0"},
+		{"limit per", Plan{Limit: &Limit{1, 0}, Ladder: []Rung{{Action: "wait"}}}, "/limit: per is"},
+		{"cost", Plan{Cost: ptr(-1.0), Ladder: []Rung{{Action: "wait"}}}, "/cost: "},
+		{"backoff", Plan{Backoff: &Backoff{Factor: 0.5}, Ladder: []Rung{{Action: "wait"}}}, "/backoff: factor"},
+		{"approval", Plan{Approval: &Approval{TTL: ptr(dur(0))}, Ladder: []Rung{{Action: "wait"}}}, "/approval/ttl: "},
+		{"verify", Plan{Verify: &Verify{Successes: -1}, Ladder: []Rung{{Action: "wait"}}}, "/verify/successes: "},
+		{"mode", Plan{Mode: "loud", Ladder: []Rung{{Action: "wait"}}}, "/mode: "},
+	} {
+		is := tc.plan.Check(kinds{})
+		switch {
+		case tc.want == "" && len(is) > 0:
+			t.Errorf("%s: %v", tc.name, is)
+		case tc.want != "" && (len(is) == 0 || !strings.HasPrefix(is[0].String(), tc.want)):
+			t.Errorf("%s: %v, want %s", tc.name, is, tc.want)
+		}
+	}
+	p := one(Rung{Action: "anything", With: map[string]any{"x": "{{ labels.y }}"}})
+	if is := p.Check(nil); len(is) != 0 {
+		t.Errorf("without a catalogue: %v", is)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	if err := Defaults().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	c := Defaults()
+	c.Workers, c.Break.Cap, c.Budget.Refill, c.KindLimits["x"] = 0, 1, 0, Limit{}
+	var is fault.Issues
+	if !errors.As(c.Validate(), &is) || len(is) != 5 {
+		t.Errorf("%v", c.Validate())
+	}
+}
+
+// TestDefaultsAreTheTable holds the defaults to the ones that are promised.
+func TestDefaultsAreTheTable(t *testing.T) {
+	c := Defaults()
+	for name, ok := range map[string]bool{
+		"cooldown 1m":          c.Cooldown == dur(time.Minute),
+		"limit 4/h":            c.Limit == Limit{4, dur(time.Hour)},
+		"policy 20/h":          c.PolicyLimit == Limit{20, dur(time.Hour)},
+		"kind 60/h":            c.KindLimit == Limit{60, dur(time.Hour)},
+		"reboot 2/day":         c.KindLimits["reboot"] == Limit{2, dur(24 * time.Hour)},
+		"budget 100 + 10/h":    c.Budget == BudgetConfig{100, 10},
+		"storm 5 in 2m for 5m": c.Storm == StormConfig{5, dur(2 * time.Minute), dur(5 * time.Minute)},
+		"breaker 3: 15m to 6h": c.Break == BreakerConfig{3, dur(15 * time.Minute), dur(6 * time.Hour)},
+		"backoff 2s x2 to 5m":  c.Backoff == Backoff{dur(2 * time.Second), 2, dur(5 * time.Minute), dur(10 * time.Minute)},
+		"tries 1":              c.Tries == 1,
+		"verify 60s, 1":        c.Within == dur(time.Minute) && c.Successes == 1,
+		"settle 5s":            c.Settle == dur(5*time.Second),
+		"approval 1h":          c.ApprovalTTL == dur(time.Hour),
+		"gave_up 1h to 24h":    c.GaveUpRetry == dur(time.Hour) && c.GaveUpCap == dur(24*time.Hour),
+		"indeterminate 24h":    c.Unseen == dur(24*time.Hour),
+		"capture on":           c.Capture,
+	} {
+		if !ok {
+			t.Errorf("%s does not hold", name)
+		}
+	}
+}
+
+func TestTargetOf(t *testing.T) {
+	r := Remediation{Labels: map[string]string{"service": "web"}}
+	if got, err := TargetOf(Plan{Target: "{{ labels.service }}"}, r); got != "web" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+	if got, err := TargetOf(Plan{}, r); got != "" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func moment(d time.Duration) clock.Stamp {
+	return clock.Stamp{Wall: 1_790_000_000_000_000, Boot: int64(time.Hour), BootID: "a"}.Add(d)
+}

@@ -1,0 +1,242 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
+)
+
+// carry takes one reserved remediation as far as it goes: to a verdict, or
+// through the act to its end. A verification goes on beside.
+func (w *Worker) carry(cs contexts, r remedy.Remediation) {
+	handed := false
+	defer func() {
+		if !handed {
+			w.release(r.ID)
+		}
+	}()
+	if r.State == remedy.Indeterminate {
+		w.claim(cs, r, decide.Case{Now: w.Clock()})
+		return
+	}
+	q, err := r.Request()
+	if err != nil {
+		w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.Reject(r, err.Error(), w.Clock()) })
+		return
+	}
+	action, spec, err := w.resolve(&q)
+	if err != nil {
+		w.notStarted(cs, r, nil, err)
+		return
+	}
+	r.Subject = spec.Subject
+	f, err := w.Judge.Facts(cs.look, r, spec)
+	if err != nil {
+		w.failing("gathering facts", err)
+		w.cool(r.ID)
+		return
+	}
+	f.Spec = spec
+	m, ok := w.claim(cs, r, decide.Case{Request: q, Facts: f, Epoch: w.Ledger.Epoch(), Now: w.Clock()})
+	if !ok || m.Open == nil {
+		return
+	}
+	after, ok := w.act(cs, action, spec, m.Next, *m.Open)
+	if ok && after.State == remedy.Verifying {
+		handed = true
+		w.verifyBeside(cs, after)
+	}
+}
+
+// resolve finds the action and asks it what the request would do.
+func (w *Worker) resolve(q *remedy.Request) (remedy.Action, remedy.Spec, error) {
+	action, known := w.Actions.Action(q.Action)
+	if !known {
+		return nil, remedy.Spec{}, fault.New(fault.Unprocessable, "there is no action %q here", q.Action)
+	}
+	spec, err := action.Resolve(*q)
+	if err != nil {
+		return nil, remedy.Spec{}, err
+	}
+	if spec.Subject == "" {
+		return nil, remedy.Spec{}, fault.New(fault.Internal, "action %s names no subject, so nothing could be locked", q.Action)
+	}
+	if q.Timeout <= 0 {
+		q.Timeout = spec.Timeout
+	}
+	if q.Timeout <= 0 {
+		q.Timeout = actTime
+	}
+	return action, spec, nil
+}
+
+// claim asks the gates inside the ledger's transaction. False: nothing was
+// written, and r is left for later.
+func (w *Worker) claim(cs contexts, r remedy.Remediation, a decide.Case) (remedy.Move, bool) {
+	c := remedy.Claim{
+		ID: r.ID, Version: r.Version, Policy: r.Policy, Fingerprint: r.Fingerprint, FiringVersion: a.Facts.FiringVersion,
+		Query: w.rules.Lookback(&r, a.Facts.Spec), Now: a.Now,
+		Decide: func(r remedy.Remediation, h remedy.History) remedy.Move { return w.rules.Decide(r, h, a) },
+	}
+	m, err := w.Ledger.Claim(cs.look, c)
+	if err != nil {
+		w.failing("claiming", err)
+		w.cool(r.ID)
+		return m, false
+	}
+	w.thaw(r.ID)
+	m.Next.Version = r.Version + 1
+	w.verdict(m)
+	w.loud(m)
+	return m, true
+}
+
+// act runs the one act of an attempt that is on disk and records its end.
+func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r remedy.Remediation, a remedy.Attempt) (remedy.Remediation, bool) {
+	ctx, cancel := context.WithTimeout(cs.acts, a.Request.Timeout)
+	defer cancel()
+	w.stoppable(r.ID, cancel)
+	if w.Capture != nil && w.rules.Captures(&r, spec) {
+		a.Capture = w.capture(ctx, a.Subject)
+	}
+	began := w.Clock()
+	res, err := run(ctx, action, a.Request)
+	w.acted(a, res, err, began)
+	w.stoppable(r.ID, nil)
+	if err != nil {
+		return w.notStarted(cs, r, &a, err)
+	}
+	j := decide.Jitter(w.Jitter())
+	now := w.Clock()
+	return w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.Ended(r, a, res, now, j) })
+}
+
+// capture takes evidence within its time, whatever the capturer does.
+func (w *Worker) capture(ctx context.Context, subject string) []byte {
+	ctx, cancel := context.WithTimeout(ctx, captureTime)
+	defer cancel()
+	return w.Capture.Capture(ctx, subject)
+}
+
+// run is Action.Run with its panic caught: a broken action must not take the
+// daemon along, and nobody saw how its act ended.
+func run(ctx context.Context, action remedy.Action, q remedy.Request) (res remedy.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			res = remedy.Result{Error: fmt.Sprintf("the action panicked: %v", p), Unseen: true, Output: tail(debug.Stack())}
+			err = nil
+		}
+	}()
+	return action.Run(ctx, q)
+}
+
+func tail(stack []byte) string { return string(stack[:min(len(stack), 4<<10)]) }
+
+func (w *Worker) notStarted(cs contexts, r remedy.Remediation, a *remedy.Attempt, err error) (remedy.Remediation, bool) {
+	w.Log.Warn("action could not be started", "remediation", r.ID, "policy", r.Policy, "error", err)
+	w.mu.Lock()
+	w.stats.StartFailed++
+	w.mu.Unlock()
+	j, now := decide.Jitter(w.Jitter()), w.Clock()
+	return w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.NotStarted(r, a, err.Error(), now, j) })
+}
+
+// finish writes what build makes of r, again and again while the ledger cannot
+// be written: an act that was done must not be forgotten. When somebody moved r
+// in the meantime, build is asked once more with the row as it is now.
+func (w *Worker) finish(cs contexts, r remedy.Remediation, build func(remedy.Remediation) (remedy.Move, error)) (remedy.Remediation, bool) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		m, err := build(r)
+		if err != nil {
+			w.failing("finishing", err)
+			return r, false
+		}
+		err = w.Ledger.Apply(cs.writes, r.Version, m)
+		if err == nil {
+			m.Next.Version = r.Version + 1
+			w.verdict(m)
+			w.loud(m)
+			return m.Next, true
+		}
+		w.failing("recording an end", err)
+		switch fault.KindOf(err) {
+		case fault.NotFound, fault.Cancelled:
+			return r, false
+		case fault.Conflict:
+			now, err := w.Ledger.Remediation(cs.writes, r.ID)
+			if err == nil && now.Version == r.Version && m.Close == nil {
+				return r, false // the same row refuses the same move: nothing is lost by leaving it
+			}
+			if err == nil {
+				r = now
+			}
+		}
+		if !sleep(cs.writes, pause) {
+			return r, false
+		}
+	}
+}
+
+// sleep waits; false: ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// verdict counts what the gates said.
+func (w *Worker) verdict(m remedy.Move) {
+	if m.Verdict.Answer == remedy.Admit && m.Open == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count(&w.stats.Verdicts, [2]string{m.Verdict.Gate, m.Verdict.Answer.String()})
+}
+
+func (w *Worker) acted(a remedy.Attempt, res remedy.Result, err error, began clock.Stamp) {
+	result := "ok"
+	switch {
+	case err != nil:
+		result = "start_failed"
+	case res.TimedOut:
+		result = "timeout"
+	case res.Unseen:
+		result = "unseen"
+	case !res.OK:
+		result = "failed"
+	}
+	took, _ := w.Clock().Sub(began)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count(&w.stats.Acts, [2]string{a.Kind, result})
+	w.stats.ActSeconds += took.Seconds()
+}
+
+// loud logs what a person should hear of.
+func (w *Worker) loud(m remedy.Move) {
+	r := &m.Next
+	switch r.State {
+	case remedy.GaveUp:
+		if len(m.Audit) > 0 {
+			w.Log.Error("remediation gave up", "remediation", r.ID, "policy", r.Policy, "target", r.Target, "reason", r.Reason, "retry", r.Until.Time())
+		}
+	case remedy.Indeterminate:
+		w.Log.Error("remediation is indeterminate", "remediation", r.ID, "policy", r.Policy, "target", r.Target, "reason", r.Reason)
+	case remedy.Running:
+		if m.Open != nil {
+			w.Log.Info("remediation acts", "remediation", r.ID, "policy", r.Policy, "attempt", m.Open.ID(), "action", m.Open.Action, "subject", m.Open.Subject)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+func runtimeJitter() float64 { return rand.Float64() }
+
+// next waits for a remediation whose turn has come and reserves it. One worker
+// at a time looks; the others wait for its token. False: ctx ended.
+func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
+	select {
+	case <-cs.look.Done():
+		return remedy.Remediation{}, false
+	case <-w.lead:
+	}
+	defer func() { w.lead <- struct{}{} }()
+	for cs.look.Err() == nil {
+		if r, ok := w.take(); ok {
+			return r, true
+		}
+		now := w.Clock()
+		due, later, err := w.Ledger.Due(cs.look, now, 4*w.rules.Workers)
+		if err != nil {
+			w.failing("listing what is due", err)
+			later = now.Add(time.Second)
+		}
+		w.looked(now, due)
+		if r, ok := w.take(); ok {
+			return r, true
+		}
+		if w.wasNudged() {
+			w.stopCancelled(cs)
+		}
+		w.wait(cs.look, later)
+	}
+	return remedy.Remediation{}, false
+}
+
+// looked keeps what is due, and what can be told of it.
+func (w *Worker) looked(now clock.Stamp, due []remedy.Remediation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.backlog = due
+	w.stats.Looked, w.stats.Oldest = now, clock.Stamp{}
+	for i := range due {
+		if c := due[i].Created; w.stats.Oldest.IsZero() || w.stats.Oldest.Wall > c.Wall {
+			w.stats.Oldest = c
+		}
+	}
+	w.stats.Due = len(due)
+	for id, c := range w.cold {
+		if now.Reached(c.until.Add(time.Minute)) {
+			delete(w.cold, id)
+		}
+	}
+}
+
+// take reserves the first of the backlog that nobody is at work on.
+func (w *Worker) take() (remedy.Remediation, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.Clock()
+	for len(w.backlog) > 0 {
+		r := w.backlog[0]
+		w.backlog = w.backlog[1:]
+		if c, is := w.cold[r.ID]; is && !now.Reached(c.until) || r.Source == remedy.FromExternal {
+			continue
+		}
+		if w.reserve(r.ID) {
+			return r, true
+		}
+	}
+	return remedy.Remediation{}, false
+}
+
+// reserve marks one as being worked on; false when it already is. w.mu is held.
+func (w *Worker) reserve(id int64) bool {
+	if _, is := w.busy[id]; is {
+		return false
+	}
+	w.busy[id] = &job{}
+	if w.touched != nil {
+		w.touched[id] = true
+	}
+	return true
+}
+
+// release is the end of a reservation; somebody looks again, as what follows
+// may be due at once.
+func (w *Worker) release(id int64) {
+	w.mu.Lock()
+	delete(w.busy, id)
+	w.mu.Unlock()
+	select {
+	case w.again <- struct{}{}:
+	default:
+	}
+}
+
+// stoppable lets a cancelled remediation end what runs for it.
+func (w *Worker) stoppable(id int64, stop context.CancelFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if j := w.busy[id]; j != nil {
+		j.stop = stop
+	}
+}
+
+// wait blocks until a nudge, or until later has come; it looks at least every
+// so often, since a nudge may be missed.
+func (w *Worker) wait(ctx context.Context, later clock.Stamp) {
+	now := w.Clock()
+	d := sweepEvery
+	if !later.IsZero() {
+		if left, same := later.Sub(now); same || left > 0 {
+			d = min(d, max(left, time.Millisecond))
+		}
+	}
+	w.mu.Lock()
+	for _, c := range w.cold {
+		if left, same := c.until.Sub(now); same && left > 0 {
+			d = min(d, left)
+		}
+	}
+	w.mu.Unlock()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case _, open := <-w.Wake:
+		w.mu.Lock()
+		w.nudged = true
+		if !open {
+			w.Wake = nil
+		}
+		w.mu.Unlock()
+	case <-w.again:
+	case <-t.C:
+	}
+}
+
+// wasNudged says whether a nudge came since it was last asked: a cancel nudges.
+func (w *Worker) wasNudged() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.nudged
+	w.nudged = false
+	return was
+}
+
+// stopCancelled ends what runs for remediations that a person cancelled.
+func (w *Worker) stopCancelled(cs contexts) {
+	w.mu.Lock()
+	var stops map[int64]context.CancelFunc
+	for id, j := range w.busy {
+		if j.stop != nil {
+			if stops == nil {
+				stops = map[int64]context.CancelFunc{}
+			}
+			stops[id] = j.stop
+		}
+	}
+	w.mu.Unlock()
+	for id, stop := range stops {
+		if r, err := w.Ledger.Remediation(cs.look, id); err == nil && r.State == remedy.Cancelled {
+			stop()
+		}
+	}
+}
+
+// cool keeps id out of the queue for a moment that grows with each time in a row.
+func (w *Worker) cool(id int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.cold[id]
+	c.times = min(c.times+1, 12)
+	c.until = w.Clock().Add(min(time.Second, time.Millisecond<<c.times))
+	w.cold[id] = c
+}
+
+func (w *Worker) thaw(id int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.cold, id)
+}
+
+// failing counts and logs what went wrong with the ledger or the judge.
+func (w *Worker) failing(what string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	w.mu.Lock()
+	w.stats.Errors++
+	w.mu.Unlock()
+	if fault.KindOf(err) != fault.Conflict {
+		w.Log.Error("remediation worker failed", "doing", what, "error", err)
+	}
+}

@@ -1,0 +1,173 @@
+// Package worker carries remediations out: it is the only moving part of remedy.
+//
+// It wakes on a nudge or when something falls due, claims in the ledger with
+// the gates inside the transaction, acts, records the end, verifies and goes
+// on. Acts run in parallel up to a bound; between the nudge and the act lie one
+// read, one durable transaction and no hand-over between goroutines: whoever
+// finds the work carries it out, while another takes its place at the door.
+//
+// It refuses to decide (that is remedy/decide), to act without an attempt that
+// is on disk, and to touch what belongs to an outside remediator. An act whose
+// end cannot be recorded is held on to until it can.
+//
+// Run blocks until all has ended: on cancel no new act begins, running ones may
+// end by themselves for StopGrace and are then killed, and verifications are
+// left for the next start, which also finds whatever a crash left behind.
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
+)
+
+// Deps is what the worker needs from others. Capture may be nil: then no
+// evidence is taken. Jitter gives numbers in [0, 1); nil is the runtime's.
+type Deps struct {
+	Ledger  remedy.Ledger
+	Judge   remedy.Judge
+	Actions remedy.Actions
+	Capture remedy.Capturer
+	Clock   clock.Clock
+	Wake    <-chan struct{} // "look now": remediations were queued, released or cancelled
+	Log     *slog.Logger
+	Jitter  func() float64
+}
+
+// Times that nobody needs to set.
+const (
+	sweepEvery  = 10 * time.Second
+	cancelEvery = time.Second
+	captureTime = 2 * time.Second
+	probeTime   = 10 * time.Second
+	writeTime   = 5 * time.Second // to record the last ends when vigild stops
+	actTime     = time.Minute     // of an act for which nobody named a timeout
+	maxVerifies = 256             // verifications that wait beside the acts
+)
+
+// Worker is one host's. Its methods may be called concurrently; Run once.
+type Worker struct {
+	Deps
+	rules *decide.Rules
+
+	lead  chan struct{} // a token: who holds it looks for work
+	again chan struct{} // something of our own ended: look again
+	slots chan struct{} // verifications under way
+
+	mu      sync.Mutex
+	busy    map[int64]*job
+	touched map[int64]bool // reserved since a sweep began; nil when none runs
+	cold    map[int64]chill
+	backlog []remedy.Remediation
+	nudged  bool
+	stats   Stats
+}
+
+// job is one remediation that somebody here is at work on.
+type job struct {
+	stop context.CancelFunc // ends the act or the verification; nil while neither runs
+}
+
+// chill keeps one that went wrong (a conflict, an error) from being tried in a
+// tight loop.
+type chill struct {
+	times int
+	until clock.Stamp
+}
+
+// New makes a worker and starts nothing.
+func New(c remedy.Config, d Deps) (*Worker, error) {
+	rules, err := decide.New(c)
+	if err != nil {
+		return nil, err
+	}
+	for name, missing := range map[string]bool{"Ledger": d.Ledger == nil, "Judge": d.Judge == nil, "Actions": d.Actions == nil, "Clock": d.Clock == nil, "Log": d.Log == nil} {
+		if missing {
+			return nil, fault.New(fault.Internal, "worker: Deps.%s is missing", name)
+		}
+	}
+	if d.Jitter == nil {
+		d.Jitter = runtimeJitter
+	}
+	w := &Worker{
+		Deps: d, rules: rules,
+		lead: make(chan struct{}, 1), again: make(chan struct{}, 1), slots: make(chan struct{}, maxVerifies),
+		busy: map[int64]*job{}, cold: map[int64]chill{},
+	}
+	w.lead <- struct{}{}
+	w.stats.Workers = c.Workers
+	return w, nil
+}
+
+// contexts are the three lengths of life in Run: look ends with ctx, acts
+// StopGrace later, and writes a little after that.
+type contexts struct {
+	look, acts, writes context.Context
+	verifies           *sync.WaitGroup
+}
+
+// Run carries remediations out until ctx ends and everything it started has
+// ended too. It first settles what an earlier run left behind. It returns nil.
+func (w *Worker) Run(ctx context.Context) error {
+	acts, stopActs := context.WithCancel(context.WithoutCancel(ctx))
+	writes, stopWrites := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWrites()
+	defer stopActs()
+	var work, verifies, rest sync.WaitGroup
+	cs := contexts{look: ctx, acts: acts, writes: writes, verifies: &verifies}
+
+	over := make(chan struct{})
+	rest.Go(func() {
+		if !passes(over, ctx.Done(), 0) || !passes(over, nil, w.rules.StopGrace.Std()) {
+			return
+		}
+		stopActs()
+		if passes(over, nil, writeTime) {
+			stopWrites()
+		}
+	})
+	w.firstSweep(cs)
+	for range w.rules.Workers {
+		work.Go(func() { w.loop(cs) })
+	}
+	work.Go(func() { w.sweeps(cs) })
+	work.Wait()
+	verifies.Wait()
+	close(over)
+	rest.Wait()
+	return nil
+}
+
+// passes waits for then, or for the time when then is nil; false: over came first.
+func passes(over, then <-chan struct{}, d time.Duration) bool {
+	var timer <-chan time.Time
+	if then == nil {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-over:
+		return false
+	case <-then:
+	case <-timer:
+	}
+	return true
+}
+
+// loop is one of the workers.
+func (w *Worker) loop(cs contexts) {
+	for {
+		r, ok := w.next(cs)
+		if !ok {
+			return
+		}
+		w.carry(cs, r)
+	}
+}
