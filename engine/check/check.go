@@ -11,18 +11,10 @@
 // starts goroutines in Run alone and has ended them all when Run returns.
 package check
 
-import (
-	"context"
-
-	"vigil/engine/series"
-)
+import "vigil/engine/check/probe"
 
 // Emit takes one sample; the time is the time of receipt. Not concurrent.
-type Emit func(ls series.Labels, v float64)
+type Emit = probe.Emit
 
-// Check is one thing that can be measured. Collect blocks until it is measured
-// or ctx ends; a check runs at most once at a time. What it emitted before an
-// error still counts.
-type Check interface {
-	Collect(ctx context.Context, emit Emit) error
-}
+// Check is one thing that can be measured; see [probe.Check].
+type Check = probe.Check
