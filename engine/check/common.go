@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vigil/engine/check/procs"
+	"vigil/engine/check/schedule"
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/series"
@@ -52,18 +53,18 @@ func (c Common) apply(d *Definition, at func(...string) string) (is fault.Issues
 		}
 	}
 	var err error
-	if d.schedule, err = parseSchedule(c.Every, c.Jitter, zone); err != nil {
+	if d.schedule, err = schedule.Parse(c.Every, c.Jitter, zone); err != nil {
 		is.Add(at("every"), "%v", err)
 	}
 	d.timeout = defaultTimeout
-	if e := d.schedule.every; e > 0 {
+	if e := d.schedule.Every; e > 0 {
 		d.timeout = min(d.timeout, e)
 	}
 	if c.Timeout != nil {
 		d.timeout = c.Timeout.Std()
 		if d.timeout < 10*time.Millisecond || d.timeout > maxTimeout {
 			is.Add(at("timeout"), "%v is out of range: 10ms to %v", d.timeout, maxTimeout)
-		} else if e := d.schedule.every; e > 0 && d.timeout > e {
+		} else if e := d.schedule.Every; e > 0 && d.timeout > e {
 			is.Add(at("timeout"), "%v is longer than every (%v): the next round would find this one still running", d.timeout, e)
 		}
 	}
@@ -95,7 +96,7 @@ func (c Common) apply(d *Definition, at func(...string) string) (is fault.Issues
 		is.Add(at("window"), "%d windows are too many: at most %d", len(c.Window), maxWindows)
 	}
 	for i, text := range c.Window {
-		s, err := parseSpan(text)
+		s, err := schedule.ParseSpan(text)
 		if err != nil {
 			is.Add(at("window", fmt.Sprint(i)), "%v", err)
 			continue

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"vigil/engine/check/procs"
+	"vigil/engine/check/schedule"
 	"vigil/engine/document"
 	"vigil/engine/series"
 )
@@ -19,12 +20,12 @@ type Definition struct {
 	Digest uint64 // of everything that was written
 
 	check      Check
-	schedule   schedule
+	schedule   schedule.Schedule
 	timeout    time.Duration
 	retries    int
 	grace      time.Duration
 	startedBy  *procs.Match // nil: the host's boot is what grace counts from
-	spans      []span
+	spans      []schedule.Span
 	labels     []series.Label
 	keepOnFail bool          // on_error: keep
 	warm       time.Duration // a second round this long after the first, for rates

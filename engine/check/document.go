@@ -2,9 +2,8 @@ package check
 
 import (
 	"encoding/json"
+	"hash/fnv"
 	"strings"
-
-	"github.com/cespare/xxhash/v2"
 
 	"vigil/engine/check/probe"
 	"vigil/engine/document"
@@ -64,8 +63,8 @@ func quote(s string) string {
 // digest tells whether two definitions were written alike. Maps are encoded in
 // the order of their keys, so equal values have equal text.
 func digest(name string, parts ...any) uint64 {
-	h := xxhash.New()
-	h.WriteString(name)
+	h := fnv.New64a()
+	h.Write([]byte(name))
 	for _, p := range parts {
 		b, err := json.Marshal(p)
 		if err != nil {

@@ -3,6 +3,7 @@ package check
 import (
 	"time"
 
+	"vigil/engine/check/schedule"
 	"vigil/engine/clock"
 	"vigil/engine/series"
 )
@@ -12,7 +13,7 @@ import (
 // that flies, or to the runner's lock while none does.
 type job struct {
 	def Definition
-	plan
+	schedule.Plan
 	due      time.Time
 	at       int // index in the queue
 	flying   bool

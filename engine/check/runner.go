@@ -10,6 +10,7 @@ import (
 	"vigil/engine/check/bus"
 	"vigil/engine/check/host"
 	"vigil/engine/check/probe"
+	"vigil/engine/check/schedule"
 	"vigil/engine/clock"
 	"vigil/engine/series"
 )
@@ -99,8 +100,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.running = true
 	now, wall := time.Now(), r.wall()
 	for _, j := range r.jobs { // the schedules begin now, not when they were read
-		j.plan = newPlan(j.def.schedule, j.def.Name, now, wall)
-		j.due = j.first(now, wall)
+		j.Plan = schedule.Start(j.def.schedule, j.def.Name, now, wall)
+		j.due = j.First(now, wall)
 	}
 	r.queue.rebuild(r.jobs)
 	r.mu.Unlock()
@@ -158,21 +159,21 @@ func (r *Runner) decide(j *job, now, wall time.Time) (fly, crowded bool) {
 	due := true
 	switch {
 	case j.nudged && !j.flying:
-	case j.every == 0:
+	case j.Every == 0:
 		var again time.Time
-		if again, due = j.look(now, wall); !due {
+		if again, due = j.Look(now, wall); !due {
 			j.due = again
 			return false, false
 		}
 	}
 	if !j.flying && r.flying >= r.cfg.Checks.MaxInFlight {
-		if j.every == 0 {
+		if j.Every == 0 {
 			j.nudged = true // the cron tick was taken: it must not be lost
 		}
 		return false, true
 	}
 	wasNudged := j.nudged && !j.flying
-	next, missed := j.after(j.due, now, wall)
+	next, missed := j.After(j.due, now, wall)
 	if j.flying {
 		missed++
 	}
@@ -188,7 +189,7 @@ func (r *Runner) decide(j *job, now, wall time.Time) (fly, crowded bool) {
 	if j.def.warm > 0 && j.runs == 0 {
 		j.due = now.Add(min(j.def.warm, next.Sub(now)))
 	}
-	if !active(j.def.spans, j.zone, wall) {
+	if !schedule.Active(j.def.spans, j.Zone, wall) {
 		j.state, j.reason = StateInactive, ""
 		return len(j.kept) > 0, false // a round that only ends what was measured before
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vigil/engine/check/probe"
+	"vigil/engine/check/schedule"
 	"vigil/engine/fault"
 	"vigil/engine/series"
 )
@@ -93,8 +94,8 @@ func (r *Runner) replace(j *job, d Definition, stays bool, now, wall time.Time) 
 const far = 24 * time.Hour
 
 func (r *Runner) add(j *job, now, wall time.Time) {
-	j.plan = newPlan(j.def.schedule, j.def.Name, now, wall)
-	j.due = j.first(now, wall)
+	j.Plan = schedule.Start(j.def.schedule, j.def.Name, now, wall)
+	j.due = j.First(now, wall)
 	r.jobs[j.def.Name] = j
 }
 
@@ -103,7 +104,7 @@ func (r *Runner) hostDefinition() Definition {
 	return Definition{
 		Name: hostCheck, Kind: hostCheck, Owner: "builtin", Place: "[host]", Digest: 1,
 		check:    hostProbe{r.host},
-		schedule: schedule{every: every, zone: time.UTC},
+		schedule: schedule.Schedule{Every: every, Zone: time.UTC},
 		timeout:  every,
 		warm:     min(warmAfter, every),
 	}

@@ -68,33 +68,3 @@ func (c Config) Validate() error {
 	}
 	return is.Err()
 }
-
-// filter remembers for each name whether an expression excludes it: devices
-// hardly ever change, so the expression is run once a name.
-type filter struct {
-	re   *regexp.Regexp
-	seen map[string]bool
-}
-
-func newFilter(expr string) *filter {
-	f := &filter{seen: map[string]bool{}}
-	if expr != "" {
-		f.re = regexp.MustCompile(expr) // Validate ran before
-	}
-	return f
-}
-
-func (f *filter) excludes(name []byte) bool {
-	if f.re == nil {
-		return false
-	}
-	if out, ok := f.seen[string(name)]; ok {
-		return out
-	}
-	if len(f.seen) >= maxCached {
-		clear(f.seen)
-	}
-	out := f.re.Match(name)
-	f.seen[string(name)] = out
-	return out
-}

@@ -2,8 +2,10 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -18,7 +20,7 @@ const ticks = 100
 // cpu reads /proc/stat: time by mode, switches, interrupts, forks, boot time.
 type cpu struct {
 	path    string
-	seconds *vec
+	seconds *kernel.Vec
 	plain   map[string]series.Labels
 	percent series.Labels
 	usage   series.Labels
@@ -29,38 +31,38 @@ type cpu struct {
 func newCPU(cfg Config) *cpu {
 	return &cpu{
 		path:    cfg.Proc + "/stat",
-		seconds: newVec("node_cpu_seconds_total", "cpu", "mode"),
+		seconds: kernel.NewVec("node_cpu_seconds_total", "cpu", "mode"),
 		plain: map[string]series.Labels{
-			"ctxt":          one("node_context_switches_total"),
-			"intr":          one("node_intr_total"),
-			"processes":     one("node_forks_total"),
-			"procs_running": one("node_procs_running"),
-			"procs_blocked": one("node_procs_blocked"),
-			"btime":         one("node_boot_time_seconds"),
+			"ctxt":          kernel.One("node_context_switches_total"),
+			"intr":          kernel.One("node_intr_total"),
+			"processes":     kernel.One("node_forks_total"),
+			"procs_running": kernel.One("node_procs_running"),
+			"procs_blocked": kernel.One("node_procs_blocked"),
+			"btime":         kernel.One("node_boot_time_seconds"),
 		},
-		percent: one("cpu_percent"),
-		usage:   one("cpu_usage"),
+		percent: kernel.One("cpu_percent"),
+		usage:   kernel.One("cpu_usage"),
 	}
 }
 
-func (c *cpu) names() []string {
-	out := append(vecNames(c.seconds), labelNames(c.percent, c.usage)...)
+func (c *cpu) Names() []string {
+	out := append(kernel.Names(c.seconds), kernel.LabelNames(c.percent, c.usage)...)
 	for _, ls := range c.plain {
 		out = append(out, ls.Name())
 	}
 	return out
 }
 
-func (c *cpu) collect(r *round) error {
-	b, err := r.read(c.path)
+func (c *cpu) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(c.path)
 	if err != nil {
 		return err
 	}
 	sawTotal := false
 	for len(b) > 0 {
 		var l []byte
-		l, b = line(b)
-		key, rest := field(l)
+		l, b = kernel.Line(b)
+		key, rest := kernel.Field(l)
 		if id, ok := bytes.CutPrefix(key, []byte("cpu")); ok {
 			if len(id) == 0 {
 				sawTotal = c.rate(r, rest)
@@ -68,16 +70,16 @@ func (c *cpu) collect(r *round) error {
 			}
 			for _, mode := range cpuModes {
 				var v float64
-				if v, rest, ok = next(rest); !ok {
+				if v, rest, ok = kernel.Next(rest); !ok {
 					break
 				}
-				r.emit(c.seconds.at(id, mode), v/ticks)
+				r.Emit(c.seconds.At(id, mode), v/ticks)
 			}
 			continue
 		}
 		if ls, ok := c.plain[string(key)]; ok {
-			if v, _, ok := next(rest); ok {
-				r.emit(ls, v)
+			if v, _, ok := kernel.Next(rest); ok {
+				r.Emit(ls, v)
 			}
 		}
 	}
@@ -89,10 +91,10 @@ func (c *cpu) collect(r *round) error {
 
 // rate emits the share of time that was not idle since the round before. The
 // counters of idle and iowait may step back a little; such a round says nothing.
-func (c *cpu) rate(r *round, rest []byte) bool {
+func (c *cpu) rate(r *kernel.Round, rest []byte) bool {
 	var busy, total float64
 	for i := range cpuModes {
-		v, more, ok := next(rest)
+		v, more, ok := kernel.Next(rest)
 		if !ok {
 			return i >= 4 // old kernels and some containers end after idle
 		}
@@ -104,8 +106,8 @@ func (c *cpu) rate(r *round, rest []byte) bool {
 	}
 	if dt := total - c.total; c.total > 0 && dt > 0 && busy >= c.busy {
 		share := min(1, (busy-c.busy)/dt)
-		r.emit(c.percent, share*100)
-		r.emit(c.usage, share)
+		r.Emit(c.percent, share*100)
+		r.Emit(c.usage, share)
 	}
 	c.busy, c.total = busy, total
 	return true

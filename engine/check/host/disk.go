@@ -1,5 +1,11 @@
 package host
 
+import (
+	"context"
+
+	"vigil/engine/check/host/kernel"
+)
+
 // diskFields are the columns of /proc/diskstats after the device name, in
 // order; an empty name is a column we do not keep.
 var diskFields = []struct {
@@ -25,49 +31,49 @@ var diskFields = []struct {
 // disks reads /proc/diskstats.
 type disks struct {
 	path string
-	skip *filter
-	of   []*vec
+	skip *kernel.Filter
+	of   []*kernel.Vec
 }
 
 func newDisks(cfg Config) *disks {
-	d := &disks{path: cfg.Proc + "/diskstats", skip: newFilter(cfg.DisksExclude)}
+	d := &disks{path: cfg.Proc + "/diskstats", skip: kernel.NewFilter(cfg.DisksExclude)}
 	for _, f := range diskFields {
-		d.of = append(d.of, newVec(f.name, "device"))
+		d.of = append(d.of, kernel.NewVec(f.name, "device"))
 	}
 	return d
 }
 
-func (d *disks) names() (out []string) {
+func (d *disks) Names() (out []string) {
 	for _, v := range d.of {
-		if v.name != "" {
-			out = append(out, v.name)
+		if v.Name != "" {
+			out = append(out, v.Name)
 		}
 	}
 	return out
 }
 
-func (d *disks) collect(r *round) error {
-	b, err := r.read(d.path)
+func (d *disks) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(d.path)
 	if err != nil {
 		return err
 	}
 	for len(b) > 0 {
 		var l []byte
-		l, b = line(b)
-		_, l = field(l) // major
-		_, l = field(l) // minor
-		device, rest := field(l)
-		if len(device) == 0 || d.skip.excludes(device) {
+		l, b = kernel.Line(b)
+		_, l = kernel.Field(l) // major
+		_, l = kernel.Field(l) // minor
+		device, rest := kernel.Field(l)
+		if len(device) == 0 || d.skip.Excludes(device) {
 			continue
 		}
 		for i, f := range diskFields {
-			v, more, ok := next(rest)
+			v, more, ok := kernel.Next(rest)
 			if !ok {
 				break
 			}
 			rest = more
 			if f.name != "" {
-				r.emit(d.of[i].at(device), v*f.scale)
+				r.Emit(d.of[i].At(device), v*f.scale)
 			}
 		}
 	}

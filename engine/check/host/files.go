@@ -1,8 +1,10 @@
 package host
 
 import (
+	"context"
 	"fmt"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -13,23 +15,23 @@ type files struct {
 }
 
 func newFiles(cfg Config) *files {
-	return &files{cfg.Proc + "/sys/fs/file-nr", one("node_filefd_allocated"), one("node_filefd_maximum")}
+	return &files{cfg.Proc + "/sys/fs/file-nr", kernel.One("node_filefd_allocated"), kernel.One("node_filefd_maximum")}
 }
 
-func (f *files) names() []string { return labelNames(f.allocated, f.max) }
+func (f *files) Names() []string { return kernel.LabelNames(f.allocated, f.max) }
 
-func (f *files) collect(r *round) error {
-	b, err := r.read(f.path)
+func (f *files) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(f.path)
 	if err != nil {
 		return err
 	}
-	used, b, ok1 := next(b)
-	_, b = field(b) // always 0 since Linux 2.6
-	limit, _, ok2 := next(b)
+	used, b, ok1 := kernel.Next(b)
+	_, b = kernel.Field(b) // always 0 since Linux 2.6
+	limit, _, ok2 := kernel.Next(b)
 	if !ok1 || !ok2 {
 		return fmt.Errorf("%s: expected three numbers", f.path)
 	}
-	r.emit(f.allocated, used)
-	r.emit(f.max, limit)
+	r.Emit(f.allocated, used)
+	r.Emit(f.max, limit)
 	return nil
 }

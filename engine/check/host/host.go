@@ -19,7 +19,11 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"vigil/engine/check/bus"
+	"vigil/engine/check/host/kernel"
+	"vigil/engine/check/host/mounts"
 	"vigil/engine/clock"
 	"vigil/engine/series"
 )
@@ -31,27 +35,18 @@ type Units interface {
 
 // Deps is what the collector needs from others.
 type Deps struct {
-	Units Units       // nil: no units are measured
-	Clock clock.Clock // rates are taken over its boot time
+	Units Units // nil: no units are measured
+	Clock clock.Clock
+	// Statfs is asked of every mount; nil is the kernel's.
+	Statfs func(string, *unix.Statfs_t) error
 }
 
-// round is what an area is given: the reader it shares, the moment, the sink.
-type round struct {
-	*reader
-	ctx  context.Context // of this Collect alone; areas never keep it
-	now  clock.Stamp
-	emit func(series.Labels, float64)
-}
-
-// area is one part of the machine. Neighbours have the same shape: names for
-// the contract, collect for the values. errAbsent says that this kernel or
-// machine has no such thing, which is no failure.
+// area is one part of the machine. Neighbours have the same shape: Names for
+// the contract, Collect for the values.
 type area interface {
-	names() []string
-	collect(r *round) error
+	Names() []string
+	Collect(ctx context.Context, r *kernel.Round) error
 }
-
-var errAbsent = errors.New("not on this machine")
 
 // named is an area and what it is called in node_scrape_collector_success.
 type named struct {
@@ -62,11 +57,10 @@ type named struct {
 
 // Collector measures the host. Collect must not be called concurrently.
 type Collector struct {
-	cfg    Config
 	deps   Deps
 	areas  []named
-	files  *filesystems
-	reader reader
+	files  *mounts.Area
+	reader *kernel.Reader
 }
 
 // New makes a collector; nothing is read before the first Collect.
@@ -77,16 +71,15 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	if deps.Clock == nil {
 		deps.Clock = clock.System()
 	}
-	c := &Collector{cfg: cfg, deps: deps}
-	c.reader.buf = make([]byte, 16<<10)
-	c.files = newFilesystems(cfg)
+	c := &Collector{deps: deps, reader: kernel.NewReader()}
+	c.files = newMounts(cfg, deps.Statfs)
 	c.areas = list(cfg, deps, c.files)
 	return c, nil
 }
 
 // list is every area, in the order of collection: what a person misses first
 // comes first.
-func list(cfg Config, deps Deps, files *filesystems) []named {
+func list(cfg Config, deps Deps, files *mounts.Area) []named {
 	all := []named{
 		{name: "cpu", area: newCPU(cfg)},
 		{name: "loadavg", area: newLoad(cfg)},
@@ -112,14 +105,24 @@ func list(cfg Config, deps Deps, files *filesystems) []named {
 	return all
 }
 
+func newMounts(cfg Config, statfs func(string, *unix.Statfs_t) error) *mounts.Area {
+	if statfs == nil {
+		statfs = unix.Statfs
+	}
+	return mounts.New(mounts.Config{
+		Mountinfo: cfg.Proc + "/self/mountinfo", Root: cfg.Root, Wait: cfg.StuckAfter.Std(), Statfs: statfs,
+		SkipMounts: kernel.NewFilter(cfg.MountpointsExclude), SkipTypes: kernel.NewFilter(cfg.FstypesExclude),
+	})
+}
+
 const successName = "node_scrape_collector_success"
 
 // Names is every metric name that a collector can emit, whatever the machine.
 func Names() []string {
 	cfg := Defaults()
 	out := []string{successName}
-	for _, n := range list(cfg, Deps{}, newFilesystems(cfg)) {
-		out = append(out, n.area.names()...)
+	for _, n := range list(cfg, Deps{}, newMounts(cfg, nil)) {
+		out = append(out, n.area.Names()...)
 	}
 	return out
 }
@@ -128,14 +131,14 @@ func Names() []string {
 // at most Config.StuckAfter more when a file system hangs. The error joins
 // those of the areas that failed; what was emitted is good all the same.
 func (c *Collector) Collect(ctx context.Context, emit func(series.Labels, float64)) error {
-	r := &round{reader: &c.reader, ctx: ctx, now: c.deps.Clock(), emit: emit}
+	r := &kernel.Round{Reader: c.reader, Now: c.deps.Clock(), Emit: emit}
 	var all []error
 	for _, n := range c.areas {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(append(all, err)...)
 		}
-		err := n.area.collect(r)
-		if errors.Is(err, errAbsent) {
+		err := n.area.Collect(ctx, r)
+		if errors.Is(err, kernel.ErrAbsent) {
 			continue
 		}
 		ok := 1.0
@@ -149,4 +152,4 @@ func (c *Collector) Collect(ctx context.Context, emit func(series.Labels, float6
 }
 
 // Stuck is the number of file systems whose answer is still awaited.
-func (c *Collector) Stuck() int { return c.files.stuckCount() }
+func (c *Collector) Stuck() int { return c.files.Stuck() }

@@ -88,15 +88,22 @@ type fakeUnits struct {
 
 func (f *fakeUnits) Failed(context.Context) ([]bus.Unit, error) { return f.list, f.err }
 
+// someSpace is a file system that answers.
+func someSpace(_ string, st *unix.Statfs_t) error {
+	*st = unix.Statfs_t{Bsize: 1024, Blocks: 1000, Bfree: 400, Bavail: 300, Files: 100, Ffree: 25}
+	return nil
+}
+
 func collector(t *testing.T, cfg Config, u Units) *Collector {
 	t.Helper()
-	c, err := New(cfg, Deps{Units: u, Clock: clock.System()})
+	return collectorOn(t, cfg, u, someSpace)
+}
+
+func collectorOn(t *testing.T, cfg Config, u Units, statfs func(string, *unix.Statfs_t) error) *Collector {
+	t.Helper()
+	c, err := New(cfg, Deps{Units: u, Clock: clock.System(), Statfs: statfs})
 	if err != nil {
 		t.Fatal(err)
-	}
-	c.files.asker.statfs = func(path string, st *unix.Statfs_t) error {
-		*st = unix.Statfs_t{Bsize: 1024, Blocks: 1000, Bfree: 400, Bavail: 300, Files: 100, Ffree: 25}
-		return nil
 	}
 	for _, n := range c.areas {
 		if a, ok := n.area.(*times); ok {
@@ -281,20 +288,18 @@ func TestHostUnitsAbsent(t *testing.T) {
 func TestStuckFilesystem(t *testing.T) {
 	cfg := fixture(t)
 	cfg.StuckAfter = document.Duration(80 * time.Millisecond)
-	c := collector(t, cfg, nil)
 	release := make(chan struct{})
 	var mu sync.Mutex
 	calls := 0
-	answer := c.files.asker.statfs
-	c.files.asker.statfs = func(path string, st *unix.Statfs_t) error {
+	c := collectorOn(t, cfg, nil, func(path string, st *unix.Statfs_t) error {
 		if path == "/mnt/my disk" {
 			mu.Lock()
 			calls++
 			mu.Unlock()
 			<-release
 		}
-		return answer(path, st)
-	}
+		return someSpace(path, st)
+	})
 	const dead = `node_filesystem_device_error{device="/dev/sda1",fstype="xfs",mountpoint="/mnt/my disk"}`
 	const behind = `node_filesystem_avail_bytes{device="server:/x",fstype="nfs4",mountpoint="/mnt/dead"}`
 	for range 3 {

@@ -1,12 +1,14 @@
 package host
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/clock"
 	"vigil/engine/series"
 )
@@ -26,21 +28,21 @@ type sensor struct {
 // hwmon reads /sys/class/hwmon: temperatures and their limits.
 type hwmon struct {
 	dir            string
-	temp, max, crt *vec
+	temp, max, crt *kernel.Vec
 	sensors        []sensor
 	scanned        clock.Stamp
 }
 
 func newHwmon(cfg Config) *hwmon {
-	v := func(name string) *vec { return newVec(name, "chip", "sensor") }
+	v := func(name string) *kernel.Vec { return kernel.NewVec(name, "chip", "sensor") }
 	return &hwmon{dir: cfg.Sys + "/class/hwmon", temp: v("node_hwmon_temp_celsius"),
 		max: v("node_hwmon_temp_max_celsius"), crt: v("node_hwmon_temp_crit_celsius")}
 }
 
-func (h *hwmon) names() []string { return vecNames(h.temp, h.max, h.crt) }
+func (h *hwmon) Names() []string { return kernel.Names(h.temp, h.max, h.crt) }
 
-func (h *hwmon) collect(r *round) error {
-	if due(r.now, &h.scanned) {
+func (h *hwmon) Collect(ctx context.Context, r *kernel.Round) error {
+	if due(r.Now, &h.scanned) {
 		h.scan()
 	}
 	return readSensors(r, h.sensors)
@@ -57,17 +59,17 @@ func due(now clock.Stamp, scanned *clock.Stamp) bool {
 
 // readSensors leaves out what cannot be read now: a sensor of a device that
 // sleeps answers with an error, which is its usual state.
-func readSensors(r *round, of []sensor) error {
+func readSensors(r *kernel.Round, of []sensor) error {
 	if len(of) == 0 {
-		return errAbsent
+		return kernel.ErrAbsent
 	}
 	for _, s := range of {
-		b, err := r.read(s.path)
+		b, err := r.Read(s.path)
 		if err != nil {
 			continue
 		}
-		if v, _, ok := next(b); ok {
-			r.emit(s.ls, v/1000)
+		if v, _, ok := kernel.Next(b); ok {
+			r.Emit(s.ls, v/1000)
 		}
 	}
 	return nil
@@ -82,9 +84,9 @@ func (h *hwmon) scan() {
 		files, _ := filepath.Glob(dir + "/temp*_*")
 		for _, f := range files {
 			name, kind, _ := strings.Cut(filepath.Base(f), "_")
-			v := map[string]*vec{"input": h.temp, "max": h.max, "crit": h.crt}[kind]
+			v := map[string]*kernel.Vec{"input": h.temp, "max": h.max, "crit": h.crt}[kind]
 			if v != nil && len(h.sensors) < maxSensors {
-				h.sensors = append(h.sensors, sensor{f, v.at(chip, []byte(name))})
+				h.sensors = append(h.sensors, sensor{f, v.At(chip, []byte(name))})
 			}
 		}
 	}

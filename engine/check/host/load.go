@@ -1,8 +1,10 @@
 package host
 
 import (
+	"context"
 	"fmt"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -13,22 +15,22 @@ type load struct {
 }
 
 func newLoad(cfg Config) *load {
-	return &load{cfg.Proc + "/loadavg", [3]series.Labels{one("node_load1"), one("node_load5"), one("node_load15")}}
+	return &load{cfg.Proc + "/loadavg", [3]series.Labels{kernel.One("node_load1"), kernel.One("node_load5"), kernel.One("node_load15")}}
 }
 
-func (l *load) names() []string { return labelNames(l.of[:]...) }
+func (l *load) Names() []string { return kernel.LabelNames(l.of[:]...) }
 
-func (l *load) collect(r *round) error {
-	b, err := r.read(l.path)
+func (l *load) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(l.path)
 	if err != nil {
 		return err
 	}
 	for _, ls := range l.of {
-		v, rest, ok := next(b)
+		v, rest, ok := kernel.Next(b)
 		if !ok {
 			return fmt.Errorf("%s: expected three numbers", l.path)
 		}
-		r.emit(ls, v)
+		r.Emit(ls, v)
 		b = rest
 	}
 	return nil

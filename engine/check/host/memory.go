@@ -2,9 +2,11 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -25,27 +27,27 @@ type memory struct {
 
 func newMemory(cfg Config) *memory {
 	m := &memory{path: cfg.Proc + "/meminfo", of: map[string]series.Labels{},
-		percent: one("memory_percent"), usage: one("memory_usage"), swap: one("vigil_swap_used_ratio")}
+		percent: kernel.One("memory_percent"), usage: kernel.One("memory_usage"), swap: kernel.One("vigil_swap_used_ratio")}
 	for _, f := range memoryFields {
 		name := "node_memory_" + f
 		if !strings.HasPrefix(f, "HugePages") {
 			name += "_bytes"
 		}
-		m.of[f] = one(name)
+		m.of[f] = kernel.One(name)
 	}
 	return m
 }
 
-func (m *memory) names() []string {
-	out := labelNames(m.percent, m.usage, m.swap)
+func (m *memory) Names() []string {
+	out := kernel.LabelNames(m.percent, m.usage, m.swap)
 	for _, ls := range m.of {
 		out = append(out, ls.Name())
 	}
 	return out
 }
 
-func (m *memory) collect(r *round) error {
-	b, err := r.read(m.path)
+func (m *memory) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(m.path)
 	if err != nil {
 		return err
 	}
@@ -53,16 +55,16 @@ func (m *memory) collect(r *round) error {
 	hasAvailable := false
 	for len(b) > 0 {
 		var l []byte
-		l, b = line(b)
+		l, b = kernel.Line(b)
 		key, rest, ok := bytes.Cut(l, []byte(":"))
 		if !ok {
 			continue
 		}
-		v, rest, ok := next(rest)
+		v, rest, ok := kernel.Next(rest)
 		if !ok {
 			continue
 		}
-		if unit, _ := field(rest); string(unit) == "kB" {
+		if unit, _ := kernel.Field(rest); string(unit) == "kB" {
 			v *= 1024
 		}
 		switch string(key) {
@@ -82,7 +84,7 @@ func (m *memory) collect(r *round) error {
 			swapFree = v
 		}
 		if ls, ok := m.of[string(key)]; ok {
-			r.emit(ls, v)
+			r.Emit(ls, v)
 		}
 	}
 	if total <= 0 {
@@ -92,10 +94,10 @@ func (m *memory) collect(r *round) error {
 		available = free + cached + buffers
 	}
 	used := min(1, max(0, 1-available/total))
-	r.emit(m.percent, used*100)
-	r.emit(m.usage, used)
+	r.Emit(m.percent, used*100)
+	r.Emit(m.usage, used)
 	if swapTotal > 0 {
-		r.emit(m.swap, 1-swapFree/swapTotal)
+		r.Emit(m.swap, 1-swapFree/swapTotal)
 	}
 	return nil
 }

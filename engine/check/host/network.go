@@ -1,6 +1,11 @@
 package host
 
-import "bytes"
+import (
+	"bytes"
+	"context"
+
+	"vigil/engine/check/host/kernel"
+)
 
 // netFields are the columns of /proc/net/dev, receive and then transmit; an
 // empty name is a column we do not keep.
@@ -12,9 +17,9 @@ var netFields = []string{
 // network reads /proc/net/dev, and of each device its state and speed.
 type network struct {
 	path, class string
-	skip        *filter
-	of          []*vec
-	up, speed   *vec
+	skip        *kernel.Filter
+	of          []*kernel.Vec
+	up, speed   *kernel.Vec
 	paths       map[string]netPaths
 }
 
@@ -23,28 +28,28 @@ type netPaths struct{ state, speed string }
 func newNetwork(cfg Config) *network {
 	n := &network{
 		path: cfg.Proc + "/net/dev", class: cfg.Sys + "/class/net/",
-		skip: newFilter(cfg.NetworksExclude),
-		up:   newVec("node_network_up", "device"), speed: newVec("node_network_speed_bytes", "device"),
+		skip: kernel.NewFilter(cfg.NetworksExclude),
+		up:   kernel.NewVec("node_network_up", "device"), speed: kernel.NewVec("node_network_speed_bytes", "device"),
 		paths: map[string]netPaths{},
 	}
 	for _, name := range netFields {
-		n.of = append(n.of, newVec(name, "device"))
+		n.of = append(n.of, kernel.NewVec(name, "device"))
 	}
 	return n
 }
 
-func (n *network) names() []string {
-	out := vecNames(n.up, n.speed)
+func (n *network) Names() []string {
+	out := kernel.Names(n.up, n.speed)
 	for _, v := range n.of {
-		if v.name != "" {
-			out = append(out, v.name)
+		if v.Name != "" {
+			out = append(out, v.Name)
 		}
 	}
 	return out
 }
 
-func (n *network) collect(r *round) error {
-	b, err := r.read(n.path)
+func (n *network) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(n.path)
 	if err != nil {
 		return err
 	}
@@ -52,24 +57,24 @@ func (n *network) collect(r *round) error {
 	seen := devices[:0]
 	for len(b) > 0 {
 		var l []byte
-		l, b = line(b)
+		l, b = kernel.Line(b)
 		i := bytes.LastIndexByte(l, ':') // an alias such as eth0:1 has one in its name
 		if i < 0 {
 			continue // the two lines of headings
 		}
-		device, _ := field(l[:i])
-		if len(device) == 0 || n.skip.excludes(device) {
+		device, _ := kernel.Field(l[:i])
+		if len(device) == 0 || n.skip.Excludes(device) {
 			continue
 		}
 		rest := l[i+1:]
 		for j, name := range netFields {
-			v, more, ok := next(rest)
+			v, more, ok := kernel.Next(rest)
 			if !ok {
 				break
 			}
 			rest = more
 			if name != "" {
-				r.emit(n.of[j].at(device), v)
+				r.Emit(n.of[j].At(device), v)
 			}
 		}
 		if len(seen) < len(devices) {
@@ -91,32 +96,32 @@ func (n *network) collect(r *round) error {
 
 // state is left out for devices that do not tell: a bridge has no speed, a
 // cable that is out answers with an error.
-func (n *network) state(r *round, device []byte) {
+func (n *network) state(r *kernel.Round, device []byte) {
 	p, ok := n.paths[string(device)]
 	if !ok {
-		if len(n.paths) >= maxCached {
+		if len(n.paths) >= kernel.MaxCached {
 			clear(n.paths)
 		}
 		dir := n.class + string(device)
 		p = netPaths{dir + "/operstate", dir + "/speed"}
 		n.paths[string(device)] = p
 	}
-	b, err := r.read(p.state)
+	b, err := r.Read(p.state)
 	if err != nil {
 		return
 	}
-	word, _ := field(b)
+	word, _ := kernel.Field(b)
 	up := 0.0
 	if string(word) == "up" {
 		up = 1
 	}
-	r.emit(n.up.at(device), up)
+	r.Emit(n.up.At(device), up)
 	if up == 0 {
 		return
 	}
-	if b, err = r.read(p.speed); err == nil {
-		if mbits, _, ok := next(b); ok && mbits > 0 {
-			r.emit(n.speed.at(device), mbits*1e6/8)
+	if b, err = r.Read(p.speed); err == nil {
+		if mbits, _, ok := kernel.Next(b); ok && mbits > 0 {
+			r.Emit(n.speed.At(device), mbits*1e6/8)
 		}
 	}
 }

@@ -2,10 +2,12 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"errors"
 
 	"golang.org/x/sys/unix"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -13,7 +15,7 @@ import (
 // resource. `some` is waiting, `full` is stalled.
 type pressure struct {
 	of    []pressureFile
-	avg10 *vec
+	avg10 *kernel.Vec
 }
 
 type pressureFile struct {
@@ -26,17 +28,17 @@ func newPressure(cfg Config) *pressure {
 	dir := cfg.Proc + "/pressure/"
 	return &pressure{
 		of: []pressureFile{
-			{dir + "cpu", []byte("cpu"), one("node_pressure_cpu_waiting_seconds_total"), nil},
-			{dir + "memory", []byte("memory"), one("node_pressure_memory_waiting_seconds_total"), one("node_pressure_memory_stalled_seconds_total")},
-			{dir + "io", []byte("io"), one("node_pressure_io_waiting_seconds_total"), one("node_pressure_io_stalled_seconds_total")},
-			{dir + "irq", []byte("irq"), nil, one("node_pressure_irq_stalled_seconds_total")},
+			{dir + "cpu", []byte("cpu"), kernel.One("node_pressure_cpu_waiting_seconds_total"), nil},
+			{dir + "memory", []byte("memory"), kernel.One("node_pressure_memory_waiting_seconds_total"), kernel.One("node_pressure_memory_stalled_seconds_total")},
+			{dir + "io", []byte("io"), kernel.One("node_pressure_io_waiting_seconds_total"), kernel.One("node_pressure_io_stalled_seconds_total")},
+			{dir + "irq", []byte("irq"), nil, kernel.One("node_pressure_irq_stalled_seconds_total")},
 		},
-		avg10: newVec("vigil_pressure_ratio", "resource", "kind"),
+		avg10: kernel.NewVec("vigil_pressure_ratio", "resource", "kind"),
 	}
 }
 
-func (p *pressure) names() []string {
-	out := vecNames(p.avg10)
+func (p *pressure) Names() []string {
+	out := kernel.Names(p.avg10)
 	for _, f := range p.of {
 		for _, ls := range []series.Labels{f.waiting, f.full} {
 			if ls != nil {
@@ -54,10 +56,10 @@ var (
 
 // collect treats a kernel without pressure, and one booted with it switched
 // off (which answers "not supported"), as a machine that has none.
-func (p *pressure) collect(r *round) error {
+func (p *pressure) Collect(ctx context.Context, r *kernel.Round) error {
 	read := 0
 	for _, f := range p.of {
-		b, err := r.read(f.path)
+		b, err := r.Read(f.path)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
 			continue
 		}
@@ -67,18 +69,18 @@ func (p *pressure) collect(r *round) error {
 		read++
 		for len(b) > 0 {
 			var l []byte
-			l, b = line(b)
+			l, b = kernel.Line(b)
 			p.one(r, f, l)
 		}
 	}
 	if read == 0 {
-		return errAbsent
+		return kernel.ErrAbsent
 	}
 	return nil
 }
 
-func (p *pressure) one(r *round, f pressureFile, l []byte) {
-	word, rest := field(l)
+func (p *pressure) one(r *kernel.Round, f pressureFile, l []byte) {
+	word, rest := kernel.Field(l)
 	ls, kind := f.waiting, wordWaiting
 	if bytes.Equal(word, wordFull) {
 		ls, kind = f.full, wordStalled
@@ -89,17 +91,17 @@ func (p *pressure) one(r *round, f pressureFile, l []byte) {
 		return
 	}
 	for len(rest) > 0 {
-		word, rest = field(rest)
+		word, rest = kernel.Field(rest)
 		key, text, _ := bytes.Cut(word, []byte("="))
-		v, ok := number(text)
+		v, ok := kernel.Number(text)
 		if !ok {
 			continue
 		}
 		switch string(key) {
 		case "avg10":
-			r.emit(p.avg10.at(f.resource, kind), v/100)
+			r.Emit(p.avg10.At(f.resource, kind), v/100)
 		case "total": // microseconds
-			r.emit(ls, v/1e6)
+			r.Emit(ls, v/1e6)
 		}
 	}
 }

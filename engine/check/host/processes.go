@@ -2,11 +2,13 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -16,7 +18,7 @@ type processes struct {
 	dir                             string
 	limit                           int
 	pidMax, threadsMax              string
-	state                           *vec
+	state                           *kernel.Vec
 	pids, threads, maxPID, maxTasks series.Labels
 
 	dirents []byte
@@ -29,28 +31,28 @@ func newProcesses(cfg Config) *processes {
 		dir: cfg.Proc, limit: cfg.ProcessLimit,
 		pidMax:     cfg.Proc + "/sys/kernel/pid_max",
 		threadsMax: cfg.Proc + "/sys/kernel/threads-max",
-		state:      newVec("node_processes_state", "state"),
-		pids:       one("node_processes_pids"),
-		threads:    one("node_processes_threads"),
-		maxPID:     one("node_processes_max_processes"),
-		maxTasks:   one("node_processes_max_threads"),
+		state:      kernel.NewVec("node_processes_state", "state"),
+		pids:       kernel.One("node_processes_pids"),
+		threads:    kernel.One("node_processes_threads"),
+		maxPID:     kernel.One("node_processes_max_processes"),
+		maxTasks:   kernel.One("node_processes_max_threads"),
 		dirents:    make([]byte, 8<<10),
 	}
 }
 
-func (p *processes) names() []string {
-	return append(vecNames(p.state), labelNames(p.pids, p.threads, p.maxPID, p.maxTasks)...)
+func (p *processes) Names() []string {
+	return append(kernel.Names(p.state), kernel.LabelNames(p.pids, p.threads, p.maxPID, p.maxTasks)...)
 }
 
 // processStates are always told, also when no process is in them: a policy on
 // zombies needs the zero.
 var processStates = [...]byte{'R', 'S', 'D', 'Z', 'T', 'I'}
 
-func (p *processes) collect(r *round) error {
+func (p *processes) Collect(ctx context.Context, r *kernel.Round) error {
 	if err := p.list(); err != nil {
 		return err
 	}
-	r.emit(p.pids, float64(len(p.pidList)))
+	r.Emit(p.pids, float64(len(p.pidList)))
 	var states [256]int
 	threads, looked := 0.0, 0
 	for _, pid := range p.pidList {
@@ -61,7 +63,7 @@ func (p *processes) collect(r *round) error {
 		p.path = append(append(p.path[:0], p.dir...), '/')
 		p.path = appendInt(p.path, pid)
 		p.path = append(p.path, "/stat"...)
-		b, err := r.read(string(p.path))
+		b, err := r.Read(string(p.path))
 		if err != nil {
 			continue // it has ended since
 		}
@@ -73,25 +75,25 @@ func (p *processes) collect(r *round) error {
 		rest := b[i+2:]
 		states[rest[0]]++
 		for range 17 { // from state (field 3) to num_threads (field 20)
-			_, rest = field(rest)
+			_, rest = kernel.Field(rest)
 		}
-		if n, _, ok := next(rest); ok {
+		if n, _, ok := kernel.Next(rest); ok {
 			threads += n
 		}
 	}
 	if len(p.pidList) <= p.limit {
 		for _, s := range processStates {
-			r.emit(p.state.at([]byte{s}), float64(states[s]))
+			r.Emit(p.state.At([]byte{s}), float64(states[s]))
 		}
-		r.emit(p.threads, threads)
+		r.Emit(p.threads, threads)
 	}
 	for _, f := range []struct {
 		path string
 		ls   series.Labels
 	}{{p.pidMax, p.maxPID}, {p.threadsMax, p.maxTasks}} {
-		if b, err := r.read(f.path); err == nil {
-			if v, _, ok := next(b); ok {
-				r.emit(f.ls, v)
+		if b, err := r.Read(f.path); err == nil {
+			if v, _, ok := kernel.Next(b); ok {
+				r.Emit(f.ls, v)
 			}
 		}
 	}

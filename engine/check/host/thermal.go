@@ -1,29 +1,31 @@
 package host
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/clock"
 )
 
 // thermal reads /sys/class/thermal: on small boards the only thermometer.
 type thermal struct {
 	dir     string
-	temp    *vec
+	temp    *kernel.Vec
 	sensors []sensor
 	scanned clock.Stamp
 }
 
 func newThermal(cfg Config) *thermal {
-	return &thermal{dir: cfg.Sys + "/class/thermal", temp: newVec("node_thermal_zone_temp", "zone", "type")}
+	return &thermal{dir: cfg.Sys + "/class/thermal", temp: kernel.NewVec("node_thermal_zone_temp", "zone", "type")}
 }
 
-func (t *thermal) names() []string { return vecNames(t.temp) }
+func (t *thermal) Names() []string { return kernel.Names(t.temp) }
 
-func (t *thermal) collect(r *round) error {
-	if due(r.now, &t.scanned) {
+func (t *thermal) Collect(ctx context.Context, r *kernel.Round) error {
+	if due(r.Now, &t.scanned) {
 		t.scan()
 	}
 	return readSensors(r, t.sensors)
@@ -43,6 +45,6 @@ func (t *thermal) scan() {
 			continue
 		}
 		t.sensors = append(t.sensors, sensor{filepath.Join(dir, "temp"),
-			t.temp.at([]byte(id), []byte(strings.TrimSpace(string(kind))))})
+			t.temp.At([]byte(id), []byte(strings.TrimSpace(string(kind))))})
 	}
 }

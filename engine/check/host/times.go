@@ -1,10 +1,12 @@
 package host
 
 import (
+	"context"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -20,19 +22,19 @@ func newTimes(cfg Config) *times {
 	return &times{
 		uptimePath: cfg.Proc + "/uptime",
 		adjtimex:   unix.Adjtimex,
-		now:        one("node_time_seconds"),
-		uptime:     one("vigil_host_uptime_seconds"),
-		sync:       one("node_timex_sync_status"),
-		offset:     one("node_timex_offset_seconds"),
-		maxerror:   one("node_timex_maxerror_seconds"),
-		esterror:   one("node_timex_estimated_error_seconds"),
-		status:     one("node_timex_status"),
-		freqrate:   one("node_timex_frequency_adjustment_ratio"),
+		now:        kernel.One("node_time_seconds"),
+		uptime:     kernel.One("vigil_host_uptime_seconds"),
+		sync:       kernel.One("node_timex_sync_status"),
+		offset:     kernel.One("node_timex_offset_seconds"),
+		maxerror:   kernel.One("node_timex_maxerror_seconds"),
+		esterror:   kernel.One("node_timex_estimated_error_seconds"),
+		status:     kernel.One("node_timex_status"),
+		freqrate:   kernel.One("node_timex_frequency_adjustment_ratio"),
 	}
 }
 
-func (t *times) names() []string {
-	return labelNames(t.now, t.uptime, t.sync, t.offset, t.maxerror, t.esterror, t.status, t.freqrate)
+func (t *times) Names() []string {
+	return kernel.LabelNames(t.now, t.uptime, t.sync, t.offset, t.maxerror, t.esterror, t.status, t.freqrate)
 }
 
 // Of adjtimex(2).
@@ -41,11 +43,11 @@ const (
 	staNano   = 0x2000 // offset is in nanoseconds
 )
 
-func (t *times) collect(r *round) error {
-	r.emit(t.now, float64(r.now.Wall)/1e6)
-	if b, err := r.read(t.uptimePath); err == nil {
-		if v, _, ok := next(b); ok {
-			r.emit(t.uptime, v)
+func (t *times) Collect(ctx context.Context, r *kernel.Round) error {
+	r.Emit(t.now, float64(r.Now.Wall)/1e6)
+	if b, err := r.Read(t.uptimePath); err == nil {
+		if v, _, ok := kernel.Next(b); ok {
+			r.Emit(t.uptime, v)
 		}
 	}
 	var x unix.Timex
@@ -60,11 +62,11 @@ func (t *times) collect(r *round) error {
 	if x.Status&staNano != 0 {
 		unit = 1e-9
 	}
-	r.emit(t.sync, synced)
-	r.emit(t.offset, float64(x.Offset)*unit)
-	r.emit(t.maxerror, float64(x.Maxerror)/1e6)
-	r.emit(t.esterror, float64(x.Esterror)/1e6)
-	r.emit(t.status, float64(x.Status))
-	r.emit(t.freqrate, 1+float64(x.Freq)/65536/1e6) // ppm with 16 bits of fraction
+	r.Emit(t.sync, synced)
+	r.Emit(t.offset, float64(x.Offset)*unit)
+	r.Emit(t.maxerror, float64(x.Maxerror)/1e6)
+	r.Emit(t.esterror, float64(x.Esterror)/1e6)
+	r.Emit(t.status, float64(x.Status))
+	r.Emit(t.freqrate, 1+float64(x.Freq)/65536/1e6) // ppm with 16 bits of fraction
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vigil/engine/check/bus"
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
@@ -14,49 +15,49 @@ import (
 type units struct {
 	bus    Units
 	count  series.Labels
-	state  *vec
+	state  *kernel.Vec
 	failed map[string]series.Labels // told as 1 in the round before
 }
 
 func newUnits(u Units) *units {
 	return &units{bus: u, failed: map[string]series.Labels{},
 		count: series.New(series.Label{Name: series.NameLabel, Value: "node_systemd_units"}, series.Label{Name: "state", Value: "failed"}),
-		state: newVec("node_systemd_unit_state", "name", "state")}
+		state: kernel.NewVec("node_systemd_unit_state", "name", "state")}
 }
 
-func (u *units) names() []string { return []string{u.count.Name(), u.state.name} }
+func (u *units) Names() []string { return []string{u.count.Name(), u.state.Name} }
 
 // maxFailedUnits bounds the series of units told by name; all are counted.
 const maxFailedUnits = 200
 
 // collect tells each failed unit by name; one that has recovered is told as 0
 // once, so that a policy sees it end rather than vanish.
-func (u *units) collect(r *round) error {
+func (u *units) Collect(ctx context.Context, r *kernel.Round) error {
 	if u.bus == nil {
-		return errAbsent
+		return kernel.ErrAbsent
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	list, err := u.bus.Failed(ctx)
 	if errors.Is(err, bus.ErrAbsent) {
-		return errAbsent
+		return kernel.ErrAbsent
 	}
 	if err != nil {
 		return err
 	}
-	r.emit(u.count, float64(len(list)))
+	r.Emit(u.count, float64(len(list)))
 	now := make(map[string]series.Labels, len(list))
 	for i, unit := range list {
 		if i == maxFailedUnits {
 			break
 		}
-		ls := u.state.at([]byte(unit.Name), []byte("failed"))
+		ls := u.state.At([]byte(unit.Name), []byte("failed"))
 		now[unit.Name] = ls
-		r.emit(ls, 1)
+		r.Emit(ls, 1)
 	}
 	for name, ls := range u.failed {
 		if now[name] == nil {
-			r.emit(ls, 0)
+			r.Emit(ls, 0)
 		}
 	}
 	u.failed = now

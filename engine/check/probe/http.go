@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"vigil/engine/check/web"
 	"vigil/engine/series"
 )
 
@@ -34,7 +33,6 @@ type HTTP struct {
 const (
 	defaultRedirects = 5
 	maxRedirects     = 20
-	maxHeaders       = 64
 	maxBody          = 1 << 20
 )
 
@@ -43,17 +41,17 @@ func (p *HTTP) Build(s *Site) Check {
 	c := &httpCheck{HTTP: *p, site: s, redirects: defaultRedirects,
 		status: s.metric(nameHTTPStatus), took: s.metric(nameHTTPTime), size: s.metric(nameHTTPBody),
 		hops: s.metric(nameHTTPHops), days: s.metric(nameTLSDays), matched: s.metric(nameHTTPMatch)}
-	for i, name := range phaseNames {
+	for i, name := range web.PhaseNames {
 		c.phase[i] = s.metric(nameHTTPPhase, "phase", name)
 	}
-	checkURL(s, "url", p.URL)
+	s.wrong("url", web.CheckURL(p.URL))
 	if c.Method == "" {
 		c.Method = http.MethodGet
 	}
 	if c.Method != strings.ToUpper(c.Method) || strings.ContainsFunc(c.Method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
 		s.bad("method", "%q is no method", p.Method)
 	}
-	checkHeaders(s, p.Headers)
+	s.wrong("headers", web.CheckHeaders(p.Headers))
 	if len(p.Body) > maxBody {
 		s.bad("body", "longer than %d bytes", maxBody)
 	}
@@ -90,29 +88,6 @@ func (p *HTTP) Build(s *Site) Check {
 	return c
 }
 
-func checkURL(s *Site, key, text string) {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		s.bad(key, "%q is no URL: expected http://host/... or https://host/...", text)
-	} else if u.User != nil {
-		s.bad(key, "a password does not belong in a URL: use headers with a reference to a secret")
-	}
-}
-
-func checkHeaders(s *Site, headers map[string]string) {
-	if len(headers) > maxHeaders {
-		s.bad("headers", "%d are too many: at most %d", len(headers), maxHeaders)
-	}
-	for k, v := range headers {
-		if k == "" || strings.ContainsAny(k, " :\r\n\t") || strings.ContainsAny(v, "\r\n\x00") {
-			s.Issues.Add(s.At("headers", k), "%q is no header", k)
-		}
-		if strings.EqualFold(k, "host") {
-			s.Issues.Add(s.At("headers", k), "the Host header is set by `host`")
-		}
-	}
-}
-
 // statusRange is an inclusive range of status codes.
 type statusRange struct{ from, to int }
 
@@ -140,14 +115,14 @@ type httpCheck struct {
 	match, noMatch *regexp.Regexp
 
 	status, took, size, hops, days, matched series.Labels
-	phase                                   [len(phaseNames)]series.Labels
+	phase                                   [len(web.PhaseNames)]series.Labels
 }
 
 func (c *httpCheck) Collect(ctx context.Context, emit Emit) error {
-	var w watch
-	client := newClient(&w, c.UnixSocket, c.Insecure)
+	var w web.Watch
+	client := web.NewClient(&w, c.UnixSocket, c.Insecure)
 	hops := 0
-	leave := leaveSecrets(c.Headers, c.redirects)
+	leave := web.LeaveSecrets(c.Headers, c.redirects)
 	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		if len(via) > c.redirects {
 			return http.ErrUseLastResponse
@@ -155,11 +130,11 @@ func (c *httpCheck) Collect(ctx context.Context, emit Emit) error {
 		hops = len(via)
 		return leave(next, via)
 	}
-	req, err := http.NewRequestWithContext(w.follow(ctx), c.Method, c.URL, strings.NewReader(c.Body))
+	req, err := http.NewRequestWithContext(w.Follow(ctx), c.Method, c.URL, strings.NewReader(c.Body))
 	if err != nil {
 		return err
 	}
-	if err := setHeaders(req, c.Headers, c.site.Deps.Secret); err != nil {
+	if err := web.SetHeaders(req, c.Headers, c.site.Deps.Secret); err != nil {
 		return err
 	}
 	if c.Host != "" {
@@ -169,7 +144,7 @@ func (c *httpCheck) Collect(ctx context.Context, emit Emit) error {
 	resp, err := client.Do(req)
 	if err != nil {
 		c.tell(emit, &w, time.Time{})
-		return down("%s", plainError(err))
+		return down("%s", web.PlainError(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(c.site.MaxOutput)))
@@ -179,21 +154,21 @@ func (c *httpCheck) Collect(ctx context.Context, emit Emit) error {
 	emit(c.hops, float64(hops))
 	emit(c.size, float64(len(body)))
 	if err != nil {
-		return down("the answer broke off after %d bytes: %v", len(body), plainError(err))
+		return down("the answer broke off after %d bytes: %v", len(body), web.PlainError(err))
 	}
 	emit(c.took, end.Sub(began).Seconds())
 	return c.judge(emit, resp.StatusCode, body)
 }
 
 // tell emits how long each phase took, as far as it came.
-func (c *httpCheck) tell(emit Emit, w *watch, end time.Time) {
-	for i, d := range w.phases(end) {
+func (c *httpCheck) tell(emit Emit, w *web.Watch, end time.Time) {
+	for i, d := range w.Phases(end) {
 		if d >= 0 {
 			emit(c.phase[i], d.Seconds())
 		}
 	}
-	if peer := w.certificate(); peer != nil {
-		emit(c.days, daysLeft(peer))
+	if peer := w.Certificate(); peer != nil {
+		emit(c.days, web.DaysLeft(peer))
 	}
 }
 
@@ -213,81 +188,4 @@ func (c *httpCheck) judge(emit Emit, status int, body []byte) error {
 
 func (c *httpCheck) accepts(status int) bool {
 	return slices.ContainsFunc(c.accept, func(r statusRange) bool { return status >= r.from && status <= r.to })
-}
-
-// setHeaders resolves secrets at each request, so that a rotated one is used.
-func setHeaders(req *http.Request, headers map[string]string, secret func(string) (string, error)) error {
-	for k, v := range headers {
-		if prefix, ref := splitSecret(v); isSecret(v) {
-			if secret == nil {
-				return fmt.Errorf("header %s: secrets cannot be read here", k)
-			}
-			plain, err := secret(ref)
-			if err != nil {
-				return fmt.Errorf("header %s: %w", k, err)
-			}
-			if strings.ContainsAny(plain, "\r\n\x00") {
-				return fmt.Errorf("header %s: the secret holds a line break", k)
-			}
-			v = prefix + plain
-		}
-		req.Header.Set(k, v)
-	}
-	if req.Header.Get("User-Agent") == "" {
-		req.Header.Set("User-Agent", "vigil")
-	}
-	return nil
-}
-
-// splitSecret parts "Bearer file:/path" at the blank before the reference.
-func splitSecret(v string) (prefix, ref string) {
-	i := strings.LastIndexByte(v, ' ')
-	return v[:i+1], v[i+1:]
-}
-
-func isSecret(v string) bool {
-	_, ref := splitSecret(v)
-	return strings.HasPrefix(ref, "file:") || strings.HasPrefix(ref, "env:")
-}
-
-// plainError drops the method and URL that net/http puts before every error.
-func plainError(err error) error {
-	if u, ok := err.(*url.Error); ok {
-		return u.Err
-	}
-	return err
-}
-
-// newClient makes a client for one round: no proxy from the environment, no
-// connection kept, and every connection watched.
-func newClient(w *watch, socket string, insecure bool) *http.Client {
-	var d net.Dialer
-	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if socket != "" {
-			network, addr = "unix", socket
-		}
-		return d.DialContext(ctx, network, addr)
-	}
-	return &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       dial,
-		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			host, _, err := net.SplitHostPort(addr)
-			if err != nil {
-				host = addr
-			}
-			t, err := w.tls(ctx, conn, host, insecure)
-			if err != nil {
-				conn.Close()
-				return nil, err
-			}
-			return t, nil
-		},
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true,
-	}}
 }

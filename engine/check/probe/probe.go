@@ -87,6 +87,13 @@ type Site struct {
 // bad notes what is wrong with a parameter.
 func (s *Site) bad(key, format string, args ...any) { s.Issues.Add(s.At(key), format, args...) }
 
+// wrong notes what an examination of a parameter found, if anything.
+func (s *Site) wrong(key string, err error) {
+	if err != nil {
+		s.bad(key, "%v", err)
+	}
+}
+
 // metric makes label sets for one check: name, check=NAME, and pairs of name and
 // value.
 func (s *Site) metric(name string, pairs ...string) series.Labels {

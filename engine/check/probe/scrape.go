@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"vigil/engine/check/web"
 	"vigil/engine/series"
 )
 
@@ -47,8 +47,8 @@ const (
 // Build is described at Params.
 func (p *Scrape) Build(s *Site) Check {
 	c := &scrape{Scrape: *p, site: s}
-	checkURL(s, "url", p.URL)
-	checkHeaders(s, p.Headers)
+	s.wrong("url", web.CheckURL(p.URL))
+	s.wrong("headers", web.CheckHeaders(p.Headers))
 	if c.Job == "" {
 		c.Job = s.Name
 	}
@@ -137,14 +137,14 @@ func (c *scrape) Collect(ctx context.Context, emit Emit) error {
 
 // fetch reads the answer, unpacked, up to the cap.
 func (c *scrape) fetch(ctx context.Context) ([]byte, error) {
-	var w watch
-	client := newClient(&w, c.UnixSocket, c.Insecure)
-	client.CheckRedirect = leaveSecrets(c.Headers, defaultRedirects)
+	var w web.Watch
+	client := web.NewClient(&w, c.UnixSocket, c.Insecure)
+	client.CheckRedirect = web.LeaveSecrets(c.Headers, defaultRedirects)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := setHeaders(req, c.Headers, c.site.Deps.Secret); err != nil {
+	if err := web.SetHeaders(req, c.Headers, c.site.Deps.Secret); err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", acceptText)
@@ -152,7 +152,7 @@ func (c *scrape) fetch(ctx context.Context) ([]byte, error) {
 	req.Header.Set(scrapeTimeoutName, strconv.FormatFloat(c.site.Timeout.Seconds(), 'f', -1, 64))
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, down("%v", plainError(err))
+		return nil, down("%v", web.PlainError(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -232,22 +232,4 @@ func (c *scrape) labels(m model.Metric) (series.Labels, bool) {
 		}
 	}
 	return series.New(ls...), true
-}
-
-// leaveSecrets follows redirects, but takes no header that was a secret along to
-// another host.
-func leaveSecrets(headers map[string]string, limit int) func(*http.Request, []*http.Request) error {
-	return func(next *http.Request, via []*http.Request) error {
-		if len(via) > limit {
-			return fmt.Errorf("more than %d redirects", limit)
-		}
-		if next.URL.Host != via[0].URL.Host || via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
-			for k, v := range headers {
-				if isSecret(v) {
-					next.Header.Del(k)
-				}
-			}
-		}
-		return nil
-	}
 }

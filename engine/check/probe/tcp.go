@@ -2,13 +2,13 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"regexp"
 	"strings"
 	"time"
 
+	"vigil/engine/check/web"
 	"vigil/engine/series"
 )
 
@@ -74,9 +74,9 @@ func (c *tcp) Collect(ctx context.Context, emit Emit) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	emit(c.connect, time.Since(began).Seconds())
 	if c.TLS {
-		tconn, peer, err := handshake(ctx, conn, c.host, c.Insecure, nil)
+		tconn, peer, err := web.Handshake(ctx, conn, c.host, c.Insecure, nil)
 		if peer != nil {
-			emit(c.days, daysLeft(peer))
+			emit(c.days, web.DaysLeft(peer))
 		}
 		if err != nil {
 			return down("tls: %v", err)
@@ -125,5 +125,3 @@ func (c *tcp) listen(ctx context.Context, conn net.Conn) error {
 func excerpt(b []byte) string {
 	return fmt.Sprintf("%.80q", b)
 }
-
-var errNoPeer = errors.New("the server sent no certificate")

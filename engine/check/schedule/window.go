@@ -1,4 +1,4 @@
-package check
+package schedule
 
 import (
 	"fmt"
@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// span is one weekly window of active times, told by the wall clock of a zone:
+// Span is one weekly window of active times, told by the wall clock of a zone:
 // "Mon-Fri 08:00-18:00", "Sat,Sun 22:00-06:00", "09:00-17:00". A span that ends
 // at or before its beginning goes over midnight and belongs to the day on which
 // it began; 24:00 is the end of the day.
-type span struct {
+type Span struct {
 	days     [7]bool // by time.Weekday
 	from, to int     // minutes of the day
 }
 
 var dayNames = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-func parseSpan(text string) (s span, err error) {
+// ParseSpan reads a window.
+func ParseSpan(text string) (s Span, err error) {
 	words := strings.Fields(text)
 	switch len(words) {
 	case 1:
@@ -91,7 +92,7 @@ func parseMinute(text string) (int, error) {
 }
 
 // holds says whether the moment, which is in the window's zone, lies within it.
-func (s span) holds(t time.Time) bool {
+func (s Span) holds(t time.Time) bool {
 	minute, day := t.Hour()*60+t.Minute(), int(t.Weekday())
 	if s.from < s.to {
 		return s.days[day] && minute >= s.from && minute < s.to
@@ -99,9 +100,9 @@ func (s span) holds(t time.Time) bool {
 	return s.days[day] && minute >= s.from || s.days[(day+6)%7] && minute < s.to
 }
 
-// active says whether a check with these windows runs at the moment; one
+// Active says whether a check with these windows runs at the moment; one
 // without any always does.
-func active(spans []span, zone *time.Location, wall time.Time) bool {
+func Active(spans []Span, zone *time.Location, wall time.Time) bool {
 	for _, s := range spans {
 		if s.holds(wall.In(zone)) {
 			return true

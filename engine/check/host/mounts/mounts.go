@@ -1,31 +1,41 @@
-package host
+// Package mounts measures the mounted file systems, of which any may hang.
+//
+// The list comes from mountinfo and is read anew only when it changed. Each mount
+// is asked by statfs, which cannot be interrupted: one that does not answer costs
+// its own series, holds one thread until the kernel lets it go, and is not asked
+// again before that. Of several mounts of one file system one is told.
+//
+// It refuses what the filters exclude and more than 256 mounts.
+package mounts
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vigil/engine/check/host/kernel"
 	"vigil/engine/series"
 )
 
 // maxMounts bounds the mounts that are measured.
 const maxMounts = 256
 
-// filesystems reads /proc/self/mountinfo and asks each mount for its space.
-type filesystems struct {
+// Area reads /proc/self/mountinfo and asks each mount for its space.
+type Area struct {
 	path, root      string
-	skipMount       *filter
-	skipType        *filter
+	skipMount       *kernel.Filter
+	skipType        *kernel.Filter
 	asker           *asker
 	wait            time.Duration
 	text            []byte // mountinfo as it was when mounts was made
 	mounts          []mount
-	size, free      *vec
-	avail, inodes   *vec
-	inodesFree, ro  *vec
-	failed          *vec
+	size, free      *kernel.Vec
+	avail, inodes   *kernel.Vec
+	inodesFree, ro  *kernel.Vec
+	failed          *kernel.Vec
 	percent, usage  series.Labels
 	inodesFreeRatio series.Labels
 }
@@ -39,30 +49,43 @@ type mount struct {
 	size, free, avail, inodes, inodesFree, roLabels, failed series.Labels
 }
 
-func newFilesystems(cfg Config) *filesystems {
-	v := func(name string) *vec { return newVec(name, "device", "fstype", "mountpoint") }
-	return &filesystems{
-		path: cfg.Proc + "/self/mountinfo", root: cfg.Root,
-		skipMount: newFilter(cfg.MountpointsExclude), skipType: newFilter(cfg.FstypesExclude),
-		asker: newAsker(unix.Statfs), wait: cfg.StuckAfter.Std(),
+// Config is where the area looks and what it leaves out.
+type Config struct {
+	Mountinfo             string         // path of the file
+	Root                  string         // whose free space disk_free_percent tells
+	SkipMounts, SkipTypes *kernel.Filter // mount points and file system types
+	Wait                  time.Duration  // how long a round waits for all mounts together
+	Statfs                func(string, *unix.Statfs_t) error
+}
+
+// New makes the area; nothing is read.
+func New(cfg Config) *Area {
+	v := func(name string) *kernel.Vec { return kernel.NewVec(name, "device", "fstype", "mountpoint") }
+	return &Area{
+		path: cfg.Mountinfo, root: cfg.Root,
+		skipMount: cfg.SkipMounts, skipType: cfg.SkipTypes,
+		asker: newAsker(cfg.Statfs), wait: cfg.Wait,
 		size: v("node_filesystem_size_bytes"), free: v("node_filesystem_free_bytes"),
 		avail: v("node_filesystem_avail_bytes"), inodes: v("node_filesystem_files"),
 		inodesFree: v("node_filesystem_files_free"), ro: v("node_filesystem_readonly"),
 		failed:  v("node_filesystem_device_error"),
-		percent: one("disk_free_percent"), usage: one("disk_usage"),
-		inodesFreeRatio: one("vigil_root_inodes_free_ratio"),
+		percent: kernel.One("disk_free_percent"), usage: kernel.One("disk_usage"),
+		inodesFreeRatio: kernel.One("vigil_root_inodes_free_ratio"),
 	}
 }
 
-func (f *filesystems) names() []string {
-	return append(vecNames(f.size, f.free, f.avail, f.inodes, f.inodesFree, f.ro, f.failed),
-		labelNames(f.percent, f.usage, f.inodesFreeRatio)...)
+// Names is every metric name that Collect can emit.
+func (f *Area) Names() []string {
+	return append(kernel.Names(f.size, f.free, f.avail, f.inodes, f.inodesFree, f.ro, f.failed),
+		kernel.LabelNames(f.percent, f.usage, f.inodesFreeRatio)...)
 }
 
-func (f *filesystems) stuckCount() int { return f.asker.stuckCount() }
+// Stuck is the number of mounts whose answer is still awaited. Concurrent.
+func (f *Area) Stuck() int { return f.asker.stuckCount() }
 
-func (f *filesystems) collect(r *round) error {
-	b, err := r.read(f.path)
+// Collect measures every mount. It blocks for at most Config.Wait.
+func (f *Area) Collect(ctx context.Context, r *kernel.Round) error {
+	b, err := r.Read(f.path)
 	if err != nil {
 		return err
 	}
@@ -75,7 +98,7 @@ func (f *filesystems) collect(r *round) error {
 	for i := range f.mounts {
 		points = append(points, f.mounts[i].point)
 	}
-	answers := f.asker.ask(r.ctx, points, f.wait)
+	answers := f.asker.ask(ctx, points, f.wait)
 	f.emitRoot(r, answers[0])
 	for i := range f.mounts {
 		f.emitMount(r, &f.mounts[i], answers[i+1])
@@ -88,55 +111,55 @@ func (f *filesystems) collect(r *round) error {
 
 // emitRoot tells the original's gauges, computed as df does: what is kept back
 // for root counts neither as used nor as free.
-func (f *filesystems) emitRoot(r *round, a answer) {
+func (f *Area) emitRoot(r *kernel.Round, a answer) {
 	s := &a.st
 	if a.err != nil || s.Blocks == 0 {
 		return
 	}
 	used := float64(s.Blocks - s.Bfree)
 	if whole := used + float64(s.Bavail); whole > 0 {
-		r.emit(f.percent, 100*float64(s.Bavail)/whole)
-		r.emit(f.usage, used/whole)
+		r.Emit(f.percent, 100*float64(s.Bavail)/whole)
+		r.Emit(f.usage, used/whole)
 	}
 	if s.Files > 0 {
-		r.emit(f.inodesFreeRatio, float64(s.Ffree)/float64(s.Files))
+		r.Emit(f.inodesFreeRatio, float64(s.Ffree)/float64(s.Files))
 	}
 }
 
-func (f *filesystems) emitMount(r *round, m *mount, a answer) {
+func (f *Area) emitMount(r *kernel.Round, m *mount, a answer) {
 	if a.err != nil {
-		r.emit(m.failed, 1)
+		r.Emit(m.failed, 1)
 		return
 	}
-	r.emit(m.failed, 0)
+	r.Emit(m.failed, 0)
 	block := float64(a.st.Bsize)
-	r.emit(m.size, float64(a.st.Blocks)*block)
-	r.emit(m.free, float64(a.st.Bfree)*block)
-	r.emit(m.avail, float64(a.st.Bavail)*block)
-	r.emit(m.inodes, float64(a.st.Files))
-	r.emit(m.inodesFree, float64(a.st.Ffree))
+	r.Emit(m.size, float64(a.st.Blocks)*block)
+	r.Emit(m.free, float64(a.st.Bfree)*block)
+	r.Emit(m.avail, float64(a.st.Bavail)*block)
+	r.Emit(m.inodes, float64(a.st.Files))
+	r.Emit(m.inodesFree, float64(a.st.Ffree))
 	ro := 0.0
 	if m.ro || a.st.Flags&unix.ST_RDONLY != 0 {
 		ro = 1
 	}
-	r.emit(m.roLabels, ro)
+	r.Emit(m.roLabels, ro)
 }
 
 // parse makes the list of mounts. Of several mounts of one file system (bind
 // mounts, subvolumes) the shortest path stands for all; of several mounts on
 // one path the last one covers the others.
-func (f *filesystems) parse(b []byte) (out []mount) {
+func (f *Area) parse(b []byte) (out []mount) {
 	for len(b) > 0 {
 		var l []byte
-		l, b = line(b)
+		l, b = kernel.Line(b)
 		m, fstype, source, ok := parseMount(l)
-		if !ok || f.skipType.excludes(fstype) && m.point != f.root || f.skipMount.excludes([]byte(m.point)) {
+		if !ok || f.skipType.Excludes(fstype) && m.point != f.root || f.skipMount.Excludes([]byte(m.point)) {
 			continue
 		}
 		p := []byte(m.point)
-		m.size, m.free, m.avail = f.size.at(source, fstype, p), f.free.at(source, fstype, p), f.avail.at(source, fstype, p)
-		m.inodes, m.inodesFree = f.inodes.at(source, fstype, p), f.inodesFree.at(source, fstype, p)
-		m.roLabels, m.failed = f.ro.at(source, fstype, p), f.failed.at(source, fstype, p)
+		m.size, m.free, m.avail = f.size.At(source, fstype, p), f.free.At(source, fstype, p), f.avail.At(source, fstype, p)
+		m.inodes, m.inodesFree = f.inodes.At(source, fstype, p), f.inodesFree.At(source, fstype, p)
+		m.roLabels, m.failed = f.ro.At(source, fstype, p), f.failed.At(source, fstype, p)
 		keep := true
 		for i := range out {
 			switch {
@@ -161,15 +184,15 @@ func (f *filesystems) parse(b []byte) (out []mount) {
 // parseMount reads one line of mountinfo (proc(5)): id, parent, major:minor,
 // root, mount point, options, optional fields, "-", type, source, super options.
 func parseMount(l []byte) (m mount, fstype, source []byte, ok bool) {
-	_, rest := field(l)
-	_, rest = field(rest)
-	device, rest := field(rest)
-	_, rest = field(rest)
-	point, rest := field(rest)
-	options, rest := field(rest)
+	_, rest := kernel.Field(l)
+	_, rest = kernel.Field(rest)
+	device, rest := kernel.Field(rest)
+	_, rest = kernel.Field(rest)
+	point, rest := kernel.Field(rest)
+	options, rest := kernel.Field(rest)
 	for {
 		var w []byte
-		w, rest = field(rest)
+		w, rest = kernel.Field(rest)
 		if len(w) == 0 {
 			return m, nil, nil, false
 		}
@@ -177,9 +200,9 @@ func parseMount(l []byte) (m mount, fstype, source []byte, ok bool) {
 			break
 		}
 	}
-	fstype, rest = field(rest)
-	source, rest = field(rest)
-	super, _ := field(rest)
+	fstype, rest = kernel.Field(rest)
+	source, rest = kernel.Field(rest)
+	super, _ := kernel.Field(rest)
 	m.point, m.device = string(unescape(point)), string(device)
 	m.ro = hasOption(options, "ro") || hasOption(super, "ro")
 	return m, fstype, unescape(source), len(fstype) > 0 && len(point) > 0

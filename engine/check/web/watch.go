@@ -1,4 +1,4 @@
-package probe
+package web
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// phaseNames are the parts of a request, in order.
-var phaseNames = [...]string{"dns", "connect", "tls", "first_byte", "transfer"}
+// PhaseNames are the parts of a request, in order.
+var PhaseNames = [...]string{"dns", "connect", "tls", "first_byte", "transfer"}
 
-// watch times the last hop of a request. The transport may still call it from a
+// Watch times the last hop of a request. The transport may still call it from a
 // goroutine of its own when a request was given up, so it is locked.
-type watch struct {
+type Watch struct {
 	mu   sync.Mutex
 	mark [phaseMarks]time.Time
 	peer *x509.Certificate
@@ -33,14 +33,14 @@ const (
 	phaseMarks
 )
 
-func (w *watch) at(i int) {
+func (w *Watch) at(i int) {
 	w.mu.Lock()
 	w.mark[i] = time.Now()
 	w.mu.Unlock()
 }
 
-// follow watches the request that ctx is given to.
-func (w *watch) follow(ctx context.Context) context.Context {
+// Follow watches the request that ctx is given to.
+func (w *Watch) Follow(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { // a new hop: what the one before took is forgotten
 			w.mu.Lock()
@@ -57,9 +57,9 @@ func (w *watch) follow(ctx context.Context) context.Context {
 }
 
 // tls shakes hands and notes the certificate, verified or not.
-func (w *watch) tls(ctx context.Context, conn net.Conn, host string, insecure bool) (net.Conn, error) {
+func (w *Watch) tls(ctx context.Context, conn net.Conn, host string, insecure bool) (net.Conn, error) {
 	w.at(tlsBegan)
-	t, peer, err := handshake(ctx, conn, host, insecure, nil)
+	t, peer, err := Handshake(ctx, conn, host, insecure, nil)
 	w.mu.Lock()
 	w.mark[tlsDone] = time.Now()
 	w.peer = peer
@@ -70,15 +70,16 @@ func (w *watch) tls(ctx context.Context, conn net.Conn, host string, insecure bo
 	return t, nil
 }
 
-func (w *watch) certificate() *x509.Certificate {
+// Certificate is that of the last server, nil where there was none.
+func (w *Watch) Certificate() *x509.Certificate {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.peer
 }
 
-// phases are how long each phase took, -1 for one that was not there or not
+// Phases are how long each phase took, -1 for one that was not there or not
 // ended. A zero end means that the answer did not come.
-func (w *watch) phases(end time.Time) (out [len(phaseNames)]time.Duration) {
+func (w *Watch) Phases(end time.Time) (out [len(PhaseNames)]time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	between := func(a, b time.Time) time.Duration {

@@ -1,4 +1,11 @@
-package host
+// Package kernel reads the files in which the kernel tells how it is, and keeps
+// the label sets that are made of them: what all areas of the host collector
+// share.
+//
+// A [Reader] reads into one buffer, which the next read overwrites; words and
+// numbers are cut from it without a copy. A [Vec] makes a label set once. All
+// caches are bounded. Nothing here is safe for concurrent use.
+package kernel
 
 import (
 	"fmt"
@@ -10,12 +17,16 @@ import (
 // maxFile bounds what is read of one file of /proc or /sys.
 const maxFile = 4 << 20
 
-// reader reads small files whole into one buffer, which the next read
+// Reader reads small files whole into one buffer, which the next read
 // overwrites. os.ReadFile would make a file object, a poller registration and
 // a new buffer each time, several hundred times a round.
-type reader struct{ buf []byte }
+type Reader struct{ buf []byte }
 
-func (r *reader) read(path string) ([]byte, error) {
+// NewReader makes a reader with a buffer that holds most files at once.
+func NewReader() *Reader { return &Reader{buf: make([]byte, 16<<10)} }
+
+// Read returns the file's content, good until the next Read.
+func (r *Reader) Read(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -43,8 +54,8 @@ func (r *reader) read(path string) ([]byte, error) {
 	}
 }
 
-// line cuts the first line off.
-func line(b []byte) (first, rest []byte) {
+// Line cuts the first line off.
+func Line(b []byte) (first, rest []byte) {
 	for i, c := range b {
 		if c == '\n' {
 			return b[:i], b[i+1:]
@@ -53,8 +64,8 @@ func line(b []byte) (first, rest []byte) {
 	return b, nil
 }
 
-// field cuts the first blank-separated word off; it is empty at the end.
-func field(b []byte) (word, rest []byte) {
+// Field cuts the first blank-separated word off; it is empty at the end.
+func Field(b []byte) (word, rest []byte) {
 	i := 0
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n') {
 		i++
@@ -66,8 +77,8 @@ func field(b []byte) (word, rest []byte) {
 	return b[i:j], b[j:]
 }
 
-// number reads a decimal as the kernel writes them, and says whether it is one.
-func number(b []byte) (float64, bool) {
+// Number reads a decimal as the kernel writes them, and says whether it is one.
+func Number(b []byte) (float64, bool) {
 	neg := false
 	if len(b) > 0 && b[0] == '-' {
 		neg, b = true, b[1:]
@@ -97,9 +108,9 @@ func number(b []byte) (float64, bool) {
 	return v, true
 }
 
-// next cuts off the first word as a number.
-func next(b []byte) (v float64, rest []byte, ok bool) {
-	w, rest := field(b)
-	v, ok = number(w)
+// Next cuts off the first word as a number.
+func Next(b []byte) (v float64, rest []byte, ok bool) {
+	w, rest := Field(b)
+	v, ok = Number(w)
 	return v, rest, ok
 }

@@ -1,17 +1,18 @@
-package probe
+package web
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"time"
 )
 
-// handshake speaks TLS over conn and verifies the server as host. The peer's
+// Handshake speaks TLS over conn and verifies the server as host. The peer's
 // certificate comes back also when it does not verify: that it has expired is
 // just what is to be measured. roots nil are the system's.
-func handshake(ctx context.Context, conn net.Conn, host string, insecure bool, roots *x509.CertPool) (*tls.Conn, *x509.Certificate, error) {
+func Handshake(ctx context.Context, conn net.Conn, host string, insecure bool, roots *x509.CertPool) (*tls.Conn, *x509.Certificate, error) {
 	var peer *x509.Certificate
 	t := tls.Client(conn, &tls.Config{
 		ServerName: host,
@@ -42,7 +43,9 @@ func handshake(ctx context.Context, conn net.Conn, host string, insecure bool, r
 	return t, peer, nil
 }
 
-// daysLeft is negative once the certificate has expired.
-func daysLeft(c *x509.Certificate) float64 {
+// DaysLeft is negative once the certificate has expired.
+func DaysLeft(c *x509.Certificate) float64 {
 	return time.Until(c.NotAfter).Hours() / 24
 }
+
+var errNoPeer = errors.New("the server sent no certificate")
