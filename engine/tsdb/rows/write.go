@@ -1,0 +1,410 @@
+package rows
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"slices"
+
+	"vigil/engine/series"
+	"vigil/engine/tsdb/chunk"
+)
+
+// Series is a series as it lies in the database.
+type Series struct {
+	Ref   series.Ref
+	Token string
+	Key   []byte // labels in the encoding of series.Item.Key, sorted
+}
+
+// Packed is one chunk.
+type Packed struct {
+	MinT, MaxT int64
+	Count      int
+	Bytes      []byte
+}
+
+// Put is what one series gets in a Write: chunks in the order in which they were
+// filled; of two points with one time the later chunk's wins.
+type Put struct {
+	Ref    series.Ref
+	Chunks []Packed
+	Cut    uint64
+	Era    uint32
+	Newest int64
+
+	Tail Tail // filled by Write: the series' tail afterwards
+}
+
+// Meta is the store's own state.
+type Meta struct {
+	Horizon    uint64 // samples before this log position are in rows
+	Generation uint64 // log segments before this one are dead
+	Seq        uint64 // of the next log record, at least
+	NextRef    uint64
+	Era        uint32
+	Confirmed  uint32 // the last era a person or the time sync vouched for
+	Wall       int64  // Unix ms of the last write
+}
+
+func (m *Meta) fields() map[string]any {
+	return map[string]any{
+		"horizon": &m.Horizon, "generation": &m.Generation, "seq": &m.Seq, "next_ref": &m.NextRef,
+		"era": &m.Era, "confirmed": &m.Confirmed, "wall": &m.Wall,
+	}
+}
+
+// LoadMeta reads the state; a new database has the zero Meta.
+func (d *DB) LoadMeta(ctx context.Context) (Meta, error) {
+	var m Meta
+	fields := m.fields()
+	rs, err := d.w.QueryContext(ctx, "SELECT key, value FROM meta")
+	if err != nil {
+		return m, err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		var key string
+		var value int64
+		if err := rs.Scan(&key, &value); err != nil {
+			return m, err
+		}
+		switch p := fields[key].(type) {
+		case *uint64:
+			*p = uint64(value)
+		case *uint32:
+			*p = uint32(value)
+		case *int64:
+			*p = value
+		}
+	}
+	return m, rs.Err()
+}
+
+func saveMeta(ctx context.Context, tx *sql.Tx, m Meta) error {
+	for key, p := range m.fields() {
+		var v int64
+		switch p := p.(type) {
+		case *uint64:
+			v = int64(*p)
+		case *uint32:
+			v = int64(*p)
+		case *int64:
+			v = *p
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO meta(key,value) VALUES(?,?) ON CONFLICT DO UPDATE SET value=excluded.value", key, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadSeries calls fn for every series, in order of their refs.
+func (d *DB) LoadSeries(ctx context.Context, fn func(Series) error) error {
+	rs, err := d.w.QueryContext(ctx, "SELECT id, token, labels FROM series ORDER BY id")
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		var s Series
+		var id int64
+		var key sql.RawBytes
+		if err := rs.Scan(&id, &s.Token, &key); err != nil {
+			return err
+		}
+		s.Ref, s.Key = series.Ref(id), key
+		if err := fn(s); err != nil {
+			return err
+		}
+	}
+	return rs.Err()
+}
+
+// SaveMeta writes the state alone.
+func (d *DB) SaveMeta(ctx context.Context, m Meta) error { return d.Write(ctx, nil, nil, &m) }
+
+// Write puts new series and chunks into the database, and the state where it is
+// given, in one durable transaction, and moves the write-ahead log into the file
+// afterwards. After an error nothing of it counts.
+func (d *DB) Write(ctx context.Context, defs []Series, puts []Put, m *Meta) error {
+	tx, err := d.w.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, s := range defs {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO series(id,token,labels) VALUES(?,?,?) ON CONFLICT DO UPDATE SET token=excluded.token, labels=excluded.labels", int64(s.Ref), s.Token, s.Key); err != nil {
+			return err
+		}
+	}
+	w, err := d.newWriter(ctx, tx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	for i := range puts {
+		if err := w.put(ctx, &puts[i]); err != nil {
+			return fmt.Errorf("series %d: %w", puts[i].Ref, err)
+		}
+	}
+	if err := w.saveTails(ctx); err != nil {
+		return err
+	}
+	if m != nil {
+		if err := saveMeta(ctx, tx, *m); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for bucket, b := range w.touched {
+		d.tails[bucket] = b
+	}
+	d.events = append(d.events, w.events...)
+	d.stats.Transactions++
+	d.stats.RowsMerged += w.merged
+	if _, err := d.checkpoint(ctx); err != nil {
+		return err
+	}
+	return d.measure(ctx)
+}
+
+// writer is one transaction's work.
+type writer struct {
+	d       *DB
+	tx      *sql.Tx
+	insert  *sql.Stmt
+	extend  *sql.Stmt
+	touched map[uint64]*[bucketSize]Tail
+	events  []Event
+	merged  uint64
+}
+
+func (d *DB) newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
+	w := &writer{d: d, tx: tx, touched: map[uint64]*[bucketSize]Tail{}}
+	var err error
+	if w.insert, err = tx.PrepareContext(ctx, "INSERT INTO chunk(series,mint,maxt,count,blob) VALUES(?,?,?,?,?)"); err != nil {
+		return nil, err
+	}
+	if w.extend, err = tx.PrepareContext(ctx, "UPDATE chunk SET maxt=?, count=count+?, blob=CAST(blob||? AS BLOB) WHERE series=? AND mint=?"); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *writer) close() {
+	_ = w.insert.Close() // the transaction's end closes them anyway
+	_ = w.extend.Close()
+}
+
+// tail returns a tail that may be changed.
+func (w *writer) tail(ref series.Ref) *Tail {
+	bucket := uint64(ref) / bucketSize
+	b := w.touched[bucket]
+	if b == nil {
+		b = newBucket()
+		if old := w.d.tails[bucket]; old != nil {
+			*b = *old
+		}
+		w.touched[bucket] = b
+	}
+	return &b[uint64(ref)%bucketSize]
+}
+
+func (w *writer) saveTails(ctx context.Context) error {
+	for bucket, b := range w.touched {
+		if _, err := w.tx.ExecContext(ctx, "INSERT INTO tail(bucket,body) VALUES(?,?) ON CONFLICT DO UPDATE SET body=excluded.body", int64(bucket), encodeBucket(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put lays the chunks of one series into its rows.
+func (w *writer) put(ctx context.Context, p *Put) error {
+	t := w.tail(p.Ref)
+	for cs := p.Chunks; len(cs) > 0; {
+		n, err := w.inOrder(ctx, p.Ref, t, cs)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if err := w.merge(ctx, p, t, cs[0]); err != nil {
+				return err
+			}
+			n = 1
+		}
+		for _, c := range cs[:n] {
+			t.MinT, t.MaxT = min(t.MinT, c.MinT), max(t.MaxT, c.MaxT)
+		}
+		cs = cs[n:]
+	}
+	t.Cut, t.Era, t.Newest = p.Cut, p.Era, p.Newest
+	p.Tail = *t
+	return nil
+}
+
+// inOrder writes as many chunks as follow the last row without touching another,
+// and says how many: into the last row while it has room, then into one new row.
+func (w *writer) inOrder(ctx context.Context, ref series.Ref, t *Tail, cs []Packed) (int, error) {
+	end, limit, room := int64(math.MinInt64), int64(math.MaxInt64), 0
+	if !t.Empty() {
+		end, limit, room = t.row.maxt, t.row.limit, w.d.cfg.RowBytes-t.row.bytes
+	}
+	fits := func(c Packed) bool { return (t.Empty() || c.MinT > end) && c.MaxT < limit }
+	if !fits(cs[0]) {
+		return 0, nil
+	}
+	fresh := t.Empty() || len(cs[0].Bytes) > room
+	if fresh {
+		room = max(w.d.cfg.RowBytes, len(cs[0].Bytes))
+	}
+	var blob []byte
+	n, count, empty := 0, 0, t.Empty()
+	for _, c := range cs {
+		if len(c.Bytes) > room-len(blob) || n > 0 && c.MinT <= end || c.MaxT >= limit {
+			break
+		}
+		blob = append(blob, c.Bytes...)
+		count += c.Count
+		end = c.MaxT
+		n++
+	}
+	if fresh {
+		if _, err := w.insert.ExecContext(ctx, int64(ref), cs[0].MinT, end, count, blob); err != nil {
+			return 0, err
+		}
+		if empty {
+			limit = math.MaxInt64
+		}
+		t.row = lastRow{mint: cs[0].MinT, maxt: end, bytes: len(blob), limit: limit}
+		return n, nil
+	}
+	r, err := w.extend.ExecContext(ctx, end, count, blob, int64(ref), t.row.mint)
+	if err != nil {
+		return 0, err
+	}
+	if k, err := r.RowsAffected(); err != nil || k != 1 {
+		return 0, fmt.Errorf("%w: the last row of series %d is not there (%v)", errBody, ref, err)
+	}
+	t.row.maxt, t.row.bytes = end, t.row.bytes+len(blob)
+	return n, nil
+}
+
+// merge writes a chunk that lies among older rows: it joins those it overlaps,
+// point by point, or stands between them.
+func (w *writer) merge(ctx context.Context, p *Put, t *Tail, c Packed) error {
+	ref := p.Ref
+	blobs, mints, err := w.overlapping(ctx, ref, c.MinT, c.MaxT)
+	if err != nil {
+		return err
+	}
+	pts := make([]series.Point, 0, 1024)
+	for i, blob := range blobs {
+		if pts, err = chunk.DecodeAll(pts, blob, math.MinInt64, math.MaxInt64); err != nil {
+			// What was readable of it stays; the rest cannot be kept from the new
+			// samples' sake.
+			w.events = append(w.events, Event{"row_dropped", w.d.cfg.Path, fmt.Sprintf("series %d, row at %d: %v", ref, mints[i], err)})
+		}
+	}
+	if pts, err = chunk.DecodeAll(pts, c.Bytes, math.MinInt64, math.MaxInt64); err != nil {
+		return err
+	}
+	for _, mint := range mints {
+		if _, err := w.tx.ExecContext(ctx, "DELETE FROM chunk WHERE series=? AND mint=?", int64(ref), mint); err != nil {
+			return err
+		}
+	}
+	w.merged += uint64(len(mints))
+	pts = LastWins(pts)
+	// A new era goes on from its own last row, wherever that lies.
+	moves := slices.Contains(mints, t.row.mint) || len(mints) == 0 && p.Era != t.Era
+	if t.row.mint < pts[0].T && !moves {
+		t.row.limit = min(t.row.limit, pts[0].T)
+	}
+	for len(pts) > 0 {
+		var blob []byte
+		from, count := pts[0].T, 0
+		for len(pts) > 0 {
+			n := min(len(pts), chunk.Target)
+			before := len(blob)
+			blob = chunk.Append(blob, pts[:n])
+			if before > 0 && len(blob) > w.d.cfg.RowBytes {
+				blob = blob[:before]
+				break
+			}
+			count += n
+			c.MaxT = pts[n-1].T
+			pts = pts[n:]
+		}
+		if _, err := w.insert.ExecContext(ctx, int64(ref), from, c.MaxT, count, blob); err != nil {
+			return err
+		}
+		if moves {
+			t.row = lastRow{mint: from, maxt: c.MaxT, bytes: len(blob)}
+		}
+	}
+	if !moves {
+		return nil
+	}
+	return w.tx.QueryRowContext(ctx, "SELECT coalesce(min(mint), ?) FROM chunk WHERE series=? AND mint>?",
+		int64(math.MaxInt64), int64(ref), t.row.mint).Scan(&t.row.limit)
+}
+
+// overlapping returns the rows of a series that share a moment with [mint, maxt].
+func (w *writer) overlapping(ctx context.Context, ref series.Ref, mint, maxt int64) (blobs [][]byte, mints []int64, err error) {
+	rs, err := w.tx.QueryContext(ctx, overlap, int64(ref), mint, maxt)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		var m, end int64
+		var blob []byte
+		if err := rs.Scan(&m, &end, &blob); err != nil {
+			return nil, nil, err
+		}
+		if end >= mint {
+			blobs, mints = append(blobs, blob), append(mints, m)
+		}
+	}
+	return blobs, mints, rs.Err()
+}
+
+// overlap starts at the last row that begins at or before the range: rows of a
+// series never overlap, so nothing earlier can reach into it.
+const overlap = `SELECT mint, maxt, blob FROM chunk WHERE series=?1 AND mint<=?3 AND mint>=coalesce(
+	(SELECT mint FROM chunk WHERE series=?1 AND mint<=?2 ORDER BY mint DESC LIMIT 1), ?2) ORDER BY mint`
+
+// LastWins sorts points by time and keeps, of those with one time, the one that
+// came last. It works in place.
+func LastWins(pts []series.Point) []series.Point {
+	sorted := true
+	for i := 1; i < len(pts) && sorted; i++ {
+		sorted = pts[i].T > pts[i-1].T
+	}
+	if sorted {
+		return pts
+	}
+	slices.SortStableFunc(pts, func(a, b series.Point) int {
+		switch {
+		case a.T < b.T:
+			return -1
+		case a.T > b.T:
+			return 1
+		}
+		return 0
+	})
+	n := 0
+	for i, p := range pts {
+		if i+1 < len(pts) && pts[i+1].T == p.T {
+			continue
+		}
+		pts[n] = p
+		n++
+	}
+	return pts[:n]
+}
