@@ -189,7 +189,7 @@ func (d *DB) prepareSchema(ctx context.Context) error {
 		return err
 	}
 	// In this order: turning auto_vacuum on already writes the first page.
-	for _, q := range []string{"PRAGMA page_size=" + os.Getenv("PS"), "PRAGMA auto_vacuum=2"} {
+	for _, q := range []string{fmt.Sprintf("PRAGMA page_size=%d", pageBytes), "PRAGMA auto_vacuum=2"} {
 		if _, err := db.ExecContext(ctx, q); err != nil {
 			return err
 		}
