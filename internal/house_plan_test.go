@@ -90,6 +90,7 @@ var plan = []room{
 	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
 
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
+	{dir: "engine/ledger/powercut", floor: 3, guests: []string{gSQLite, "modernc.org/libc"}, test: true},
 	{dir: "engine/tsdb/wal/waltest", floor: 3, ours: []string{"engine/tsdb/wal"}, test: true},
 	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "internal/daemon", "internal/cli"}, test: true},
 	{dir: "internal", floor: 4, test: true},

@@ -1,4 +1,42 @@
 package ledger
 
+import (
+	"context"
+
+	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/disk"
+)
+
 // Abandon closes the file without marking a clean stop.
 func (l *Ledger) Abandon() error { return l.file.Close() }
+
+// Raw runs a statement in a transaction of its own, as nobody outside may.
+func (l *Ledger) Raw(sql string, args ...any) (n int64, err error) {
+	err = l.file.Write(context.Background(), disk.Job{Vital: true, Run: func(c *conn.Conn) error {
+		var row conn.Row
+		for _, a := range args {
+			switch x := a.(type) {
+			case int:
+				row.Int(int64(x))
+			case int64:
+				row.Int(x)
+			case string:
+				row.Text(x)
+			case []byte:
+				row.Blob(x)
+			}
+		}
+		n, err = c.Exec(sql, row)
+		return err
+	}})
+	return n, err
+}
+
+// RawInt reads one number.
+func (l *Ledger) RawInt(sql string) (n int64, err error) {
+	err = l.file.Read(context.Background(), func(c *conn.Conn) error {
+		n, err = c.Int(context.Background(), sql)
+		return err
+	})
+	return n, err
+}

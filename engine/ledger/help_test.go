@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -178,6 +177,23 @@ func put(name string, version int64) engine.PolicyRow {
 		Created: clock.Stamp{Wall: 1, Boot: 2, BootID: "b"}, Updated: clock.Stamp{Wall: 3, Boot: 4, BootID: "b"}}
 }
 
+// small is a decision of everyday size: firing, remediation, two records.
+func small(version int64) *engine.Decision {
+	d := queued()
+	d.Position = uint64(version + 1)
+	d.Firings = []engine.FiringRow{firing("hot", "web1", version)}
+	d.Audit = append(d.Audit, record("firing.fire", "firing:hot"))
+	return d
+}
+
+func queued() *engine.Decision {
+	return &engine.Decision{
+		At:           clock.Stamp{Wall: 1_764_000_000_000_000, Boot: 1, BootID: "boot-a"},
+		Remediations: []remedy.Remediation{order("web1", "systemd:web.service")},
+		Audit:        []audit.Record{record("remediation.queue", "remediation:1")},
+	}
+}
+
 func wantKind(t testing.TB, err error, k fault.Kind) {
 	t.Helper()
 	if fault.KindOf(err) != k {
@@ -205,5 +221,3 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m)
 }
-
-var _ = fmt.Sprint

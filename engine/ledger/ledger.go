@@ -38,12 +38,13 @@ type Config struct {
 	CheckTime time.Duration `toml:"check_time"` // budget of the check at start
 	Upkeep    time.Duration `toml:"upkeep"`     // period of checkpoints and trimming
 	Closed    int           `toml:"closed"`     // closed firings and ended holds that are kept
+	LogPages  int           `toml:"log_pages"`  // pages of 4 KiB in the write-ahead log before it is emptied
 	VFS       string        `toml:"-"`          // a registered SQLite VFS, for tests of the disk
 }
 
 // Defaults are the values of vigil.example.toml.
 func Defaults() Config {
-	return Config{Readers: 2, BallastMB: 16, CheckTime: 2 * time.Second, Upkeep: 10 * time.Second, Closed: 10_000}
+	return Config{Readers: 2, BallastMB: 16, CheckTime: 2 * time.Second, Upkeep: 10 * time.Second, Closed: 10_000, LogPages: 1000}
 }
 
 // Validate names the first setting that cannot be used.
@@ -59,6 +60,8 @@ func (c Config) Validate() error {
 		return fault.New(fault.Unprocessable, "ledger.check_time must be longer than 0").At("ledger.check_time")
 	case c.Upkeep < 100*time.Millisecond:
 		return fault.New(fault.Unprocessable, "ledger.upkeep is %s, at least 100ms was expected", c.Upkeep).At("ledger.upkeep")
+	case c.LogPages < 4 || c.LogPages > 1600:
+		return fault.New(fault.Unprocessable, "ledger.log_pages is %d, from 4 to 1600 were expected", c.LogPages).At("ledger.log_pages")
 	case c.Closed < 0:
 		return fault.New(fault.Unprocessable, "ledger.closed is %d, at least 0 was expected", c.Closed).At("ledger.closed")
 	}
@@ -114,7 +117,7 @@ func Open(cfg Config, deps Deps) (*Ledger, error) {
 func (c Config) disk() disk.Config {
 	return disk.Config{
 		Dir: c.Dir, Name: "ledger.db", Readers: c.Readers, Ballast: int64(c.BallastMB) << 20,
-		CheckTime: c.CheckTime, Upkeep: c.Upkeep, VFS: c.VFS,
+		CheckTime: c.CheckTime, Upkeep: c.Upkeep, LogPages: c.LogPages, VFS: c.VFS,
 	}
 }
 

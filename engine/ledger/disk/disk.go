@@ -40,16 +40,11 @@ type Config struct {
 	Ballast   int64         // bytes kept aside for a full disk; 0 keeps none
 	CheckTime time.Duration // budget of the check at start
 	Upkeep    time.Duration // period of Run
+	LogPages  int           // pages of 4 KiB beyond which Run empties the write-ahead log; the writer does beyond 2.5 times as many
 	VFS       string        // name of a registered SQLite VFS; "" is the system's
 }
 
-// The bounds of the write-ahead log, in pages of 4 KiB. Beyond soft Run makes a
-// checkpoint; beyond hard the writer does, before it answers the next caller.
-const (
-	pageSize = 4096
-	walSoft  = 1000
-	walHard  = 2500
-)
+const pageSize = 4096
 
 // Deps is what the file needs from others.
 type Deps struct {

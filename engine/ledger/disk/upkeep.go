@@ -54,10 +54,10 @@ func (f *File) measure() {
 	}
 	f.stats.written.Add((pages - was) * (pageSize + 24))
 	switch behind := pages - done; {
-	case pages > walHard:
+	case pages > f.hard():
 		// The writer restarts the log, waiting for readers, which are all short.
 		f.checkpoint("RESTART")
-	case behind > walSoft:
+	case behind > int64(f.cfg.LogPages):
 		select {
 		case f.nudge <- struct{}{}:
 		default:
@@ -65,9 +65,12 @@ func (f *File) measure() {
 	}
 }
 
+// hard is where the writer itself must empty the log: 10 MiB by default.
+func (f *File) hard() int64 { return int64(f.cfg.LogPages) * 5 / 2 }
+
 // tidy is Run's checkpoint, between two commits.
 func (f *File) tidy() {
-	if f.stats.logPages.Load()-f.stats.donePages.Load() <= walSoft {
+	if f.stats.logPages.Load()-f.stats.donePages.Load() <= int64(f.cfg.LogPages) {
 		return
 	}
 	f.use.Lock()

@@ -1,0 +1,79 @@
+package ledger_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cpu is what this process has used so far.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// measure reports the CPU and the bytes to disk of each operation beside its time.
+func measure(b *testing.B, r *rig, op func(i int)) {
+	before, from := r.Stats(context.Background()), cpu(b)
+	i := 0
+	for b.Loop() {
+		op(i)
+		i++
+	}
+	b.ReportMetric(float64((cpu(b)-from).Microseconds())/float64(i), "cpu-µs/op")
+	after := r.Stats(context.Background())
+	b.ReportMetric(float64(after.BytesWritten-before.BytesWritten)/float64(i), "disk-B/op")
+	b.ReportMetric(float64(after.Commits-before.Commits)/float64(i), "commits/op")
+}
+
+// BenchmarkCommit is a small decision: a firing, a remediation, two audit records.
+func BenchmarkCommit(b *testing.B) {
+	r := newRig(b, config(b.TempDir()))
+	version := int64(0)
+	measure(b, r, func(int) {
+		r.commit(small(version))
+		version++
+	})
+}
+
+// BenchmarkClaim opens and closes an attempt, with the history of those before it.
+func BenchmarkClaim(b *testing.B) {
+	r := newRig(b, config(b.TempDir()))
+	b.StopTimer()
+	ids := make([]int64, 0, 4096)
+	for range 4096 {
+		ids = append(ids, r.commit(small(int64(len(ids)))).Remediations...)
+	}
+	b.StartTimer()
+	measure(b, r, func(i int) {
+		m := order("web1", "systemd:web.service")
+		m.ID, m.Version = ids[i], 1
+		mv, err := r.claim(m)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkCommitTogether is many writers at once: they share transactions.
+func BenchmarkCommitTogether(b *testing.B) {
+	r := newRig(b, config(b.TempDir()))
+	b.SetParallelism(16)
+	before := r.Stats(context.Background())
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := r.Commit(context.Background(), queued()); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	after := r.Stats(context.Background())
+	b.ReportMetric(float64(after.Commits-before.Commits)/float64(b.N), "commits/op")
+}
