@@ -1,9 +1,10 @@
 package policy
 
 import (
+	"regexp"
 	"time"
 
-	"vigil/engine/fault"
+	"vigil/engine/policy/lang"
 	"vigil/engine/series"
 )
 
@@ -17,17 +18,40 @@ const (
 	False   Truth = -1
 )
 
+func (t Truth) String() string {
+	switch t {
+	case True:
+		return "true"
+	case False:
+		return "false"
+	}
+	return "unknown"
+}
+
 // Condition is a compiled Spec. Immutable; safe for concurrent use.
 type Condition struct {
 	Spec    Spec
 	Match   series.Selector
 	Sources []Source // Sources[0] is Match; then one per distinct joined selector
 	// TimeDriven says that the truth can change without a sample (age, absent,
-	// firing_for, now_hour, weekday): such instances are woken by the timer.
+	// count, firing_for, now_hour, weekday): such instances are woken by the timer.
 	TimeDriven bool
-	// Widest is the longest window of any source: how far back to refill.
+	// Widest is the longest window of any source: how far back to refill. Where
+	// stale_after follows the series' interval it is at least 15 min.
 	Widest time.Duration
+
+	code   *lang.Code
+	fire   *lang.Tree
+	clear  *lang.Tree // nil: not fire
+	calls  []place    // where each window call is answered
+	spans  [][]series.Span
+	target *regexp.Regexp // nil: every target
+	exact  string         // the one target the spec names, "" for a glob or none
+	flap   Flapping
 }
+
+// place is the source and the span of a window call.
+type place struct{ source, span int }
 
 // Source is one selector a condition reads. On is the labels whose values must
 // equal the instance's (nil for Sources[0]); joined sources read, they do not wake.
@@ -36,82 +60,86 @@ type Source struct {
 	On       []string
 }
 
-// Compile checks and compiles a spec. Issue places are the field name and the
-// column in it, as `fire:7`; the caller turns them into file positions.
-func Compile(s Spec) (*Condition, fault.Issues) { panic("policy: not built") }
+// maxParts is how many series of one joined source an instance keeps apart.
+// Two are enough to make the join unknown; more let it become known again when
+// they leave.
+const maxParts = 4
 
-// Bytes is the most memory one instance of the condition can hold.
-func (c *Condition) Bytes() int { panic("policy: not built") }
+// Bytes is the most memory one instance of the condition can hold: all windows
+// in panes, all joins with four series. See Instance.Bytes for what it does hold.
+func (c *Condition) Bytes() int {
+	n := 512 + c.code.Bytes()
+	for i, spans := range c.spans {
+		parts := 1
+		if i > 0 {
+			parts = maxParts
+		}
+		n += parts * series.TrackBytes(spans)
+	}
+	return n
+}
 
-// Instance makes the state of one matched series (or of the selector's anchor).
-func (c *Condition) Instance(labels series.Labels) *Instance { panic("policy: not built") }
+// StaleAfter is how long a series may be silent, given its usual interval (0:
+// not known yet, 5 min is taken).
+func (c *Condition) StaleAfter(interval time.Duration) time.Duration {
+	if c.Spec.StaleAfter != nil {
+		return c.Spec.StaleAfter.Std()
+	}
+	if interval <= 0 {
+		return 5 * time.Minute
+	}
+	return max(time.Minute, 5*min(interval, 365*24*time.Hour))
+}
+
+// Selects reports whether a series gets an instance: it matches, and its target
+// passes the spec's. A series without a target label belongs to a spec that
+// names one target, and to none of a glob.
+func (c *Condition) Selects(labels series.Labels) bool {
+	if !c.Match.Matches(labels) {
+		return false
+	}
+	if c.target == nil {
+		return true
+	}
+	t := TargetOf(labels)
+	return t == "" && c.exact != "" || c.target.MatchString(t)
+}
+
+// targetLabels are the labels that name a target for people, best first.
+var targetLabels = [...]string{"target", "service", "unit", "instance", "host"}
+
+// TargetOf is the first of the labels target, service, unit, instance, host.
+func TargetOf(labels series.Labels) string {
+	for _, name := range targetLabels {
+		if v := labels.Get(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
 
 // Joins reports whether a series of Sources[source] belongs to the instance
 // with these labels: every label in On (default: all labels of the instance but
 // `__name__` that the other has too) has the same value on both.
 func (c *Condition) Joins(source int, instance, other series.Labels) bool {
-	panic("policy: not built")
-}
-
-// Instance is the windows and scratch of one series under one condition. One
-// goroutine at a time.
-type Instance struct {
-	Labels series.Labels
-	Target string // first of the labels target, service, unit, instance, host
-}
-
-// Observe takes a point in. Points of one source and series come in time order;
-// one at or before the newest is late: it is ignored and false is returned. A
-// stale marker ends the series' part. No allocation once windows are built.
-func (in *Instance) Observe(source int, ref series.Ref, p series.Point) bool {
-	panic("policy: not built")
-}
-
-// Forget drops what a series that no longer exists left in a source.
-func (in *Instance) Forget(source int, ref series.Ref) { panic("policy: not built") }
-
-// Evaluate computes fire and clear at now (Unix ms; the newest sample's time
-// when a sample woke it, the wall clock when the timer did). No allocation.
-func (in *Instance) Evaluate(now int64, firing bool, firingFor time.Duration) Evaluation {
-	panic("policy: not built")
-}
-
-// Evaluation is the outcome of one look.
-type Evaluation struct {
-	At      int64 // Unix ms of the look
-	Newest  int64 // Unix ms of the newest sample of Sources[0], 0 if none yet
-	Value   float64
-	Fire    Truth
-	Clear   Truth
-	NoData  bool  // the series is silent for longer than stale_after
-	StaleAt int64 // Unix ms at which NoData becomes true without a further sample; 0 never
-}
-
-// Explain is the expression tree of the last Evaluate with the value of every
-// node and the samples used, for the audit record. It allocates.
-func (in *Instance) Explain() Explanation { panic("policy: not built") }
-
-// Explanation can be stored as JSON and re-evaluated offline.
-type Explanation struct {
-	At      int64            `json:"at"`
-	Series  string           `json:"series"`
-	Fire    *Node            `json:"fire"`
-	Clear   *Node            `json:"clear,omitempty"`
-	Windows []WindowEvidence `json:"windows,omitempty"`
-}
-
-// Node is one node of an explained expression.
-type Node struct {
-	Text  string  `json:"text"`  // source of this node
-	Value string  `json:"value"` // true, false, unknown, or the number
-	Args  []*Node `json:"args,omitempty"`
-}
-
-// WindowEvidence is what a window held.
-type WindowEvidence struct {
-	Call    string         `json:"call"` // avg("5m")
-	Count   int            `json:"count"`
-	First   int64          `json:"first,omitempty"` // Unix ms
-	Last    int64          `json:"last,omitempty"`
-	Samples []series.Point `json:"samples,omitempty"` // the newest, at most 20
+	if source <= 0 || source >= len(c.Sources) {
+		return source == 0 && instance.Equal(other)
+	}
+	if on := c.Sources[source].On; len(on) > 0 {
+		for _, name := range on {
+			if instance.Get(name) != other.Get(name) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, l := range instance {
+		if l.Name == series.NameLabel {
+			continue
+		}
+		if v := other.Get(l.Name); v != "" && v != l.Value {
+			return false
+		}
+	}
+	return true
 }

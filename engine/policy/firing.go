@@ -1,6 +1,8 @@
 package policy
 
-import "vigil/engine/clock"
+import (
+	"vigil/engine/clock"
+)
 
 // State is where a firing is in its life.
 type State string
@@ -18,34 +20,49 @@ const (
 )
 
 // Firing is the persisted state of one policy over one label set. It holds all
-// that Advance needs, so that a restart changes no decision.
+// that Advance needs, so that a restart changes no decision. The zero Firing is
+// an instance that was never looked at. Its slices are never written to.
 type Firing struct {
 	State   State         `json:"state"`
 	Since   clock.Stamp   `json:"since"`             // entered State
 	Fired   clock.Stamp   `json:"fired,omitzero"`    // entered firing, this episode
-	True    clock.Stamp   `json:"true,omitzero"`     // fire has been true since
+	True    clock.Stamp   `json:"true,omitzero"`     // the breach has lasted since
 	False   clock.Stamp   `json:"false,omitzero"`    // clear has been true since
 	Recent  []bool        `json:"recent,omitempty"`  // newest last, for times
-	Changes []clock.Stamp `json:"changes,omitempty"` // transitions, for flapping
-	Before  State         `json:"before,omitempty"`  // what unknown, flapping or suppressed interrupted
+	Changes []clock.Stamp `json:"changes,omitempty"` // into and out of firing, for flapping
+	Before  State         `json:"before,omitempty"`  // what unknown, flapping or suppressed lies over
 	By      string        `json:"by,omitempty"`      // the cause that suppresses
-	Value   float64       `json:"value"`
-	Seen    int64         `json:"seen"` // last evaluated sample time, Unix ms
+	Value   float64       `json:"value"`             // newest finite value
+	Seen    int64         `json:"seen"`              // last evaluated sample time, Unix ms
+
+	SeenAt clock.Stamp `json:"seen_at,omitzero"` // when that sample was evaluated
+	Known  clock.Stamp `json:"known,omitzero"`   // when a truth was last known from fresh data
+	Every  int64       `json:"every,omitempty"`  // the series' usual interval, ms
+	Told   bool        `json:"told,omitempty"`   // firing was shown this episode, so its end is a recovery
 }
 
 // Transition is a named change of state; the zero Transition is no change.
 type Transition struct {
 	From, To State
-	Reason   string // one of the named reasons of this room, then words
+	Reason   string // one of the named reasons of this room, a colon, then words
 }
 
 // Changed reports whether there was a change.
 func (t Transition) Changed() bool { return t.From != t.To }
 
-// Advance moves a firing on. Pure: the same arguments give the same answer.
-// cause names a deeper cause that fires ("" none). The returned wake is when to
-// look again although no sample came (the end of `for`, `clear_for`, calm, or
-// silence); zero means never.
-func Advance(c *Condition, prev Firing, ev Evaluation, cause string, now clock.Stamp) (next Firing, tr Transition, wake clock.Stamp) {
-	panic("policy: not built")
-}
+// The named reasons of a transition.
+const (
+	ReasonPending    = "pending"       // fire is true, and must last
+	ReasonSubsided   = "subsided"      // it was never shown as firing
+	ReasonFired      = "fired"         // fire lasted
+	ReasonRecovering = "recovering"    // clear is true, and must last
+	ReasonRelapsed   = "relapsed"      // back to firing before clear lasted
+	ReasonRecovered  = "recovered"     // firing was shown, and clear lasted
+	ReasonNoData     = "no_data"       // nothing has been known for stale_after
+	ReasonFirstData  = "first_data"    // something is known for the first time
+	ReasonDataBack   = "data_returned" // something is known again
+	ReasonFlapping   = "flapping"      // too many changes
+	ReasonCalm       = "calm"          // no change for a while
+	ReasonSuppressed = "suppressed"    // a deeper cause fires
+	ReasonReleased   = "released"      // the cause is gone and it still fires
+)

@@ -7,8 +7,8 @@
 //
 // It refuses I/O, clocks (now is an argument), knowledge of remedies, and every
 // part of the expression language that is not on the allow-list: the switch in
-// the compiler is that list. Conditions are immutable and shared; an instance
-// belongs to one goroutine.
+// the compiler of policy/lang is that list. Conditions are immutable and shared;
+// an instance belongs to one goroutine.
 package policy
 
 import (

@@ -214,3 +214,13 @@ func (t *Track) Samples(i int, now int64, n int, buf []Point) []Point {
 	}
 	return buf
 }
+
+// Bytes is the memory the track holds now.
+func (t *Track) Bytes() int {
+	n := int(unsafe.Sizeof(*t)) + len(t.ring)*int(unsafe.Sizeof(Point{}))
+	for i := range t.spans {
+		s := &t.spans[i]
+		n += int(unsafe.Sizeof(*s)) + len(s.panes)*int(unsafe.Sizeof(pane{})) + len(s.quant)*int(unsafe.Sizeof(digest{}))
+	}
+	return n
+}

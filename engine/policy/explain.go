@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"math"
+	"strconv"
+
+	"vigil/engine/fault"
+	"vigil/engine/policy/lang"
+	"vigil/engine/series"
+)
+
+// maxEvidence is how many samples of a window an explanation holds.
+const maxEvidence = 20
+
+// Explanation is what one Evaluate stood on. It can be stored as JSON (numbers
+// that may be missing are text) and re-evaluated offline with Replay.
+type Explanation struct {
+	At      int64             `json:"at"`
+	Series  string            `json:"series"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Target  string            `json:"target,omitempty"`
+	Expr    Expressions       `json:"expr"`
+	Inputs  map[string]string `json:"inputs"` // value, age, firing, ...
+	Fire    *Node             `json:"fire"`
+	Clear   *Node             `json:"clear,omitempty"`
+	Windows []WindowEvidence  `json:"windows,omitempty"` // every distinct window call, in the order of the code
+}
+
+// Expressions are the sources that were evaluated.
+type Expressions struct {
+	Match string `json:"match"`
+	Fire  string `json:"fire"`
+	Clear string `json:"clear,omitempty"`
+}
+
+// Node is one node of an explained expression.
+type Node struct {
+	Text  string  `json:"text"`  // source of this node
+	Value string  `json:"value"` // true, false, unknown, the number, or the text in quotes
+	Args  []*Node `json:"args,omitempty"`
+}
+
+// WindowEvidence is what a window held.
+type WindowEvidence struct {
+	Call    string   `json:"call"`  // avg("5m")
+	Value   string   `json:"value"` // unknown, or the number
+	Series  int      `json:"series,omitempty"`
+	Count   int      `json:"count"`
+	First   int64    `json:"first,omitempty"`   // Unix ms, of the samples given
+	Last    int64    `json:"last,omitempty"`    // Unix ms
+	Samples []Sample `json:"samples,omitempty"` // the newest, at most 20
+}
+
+// Sample is a sample whose value may be no number JSON knows.
+type Sample struct {
+	T int64  `json:"t"` // Unix ms
+	V string `json:"v"`
+}
+
+const unknownText = "unknown"
+
+// figure is a number as text that reads back to the last bit.
+func figure(v float64) string {
+	if math.IsNaN(v) {
+		return unknownText
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// Explain is the expression tree of the last Evaluate with the value of every
+// node and the samples used, for the audit record. It allocates.
+func (in *Instance) Explain() Explanation {
+	c := in.c
+	e := Explanation{
+		At:     in.last.At,
+		Series: in.Labels.String(),
+		Labels: in.Labels.Map(),
+		Target: in.Target,
+		Expr:   Expressions{c.Spec.Match, c.Spec.Fire, c.Spec.Clear},
+		Inputs: inputsText(&in.in),
+	}
+	e.Fire = in.node(c.fire)
+	if c.clear != nil {
+		e.Clear = in.node(c.clear)
+	}
+	for i := range c.calls {
+		e.Windows = append(e.Windows, in.evidence(i))
+	}
+	return e
+}
+
+func (in *Instance) node(t *lang.Tree) *Node {
+	n := &Node{Text: t.Text}
+	if s, ok := in.c.code.Text(t, in.Labels, in.Target); ok {
+		n.Value = strconv.Quote(s)
+	} else if v := in.machine.Value(t); in.c.code.Truth(t) {
+		n.Value = truthOf(v).String()
+	} else {
+		n.Value = figure(v)
+	}
+	for _, a := range t.Args {
+		n.Args = append(n.Args, in.node(a))
+	}
+	return n
+}
+
+func (in *Instance) evidence(i int) WindowEvidence {
+	at, call := in.c.calls[i], &in.c.code.Calls[i]
+	w := WindowEvidence{Call: call.Text, Value: figure(in.in.Calls[i])}
+	track := in.own
+	if at.source != 0 {
+		track = nil
+		for _, p := range in.joined[at.source].parts {
+			if !p.track.Ended() {
+				w.Series++
+				track = p.track
+			}
+		}
+	}
+	if track == nil || w.Series > 1 {
+		return w
+	}
+	w.Count = int(track.Stat(at.span, series.StatCount, 0, in.last.At, &in.scratch))
+	for _, p := range track.Samples(at.span, in.last.At, maxEvidence, nil) {
+		w.Samples = append(w.Samples, Sample{p.T, strconv.FormatFloat(p.V, 'g', -1, 64)})
+	}
+	if n := len(w.Samples); n > 0 {
+		w.First, w.Last = w.Samples[0].T, w.Samples[n-1].T
+	}
+	return w
+}
+
+func inputsText(in *lang.Inputs) map[string]string {
+	return map[string]string{
+		"value": figure(in.Value), "age": figure(in.Age), "firing": figure(in.Firing),
+		"firing_for": figure(in.FiringFor), "now_hour": figure(in.Hour), "weekday": figure(in.Weekday),
+	}
+}
+
+// Replay evaluates a stored explanation again, from its sources, labels and
+// inputs alone, and gives the same truths. It fails on an explanation that does
+// not fit its own sources.
+func Replay(e Explanation) (fire, clear Truth, err error) {
+	var b lang.Builder
+	fireTree, issues := b.Condition("fire", e.Expr.Fire)
+	var clearTree *lang.Tree
+	if e.Expr.Clear != "" && len(issues) == 0 {
+		clearTree, issues = b.Condition("clear", e.Expr.Clear)
+	}
+	if len(issues) > 0 {
+		return Unknown, Unknown, issues
+	}
+	code := b.Code()
+	if len(code.Calls) != len(e.Windows) {
+		return Unknown, Unknown, fault.New(fault.Corrupt, "the evidence holds %d windows, its expressions have %d", len(e.Windows), len(code.Calls))
+	}
+	in := lang.Inputs{Calls: make([]float64, len(code.Calls))}
+	for name, to := range map[string]*float64{"value": &in.Value, "age": &in.Age, "firing": &in.Firing, "firing_for": &in.FiringFor, "now_hour": &in.Hour, "weekday": &in.Weekday} {
+		if *to, err = parseFigure(e.Inputs[name]); err != nil {
+			return Unknown, Unknown, err
+		}
+	}
+	for i, w := range e.Windows {
+		if w.Call != code.Calls[i].Text {
+			return Unknown, Unknown, fault.New(fault.Corrupt, "the evidence holds %s where its expressions have %s", w.Call, code.Calls[i].Text)
+		}
+		if in.Calls[i], err = parseFigure(w.Value); err != nil {
+			return Unknown, Unknown, err
+		}
+	}
+	m := code.Machine(series.FromMap("", e.Labels), e.Target)
+	m.Run(&in)
+	fire = truthOf(m.Value(fireTree))
+	if clearTree == nil {
+		return fire, -fire, nil
+	}
+	return fire, truthOf(m.Value(clearTree)), nil
+}
+
+func parseFigure(s string) (float64, error) {
+	if s == unknownText {
+		return math.NaN(), nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return v, fault.Wrap(fault.Corrupt, err, "the evidence holds %.40q, which is no number", s)
+}
