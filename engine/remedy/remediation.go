@@ -93,7 +93,7 @@ type Remediation struct {
 	Rung    int    // index into Plan.Ladder
 	Try     int    // attempts made of this rung
 	Attempt int    // attempts made in all: n of the next attempt's id less one
-	Subject string // of the current rung; "" until it is first resolved
+	Subject string // of the rung last looked at; "" until one was resolved
 	Gate    string // that last held or refused
 	Reason  string
 	Since   clock.Stamp // since when Gate has held without a break

@@ -139,7 +139,7 @@ func (c *Rules) failed(s *remedy.Step, why string, quiet time.Duration, j Jitter
 		s.Tell(r.Who(), "remediation.retry", why+"; tried again in "+short(wait), nil)
 	case r.Rung+1 < len(r.Plan.Ladder):
 		s.Event(remedy.Climbed)
-		r.Rung, r.Try, r.Subject, r.Reason = r.Rung+1, 0, "", why
+		r.Rung, r.Try, r.Reason = r.Rung+1, 0, why // the subject stays: a breaker may be written with it
 		s.Tell(r.Who(), "remediation.next_rung", why+"; next: "+actionAt(&r.Plan, r.Rung), nil)
 	case r.Source == remedy.FromAPI || r.Source == remedy.FromExternal:
 		s.Event(remedy.Ended)

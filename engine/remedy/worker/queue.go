@@ -27,7 +27,7 @@ func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
 			return r, true
 		}
 		now := w.Clock()
-		due, later, err := w.Ledger.Due(cs.look, now, 4*w.rules.Workers)
+		due, later, err := w.Ledger.Due(cs.look, now, w.batch())
 		if err != nil {
 			w.failing("listing what is due", err)
 			later = now.Add(time.Second)
@@ -42,6 +42,14 @@ func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
 		w.wait(cs.look, later)
 	}
 	return remedy.Remediation{}, false
+}
+
+// batch is how many to ask for: enough for everybody, beyond those that are due
+// but put off.
+func (w *Worker) batch() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return min(512, 4*w.rules.Workers+len(w.cold)+len(w.busy))
 }
 
 // looked keeps what is due, and what can be told of it.
