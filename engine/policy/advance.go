@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -19,7 +18,9 @@ import (
 //
 // Over that base lie, the first that holds being shown: unknown (nothing known
 // for stale_after, the base stands still), flapping, suppressed (the base fires,
-// and so does a deeper cause). Fire wins over clear. Unknown moves nothing.
+// and so does a deeper cause). Fire wins over clear. Unknown moves nothing, and
+// what lasts goes on lasting across it; once the base was shown as unknown, what
+// must last begins anew.
 //
 // All lengths are measured on the boot clock. After a reboot what must last
 // begins to last anew.
@@ -257,12 +258,20 @@ func (a *step) changes() {
 	}
 }
 
+// flapping begins with enough changes and lasts until none came for calm.
 func (a *step) flapping() bool {
-	changes := a.next.Changes
-	if a.prev.State == StateFlapping || a.prev.State == StateUnknown && a.prev.Told && len(changes) >= a.c.flap.Changes {
-		return len(changes) > 0 && a.since(changes[len(changes)-1]) < a.c.flap.Calm.Std()
+	n := &a.next
+	if len(n.Changes) == 0 {
+		return false
 	}
-	return len(changes) >= a.c.flap.Changes
+	if a.prev.State != StateFlapping && len(n.Changes) < a.c.flap.Changes {
+		return false
+	}
+	if a.since(n.Changes[len(n.Changes)-1]) < a.c.flap.Calm.Std() {
+		return true
+	}
+	n.Changes = nil
+	return false
 }
 
 // show lays over the base what hides it.
@@ -312,8 +321,8 @@ func (a *step) wake(ev Evaluation) (wake clock.Stamp) {
 	if !a.dark && a.noData() != NoDataKeep && !(a.c.code.Uses.Silence && ev.Fire != Unknown) {
 		consider(a.now.Add(a.staleAfter() - a.since(n.Known)))
 	}
-	if ev.Next > ev.At && ev.Next < math.MaxInt64/2 {
-		consider(a.now.Add(min(time.Duration(ev.Next-ev.At), maxFor/time.Millisecond) * time.Millisecond))
+	if ev.Next != 0 && ev.Next > ev.At {
+		consider(a.now.Add(time.Duration(min(ev.Next-ev.At, maxFor.Milliseconds())) * time.Millisecond))
 	}
 	return wake
 }

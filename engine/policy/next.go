@@ -25,7 +25,7 @@ func (f Firing) LookAt(now clock.Stamp) int64 {
 func (in *Instance) next(ev *Evaluation, has bool) int64 {
 	best := int64(math.MaxInt64)
 	consider := func(t int64) {
-		if t > ev.At {
+		if t > ev.At && t < math.MaxInt64 {
 			best = min(best, t)
 		}
 	}
@@ -61,14 +61,14 @@ func (in *Instance) next(ev *Evaluation, has bool) int64 {
 		}
 	}
 	if best == math.MaxInt64 {
-		return 0
+		return 0 // never
 	}
 	return best
 }
 
 // clauseNext is when a quantity that is at seconds now passes the next of its
 // bounds: at the bound for >= and just after for >, so the later is looked at
-// too. Used freely it is looked at every second.
+// too. Used freely it is looked at every second. math.MaxInt64 is never.
 func clauseNext(c lang.Clause, now int64, seconds float64) int64 {
 	best := int64(math.MaxInt64)
 	if c.Free {
@@ -80,9 +80,6 @@ func clauseNext(c lang.Clause, now int64, seconds float64) int64 {
 		} else if ms > -0.5 && ms <= 0 {
 			best = min(best, now+1)
 		}
-	}
-	if best == math.MaxInt64 {
-		return 0
 	}
 	return best
 }

@@ -59,6 +59,10 @@ func (a *step) reason(from, to State) (reason, words string) {
 	// to ok
 	switch {
 	case a.prev.Told:
+		if a.why == "" {
+			_, words = a.uncovered(from, "clear is true")
+			return ReasonRecovered, words
+		}
 		return ReasonRecovered, a.why
 	case from == StateUnknown && a.prev.Seen == 0 && a.prev.Before == StateOK:
 		return ReasonFirstData, ""

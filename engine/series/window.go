@@ -182,8 +182,8 @@ func (t *Track) Newest() (p Point, ok bool) { return t.newest, t.any && !t.ended
 // Ended reports whether the series was ended by a stale marker.
 func (t *Track) Ended() bool { return t.ended }
 
-// Interval is the usual distance between samples in ms (the median of the last
-// eight), 0 while fewer than two samples came.
+// Interval is the usual distance between samples in ms (the lower median of the
+// last eight), 0 while fewer than two samples came.
 func (t *Track) Interval() int64 {
 	n := min(int(t.seen), gaps)
 	if n == 0 {
@@ -191,7 +191,7 @@ func (t *Track) Interval() int64 {
 	}
 	sorted := t.gap
 	slices.Sort(sorted[:n])
-	return sorted[n/2]
+	return sorted[(n-1)/2]
 }
 
 // Samples appends the newest samples of a window, oldest first, at most n.
