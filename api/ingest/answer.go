@@ -22,6 +22,7 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request, q *request, n in
 		if err := h.submit(r.Context(), q, c); err != nil {
 			return err
 		}
+		h.names.count(&q.batch)
 	}
 	h.refused.Add(uint64(len(q.bad)))
 	v := tally(&q.batch, len(q.bad))

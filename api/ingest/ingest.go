@@ -92,6 +92,7 @@ type Handler struct {
 	now      func() int64
 	pool     sync.Pool // *request
 	inflight atomic.Int64
+	names    names
 
 	samples, refused, requests, failures atomic.Uint64
 }

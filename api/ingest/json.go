@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vigil/api/ingest/scan"
 	"vigil/api/problem"
 	"vigil/engine/fault"
 	"vigil/engine/series"
@@ -43,25 +44,25 @@ func (h *Handler) json(w http.ResponseWriter, r *http.Request, c Caller) error {
 	default:
 		return unsupported("content encoding", e, "gzip or none")
 	}
-	s := &scanner{src: text, arena: &q.arena}
+	s := &scan.Scanner{Src: text, Arena: &q.arena}
 	if lines {
 		return h.jsonLines(w, r, q, s, c)
 	}
-	switch s.peek() {
-	case kindObject:
+	switch s.Peek() {
+	case scan.Object:
 		return h.jsonOne(w, r, q, s, c)
-	case kindArray:
+	case scan.Array:
 		return h.jsonArray(w, r, q, s, c)
-	case kindNone:
-		if s.pos == len(text) {
+	case scan.None:
+		if s.Pos == len(text) {
 			return problem.Invalid{{Type: "missing", Loc: []any{"body"}, Msg: "Field required"}}
 		}
-		s.fail("expected a value")
-		return s.invalid()
+		s.Fail("expected a value")
+		return invalid(s)
 	}
-	at := s.pos
-	if !s.skip(0) || !s.end() {
-		return s.invalid()
+	at := s.Pos
+	if !s.Skip(0) || !s.End() {
+		return invalid(s)
 	}
 	return problem.Invalid{{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}}
 }
@@ -83,21 +84,14 @@ func jsonType(ct string) (lines bool, err error) {
 }
 
 // invalid is the answer to a text that is not JSON.
-func (s *scanner) invalid() error {
-	return problem.Invalid{{Type: "json_invalid", Loc: []any{"body", s.pos}, Msg: "JSON decode error", Input: map[string]any{}, Ctx: map[string]any{"error": s.err}}}
+func invalid(s *scan.Scanner) error {
+	return problem.Invalid{{Type: "json_invalid", Loc: []any{"body", s.Pos}, Msg: "JSON decode error", Input: map[string]any{}, Ctx: map[string]any{"error": s.Err}}}
 }
 
-func (s *scanner) end() bool {
-	if s.space(); s.pos < len(s.src) {
-		return s.fail("more after the end of the value")
-	}
-	return true
-}
-
-func (h *Handler) jsonOne(w http.ResponseWriter, r *http.Request, q *request, s *scanner, c Caller) error {
+func (h *Handler) jsonOne(w http.ResponseWriter, r *http.Request, q *request, s *scan.Scanner, c Caller) error {
 	d, ok := q.object(s)
-	if !ok || !s.end() {
-		return s.invalid()
+	if !ok || !s.End() {
+		return invalid(s)
 	}
 	if d != nil {
 		return problem.Invalid{*d}
@@ -105,6 +99,7 @@ func (h *Handler) jsonOne(w http.ResponseWriter, r *http.Request, q *request, s 
 	if err := h.submit(r.Context(), q, c); err != nil {
 		return err
 	}
+	h.names.count(&q.batch)
 	it := &q.batch.Items[0]
 	if it.Refused > 0 {
 		if it.Reason.Retry() {
@@ -133,38 +128,38 @@ func refusal(r series.Reason) problem.Detail {
 	return problem.Detail{Type: "refused_" + r.String(), Loc: loc, Msg: "Value error, " + explain(r)}
 }
 
-func (h *Handler) jsonArray(w http.ResponseWriter, r *http.Request, q *request, s *scanner, c Caller) error {
-	s.pos++
+func (h *Handler) jsonArray(w http.ResponseWriter, r *http.Request, q *request, s *scan.Scanner, c Caller) error {
+	s.Pos++
 	n := 0
-	for open := true; s.next(']', open); open = false {
+	for open := true; s.Next(']', open); open = false {
 		if err := h.room(n); err != nil {
 			return err
 		}
-		if s.peek() != kindObject {
-			at := s.pos
-			if !s.skip(1) {
-				return s.invalid()
+		if s.Peek() != scan.Object {
+			at := s.Pos
+			if !s.Skip(1) {
+				return invalid(s)
 			}
-			end := s.pos
+			end := s.Pos
 			q.bad = append(q.bad, bad{n, problem.Detail{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}})
-			s.pos, s.err = end, ""
+			s.Pos, s.Err = end, ""
 		} else if d, ok := q.object(s); !ok {
-			return s.invalid()
+			return invalid(s)
 		} else if d != nil {
 			q.bad = append(q.bad, bad{n, *d})
 		}
 		n++
 	}
-	if s.err != "" || !s.end() {
-		return s.invalid()
+	if s.Err != "" || !s.End() {
+		return invalid(s)
 	}
 	return h.batch(w, r, q, n, c)
 }
 
 // jsonLines reads a sample from every line that is not blank; a line that is
 // not JSON is refused alone.
-func (h *Handler) jsonLines(w http.ResponseWriter, r *http.Request, q *request, s *scanner, c Caller) error {
-	text := s.src
+func (h *Handler) jsonLines(w http.ResponseWriter, r *http.Request, q *request, s *scan.Scanner, c Caller) error {
+	text := s.Src
 	n, offset := 0, 0
 	for offset < len(text) {
 		line := text[offset:]
@@ -172,8 +167,8 @@ func (h *Handler) jsonLines(w http.ResponseWriter, r *http.Request, q *request, 
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line, next = line[:i], offset+i+1
 		}
-		*s = scanner{src: line, arena: &q.arena}
-		if s.peek(); s.pos < len(line) {
+		*s = scan.Scanner{Src: line, Arena: &q.arena}
+		if s.Peek(); s.Pos < len(line) {
 			if err := h.room(n); err != nil {
 				return err
 			}
@@ -185,19 +180,19 @@ func (h *Handler) jsonLines(w http.ResponseWriter, r *http.Request, q *request, 
 	return h.batch(w, r, q, n, c)
 }
 
-func (q *request) line(s *scanner, index, offset int) {
+func (q *request) line(s *scan.Scanner, index, offset int) {
 	items, points := len(q.batch.Items), len(q.batch.Points)
 	var d *problem.Detail
-	ok := s.peek() == kindObject || s.fail("expected an object")
+	ok := s.Peek() == scan.Object || s.Fail("expected an object")
 	if ok {
 		d, ok = q.object(s)
 	}
-	if ok && d == nil && !s.end() {
+	if ok && d == nil && !s.End() {
 		q.batch.Items, q.batch.Points, ok = q.batch.Items[:items], q.batch.Points[:points], false
 	}
 	switch {
 	case !ok:
-		q.bad = append(q.bad, bad{index, problem.Detail{Type: "json_invalid", Loc: []any{"body", offset + s.pos}, Msg: "JSON decode error", Ctx: map[string]any{"error": s.err}}})
+		q.bad = append(q.bad, bad{index, problem.Detail{Type: "json_invalid", Loc: []any{"body", offset + s.Pos}, Msg: "JSON decode error", Ctx: map[string]any{"error": s.Err}}})
 	case d != nil:
 		q.bad = append(q.bad, bad{index, *d})
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"vigil/api/ingest/scan"
 	"vigil/engine/series"
 )
 
@@ -248,11 +249,11 @@ func FuzzScanner(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		var arena []byte
-		s := &scanner{src: []byte(in), arena: &arena}
-		ok := s.skip(0) && s.end()
+		s := &scan.Scanner{Src: []byte(in), Arena: &arena}
+		ok := s.Skip(0) && s.End()
 		depth := strings.Count(in, "[") + strings.Count(in, "{")
-		if json.Valid([]byte(in)) && depth < maxDepth && !ok {
-			t.Fatalf("refused valid JSON %q: %s", in, s.err)
+		if json.Valid([]byte(in)) && depth < scan.MaxDepth && !ok {
+			t.Fatalf("refused valid JSON %q: %s", in, s.Err)
 		}
 		if ok && !json.Valid([]byte(in)) && !strings.ContainsAny(in, "NI") {
 			t.Fatalf("took %q for JSON", in)

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"vigil/api/ingest/scan"
 	"vigil/api/problem"
 	"vigil/engine/series"
 )
@@ -29,45 +30,45 @@ const (
 // fields is where one sample object's members lie in the text; -1 is absent.
 type fields struct{ name, value, tags, labels, time int }
 
-// object reads one sample at s.pos and appends it to the batch. It returns nil
+// object reads one sample at s.Pos and appends it to the batch. It returns nil
 // and true when the sample is in, a detail and true when the sample is not
-// usable, and false when the text is not JSON (s.err says why).
-func (q *request) object(s *scanner) (*problem.Detail, bool) {
+// usable, and false when the text is not JSON (s.Err says why).
+func (q *request) object(s *scan.Scanner) (*problem.Detail, bool) {
 	at := fields{-1, -1, -1, -1, -1}
-	s.pos++ // the brace
-	for open := true; s.next('}', open); open = false {
-		k, ok := s.key()
+	s.Pos++ // the brace
+	for open := true; s.Next('}', open); open = false {
+		k, ok := s.Key()
 		if !ok {
 			return nil, false
 		}
-		s.space()
+		s.Space()
 		switch string(k) {
 		case "name":
-			at.name = s.pos
+			at.name = s.Pos
 		case "value":
-			at.value = s.pos
+			at.value = s.Pos
 		case "tags":
-			at.tags = s.pos
+			at.tags = s.Pos
 		case "labels":
-			at.labels = s.pos
+			at.labels = s.Pos
 		case "timestamp":
-			at.time = s.pos
+			at.time = s.Pos
 		}
-		if !s.skip(1) {
+		if !s.Skip(1) {
 			return nil, false
 		}
 	}
-	if s.err != "" {
+	if s.Err != "" {
 		return nil, false
 	}
-	end := s.pos
+	end := s.Pos
 	d := q.fill(s, at)
-	s.pos, s.err = end, ""
+	s.Pos, s.Err = end, ""
 	return d, true
 }
 
 // fill reads the members that object found. The text is known to be JSON here.
-func (q *request) fill(s *scanner, at fields) *problem.Detail {
+func (q *request) fill(s *scan.Scanner, at fields) *problem.Detail {
 	name, d := textField(s, at.name, "name")
 	if d != nil {
 		return d
@@ -109,36 +110,36 @@ var nameLabel = []byte(series.NameLabel)
 // tags appends the labels of one object to the key that begins at arena[key].
 // Tags are text; under the alias `labels`, whose values the original never
 // looked at, numbers and booleans are taken as they are written.
-func (q *request) tags(s *scanner, at int, field string, key int) *problem.Detail {
+func (q *request) tags(s *scan.Scanner, at int, field string, key int) *problem.Detail {
 	if at < 0 {
 		return nil
 	}
-	s.pos, s.err = at, ""
-	switch s.peek() {
-	case kindNull:
+	s.Pos, s.Err = at, ""
+	switch s.Peek() {
+	case scan.Null:
 		return nil
-	case kindObject:
+	case scan.Object:
 	default:
 		return &problem.Detail{Type: "dict_type", Loc: []any{"body", field}, Msg: "Input should be a valid dictionary", Input: raw(s, at)}
 	}
-	s.pos++
+	s.Pos++
 	n := 0
-	for open := true; s.next('}', open); open = false {
+	for open := true; s.Next('}', open); open = false {
 		// The scanner unescapes into q.arena too: keep what it needs out of the
 		// key by building the label only after both strings are known.
 		mark := len(q.arena)
-		k, _ := s.key()
-		vk := s.peek()
-		from := s.pos
+		k, _ := s.Key()
+		vk := s.Peek()
+		from := s.Pos
 		var v []byte
 		switch {
-		case vk == kindString:
-			v, _ = s.text()
-		case field == "labels" && (vk == kindNumber || vk == kindBool):
-			s.skip(2)
-			v = s.src[from:s.pos]
-		case field == "labels" && vk == kindNull:
-			s.skip(2)
+		case vk == scan.String:
+			v, _ = s.Text()
+		case field == "labels" && (vk == scan.Number || vk == scan.Bool):
+			s.Skip(2)
+			v = s.Src[from:s.Pos]
+		case field == "labels" && vk == scan.Null:
+			s.Skip(2)
 			q.arena = q.arena[:mark]
 			continue
 		default:
@@ -210,34 +211,34 @@ func hasLabel(key, name []byte) bool {
 }
 
 // textField reads a required string.
-func textField(s *scanner, at int, field string) ([]byte, *problem.Detail) {
+func textField(s *scan.Scanner, at int, field string) ([]byte, *problem.Detail) {
 	if at < 0 {
 		return nil, missing(field)
 	}
-	s.pos, s.err = at, ""
-	if s.peek() != kindString {
+	s.Pos, s.Err = at, ""
+	if s.Peek() != scan.String {
 		return nil, &problem.Detail{Type: "string_type", Loc: []any{"body", field}, Msg: "Input should be a valid string", Input: raw(s, at)}
 	}
-	t, _ := s.text()
+	t, _ := s.Text()
 	return t, nil
 }
 
 // valueField reads the value: a number, a boolean, or text that is a number.
-func valueField(s *scanner, at int) (float64, *problem.Detail) {
+func valueField(s *scan.Scanner, at int) (float64, *problem.Detail) {
 	if at < 0 {
 		return 0, missing("value")
 	}
-	s.pos, s.err = at, ""
+	s.Pos, s.Err = at, ""
 	var v float64
-	switch s.peek() {
-	case kindNumber:
-		v, _ = s.number()
-	case kindBool:
-		if yes, _ := s.word(); yes {
+	switch s.Peek() {
+	case scan.Number:
+		v, _ = s.Number()
+	case scan.Bool:
+		if yes, _ := s.Word(); yes {
 			v = 1
 		}
-	case kindString:
-		t, _ := s.text()
+	case scan.String:
+		t, _ := s.Text()
 		f, ok := looseFloat(t)
 		if !ok {
 			return 0, &problem.Detail{Type: "float_parsing", Loc: []any{"body", "value"},
@@ -265,19 +266,19 @@ func looseFloat(t []byte) (float64, bool) {
 
 // timeField reads the optional time: RFC 3339 or Unix seconds. Without a zone,
 // as the original's clients wrote it, it is UTC.
-func timeField(s *scanner, at int) (int64, *problem.Detail) {
+func timeField(s *scan.Scanner, at int) (int64, *problem.Detail) {
 	if at < 0 {
 		return series.NoTime, nil
 	}
-	s.pos, s.err = at, ""
+	s.Pos, s.Err = at, ""
 	var sec float64
-	switch s.peek() {
-	case kindNull:
+	switch s.Peek() {
+	case scan.Null:
 		return series.NoTime, nil
-	case kindNumber:
-		sec, _ = s.number()
-	case kindString:
-		t, _ := s.text()
+	case scan.Number:
+		sec, _ = s.Number()
+	case scan.String:
+		t, _ := s.Text()
 		f, ok := looseFloat(t)
 		if !ok {
 			for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
@@ -308,12 +309,12 @@ func missing(field string) *problem.Detail {
 
 // raw is the value at a place as it was written, for an error: as JSON when it
 // is short, as clipped text when it is not.
-func raw(s *scanner, at int) any {
-	s.pos, s.err = at, ""
-	if !s.skip(1) {
+func raw(s *scan.Scanner, at int) any {
+	s.Pos, s.Err = at, ""
+	if !s.Skip(1) {
 		return nil
 	}
-	text := s.src[at:s.pos]
+	text := s.Src[at:s.Pos]
 	if len(text) <= 128 && json.Valid(text) {
 		return json.RawMessage(bytes.Clone(text))
 	}

@@ -1,0 +1,264 @@
+// Package api is HTTP in: the listeners, the front that every request passes,
+// and the list of routes.
+//
+// A request is given an id, counted, checked for host and origin, matched to a
+// route, and let through the door (api/guard) by the permission its route
+// declares; only then does a handler see it: those of api/manage through huma,
+// those of api/ingest straight. Whatever goes wrong is written by one function
+// as problem+json.
+//
+// It refuses a route without a permission (New fails), a public address with
+// auth "open", requests for foreign hosts and from foreign pages, and unbounded
+// anything: headers, bodies, connections, time. A panic ends its request with
+// 500 and nothing else.
+//
+// New starts nothing; Listen binds; Run serves until its context ends, then
+// stops accepting, lets running requests end within Config.Drain, and closes
+// the rest.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"vigil/api/guard"
+	"vigil/api/ingest"
+	"vigil/api/listen"
+	"vigil/api/manage"
+	"vigil/api/meter"
+	"vigil/api/policies"
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// Engine is what the HTTP face asks of the engine.
+type Engine interface {
+	ingest.Sink
+	policies.Engine
+	manage.Engine
+}
+
+// Samples is what is read back of the time-series store.
+type Samples = manage.Samples
+
+// Reader is what is read back of the ledger.
+type Reader = engine.Reader
+
+// Tokens is where tokens lie.
+type Tokens = guard.Tokens
+
+// Deps is what the server needs from others. Ready, Stats and Log may be nil.
+type Deps struct {
+	Engine  Engine
+	Reader  Reader
+	Samples Samples
+	Tokens  Tokens
+	Fixed   []engine.Token // tokens of the local config
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Version string
+	Node    string // the host's name for people
+
+	// Ready says why the daemon cannot serve yet, and what of it is degraded.
+	Ready func() (reasons, degraded []string)
+	// Stats are the other rooms' figures, for /metrics.
+	Stats []meter.Source
+	// Reload reads the policy folders again and says how many policies there are.
+	Reload func(ctx context.Context, actor string) (policies int, err error)
+}
+
+// Server is the HTTP face.
+type Server struct {
+	cfg   Config
+	deps  Deps
+	log   *slog.Logger
+	clock clock.Clock
+
+	door    *guard.Door
+	origins guard.Origins
+	limits  *guard.Limiter
+	meter   *meter.Meter
+	ingest  *ingest.Handler
+	manage  *manage.Manage
+	rules   *policies.Policies
+	replays *replays
+
+	mux    *http.ServeMux
+	routes []route
+	byPath map[string]*route // by ServeMux pattern
+	spec   []byte            // openapi.json
+
+	started clock.Stamp
+	on      atomic.Pointer[listen.Listeners]
+	stopped atomic.Bool
+}
+
+// New makes a server and checks its routes; it binds and starts nothing.
+func New(cfg Config, d Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Ready == nil {
+		d.Ready = func() (reasons, degraded []string) { return nil, nil }
+	}
+	keys, err := guard.NewKeyring(d.Tokens, d.Fixed, d.Clock)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, deps: d, log: d.Log, clock: d.Clock, started: d.Clock(),
+		door:    guard.NewDoor(guard.Mode(cfg.Auth), keys, os.Geteuid(), d.Clock),
+		origins: guard.Origins{Hosts: cfg.AllowedHosts, Allowed: cfg.AllowedOrigins},
+		limits:  guard.NewLimiter(d.Clock, 10_000),
+		replays: newReplays(d.Clock),
+		mux:     http.NewServeMux(), byPath: map[string]*route{},
+	}
+	if s.ingest, err = ingest.New(cfg.Ingest, ingest.Deps{Sink: d.Engine, Now: func() int64 { return d.Clock().Millis() }}); err != nil {
+		return nil, err
+	}
+	s.manage = manage.New(manage.Deps{
+		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
+		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
+		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples },
+	})
+	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
+	s.meter = meter.New(d.Version, append([]meter.Source{s.own, s.manage.Measure}, d.Stats...))
+	if err := s.register(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ready is the daemon's word, and that the server is not stopping.
+func (s *Server) ready() (reasons, degraded []string) {
+	reasons, degraded = s.deps.Ready()
+	if s.stopped.Load() {
+		reasons = append(reasons, "stopping")
+	}
+	return reasons, degraded
+}
+
+// Addr is where the TCP listener is bound, nil before Listen or without one.
+func (s *Server) Addr() net.Addr {
+	if on := s.on.Load(); on != nil && on.TCP != nil {
+		return on.TCP.Addr()
+	}
+	return nil
+}
+
+// Socket is the path of the Unix socket, "" before Listen or without one.
+func (s *Server) Socket() string {
+	if on := s.on.Load(); on != nil {
+		return on.Socket
+	}
+	return ""
+}
+
+// Keys is the tokens, for the daemon's first start.
+func (s *Server) Keys() *guard.Keyring { return s.door.Keys }
+
+// Listen loads the tokens and binds the listeners, so that Addr and Socket tell
+// where. It is called once; Run calls it when nobody has.
+func (s *Server) Listen(ctx context.Context) error {
+	if s.on.Load() != nil {
+		return nil
+	}
+	if err := s.door.Keys.Load(ctx); err != nil {
+		return err
+	}
+	c := s.cfg
+	on, err := listen.Open(listen.Config{Address: c.Listen, Socket: c.Socket, Cert: c.TLSCert, Key: c.TLSKey,
+		All: c.Connections, PerAddress: c.ConnectionsPerAddress})
+	if err != nil {
+		return err
+	}
+	s.on.Store(on)
+	s.announce(on)
+	return nil
+}
+
+// announce says what is open, once: an open door is never a silent one.
+func (s *Server) announce(on *listen.Listeners) {
+	if on.TCP != nil {
+		address := on.TCP.Addr().String()
+		s.log.Info("listening", "address", address, "auth", s.cfg.Auth, "tls", on.TLS())
+		if guard.Mode(s.cfg.Auth) == guard.OpenMode {
+			s.log.Warn("auth is open: every program on this host may change everything", "address", address)
+		}
+		if !on.TLS() && !loopback(address) {
+			s.log.Warn("tokens cross the network in clear text: there is no TLS", "address", address)
+		}
+	}
+	if on.Unix != nil {
+		s.log.Info("listening", "socket", on.Socket)
+	}
+}
+
+// Run serves until ctx ends. It returns when every request has ended or was cut.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.Listen(ctx); err != nil {
+		return err
+	}
+	on := s.on.Load()
+	defer on.Close()
+	srv := s.server()
+	failed := make(chan error, 2)
+	serving := 0
+	for _, l := range on.All() {
+		serving++
+		go func() { failed <- srv.Serve(l) }() // ends with Shutdown or Close below
+	}
+	watching := make(chan struct{})
+	watch, stop := context.WithCancel(ctx)
+	go func() { defer close(watching); s.manage.Run(watch) }()
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		serving--
+		err = fault.Wrap(fault.Unavailable, err, "the HTTP listener stopped")
+	}
+	s.stopped.Store(true)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain.Std())
+	defer cancel()
+	if srv.Shutdown(drain) != nil {
+		s.log.Warn("requests were cut at the end of the drain time", "drain", s.cfg.Drain.String())
+		_ = srv.Close()
+	}
+	for range serving {
+		<-failed
+	}
+	stop()
+	<-watching
+	return err
+}
+
+func (s *Server) server() *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.front),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       s.cfg.ReadTimeout.Std(),
+		WriteTimeout:      s.cfg.WriteTimeout.Std(),
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnContext:       listen.WithPeer,
+		Protocols:         http1(),
+	}
+}
+
+func http1() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	return &p
+}

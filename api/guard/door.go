@@ -1,0 +1,139 @@
+package guard
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// Mode is what a caller on TCP without a credential may do.
+type Mode string
+
+// The modes of `[api] auth`.
+const (
+	Auto      Mode = "auto"  // read and ingest from loopback; a token for all else
+	OpenMode  Mode = "open"  // everything, on a loopback listener only
+	TokenMode Mode = "token" // nothing
+)
+
+// Peer is where a connection comes from, found out once when it is accepted.
+type Peer struct {
+	Addr     netip.Addr // zero over the Unix socket
+	Loopback bool       // both ends are on this host's loopback
+	Unix     bool
+	UID      int // of the process at the other end of the Unix socket, -1 unknown
+}
+
+// forwarded are the headers by which a proxy tells that the caller is someone
+// else: what such a request asks for does not come from this host.
+var forwarded = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+
+// Door decides who a request's caller is and whether it may come in.
+type Door struct {
+	Mode     Mode
+	Keys     *Keyring
+	UID      int // vigild's own
+	failures *Limiter
+}
+
+// NewDoor makes a door. now is the clock that failed credentials are counted on.
+func NewDoor(mode Mode, keys *Keyring, uid int, now clock.Clock) *Door {
+	return &Door{Mode: mode, Keys: keys, UID: uid, failures: NewLimiter(now, 4096)}
+}
+
+// failuresPerMinute is how many wrong credentials one address may show before
+// it is told to wait. A right one is let in whatever was counted.
+const failuresPerMinute = 30
+
+// Admit finds out who asks and whether the permission is theirs. Errors are
+// Unauthenticated, Forbidden or Exhausted.
+func (d *Door) Admit(r *http.Request, p Peer, need Permission) (Caller, error) {
+	c, err := d.identify(r, p)
+	if err != nil {
+		if need == Anyone { // health and documentation are for all
+			return Caller{Actor: "open", Open: true}, nil
+		}
+		return c, err
+	}
+	if c.Role.May(need) {
+		return c, nil
+	}
+	if c.Open {
+		return c, fault.New(fault.Unauthenticated, "this needs a token: the permission asked is %q", need).
+			Mend("send `Authorization: Bearer TOKEN`; `vigild token create` makes one")
+	}
+	return c, fault.New(fault.Forbidden, "%s has the role %s, which may not %s", c.Actor, c.Role, need)
+}
+
+func (d *Door) identify(r *http.Request, p Peer) (Caller, error) {
+	if p.Unix {
+		if p.UID != 0 && p.UID != d.UID || p.UID < 0 {
+			return Caller{}, fault.New(fault.Forbidden, "only root and the user that runs vigild may use its socket")
+		}
+		return Caller{Actor: "local:uid" + strconv.Itoa(p.UID), Role: Admin, Local: true}, nil
+	}
+	secret, given, err := Bearer(r.Header.Get("Authorization"))
+	if given && err == nil {
+		t, ferr := d.Keys.Find(secret)
+		if ferr == nil {
+			role, rerr := ParseRole(t.Role)
+			return Caller{Actor: "token:" + t.Name, Token: t.Name, Role: role}, rerr
+		}
+		err = ferr
+	}
+	if err != nil {
+		if v := d.failures.Take(Key(p.Addr), failuresPerMinute, time.Minute); !v.OK {
+			return Caller{}, fault.New(fault.Exhausted, "too many wrong credentials from this address").After(v.Reset)
+		}
+		return Caller{}, err
+	}
+	open := Caller{Actor: "open", Open: true, Role: Nobody}
+	switch d.Mode {
+	case OpenMode:
+		open.Role = Admin
+	case Auto:
+		if p.Loopback && !viaProxy(r) {
+			open.Role = Guest
+		}
+	}
+	return open, nil
+}
+
+func viaProxy(r *http.Request) bool {
+	for _, h := range forwarded {
+		if _, ok := r.Header[h]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// Key is what an address is counted under: itself, or its /64 for IPv6, where
+// one host has many.
+func Key(a netip.Addr) string {
+	a = a.Unmap()
+	if a.Is6() && !a.IsLoopback() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// PeerOf reads the two ends of a TCP connection.
+func PeerOf(c net.Conn) Peer {
+	remote, local := addr(c.RemoteAddr()), addr(c.LocalAddr())
+	return Peer{Addr: remote, UID: -1, Loopback: remote.IsLoopback() && local.IsLoopback()}
+}
+
+func addr(a net.Addr) netip.Addr {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,200 @@
+package guard
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// Tokens is where tokens lie; the ledger satisfies it. It blocks on disk.
+// PutToken is Conflict for a name that exists, DeleteToken NotFound for one
+// that does not.
+type Tokens interface {
+	TokenByHash(ctx context.Context, hash [32]byte) (engine.Token, error)
+	Tokens(ctx context.Context) ([]engine.Token, error)
+	PutToken(ctx context.Context, actor string, t engine.Token) error
+	DeleteToken(ctx context.Context, actor, name string) error
+}
+
+// prefix lets secret scanners and people know what they look at.
+const prefix = "vgl_"
+
+// NewSecret makes a token's secret text (256 random bits) and its hash.
+func NewSecret() (secret string, hash [32]byte) {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	secret = prefix + base64.RawURLEncoding.EncodeToString(b[:])
+	return secret, Hash(secret)
+}
+
+// Hash is the SHA-256 of a secret. A fast hash will do: the secret has 256 bits
+// of its own and cannot be guessed.
+func Hash(secret string) [32]byte { return sha256.Sum256([]byte(secret)) }
+
+// nameRule is what a token may be called; the name stands in the audit.
+var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// Keyring holds all tokens in memory, so that a wrong one costs no disk. It is
+// the one way tokens change while vigild runs, which keeps it true.
+type Keyring struct {
+	store Tokens
+	clock clock.Clock
+	fixed []engine.Token // from the local config
+
+	mu     sync.RWMutex
+	byHash map[[32]byte]engine.Token
+
+	newest atomic.Int64 // highest wall clock seen, µs: a clock set back revives no token
+}
+
+// NewKeyring makes an empty keyring; Load fills it. fixed are tokens of the
+// local config, which the API can neither change nor delete.
+func NewKeyring(store Tokens, fixed []engine.Token, now clock.Clock) (*Keyring, error) {
+	for i, t := range fixed {
+		if !nameRule.MatchString(t.Name) {
+			return nil, badName(t.Name)
+		}
+		if _, err := ParseRole(t.Role); err != nil {
+			return nil, err
+		}
+		for _, o := range fixed[:i] {
+			if o.Name == t.Name || o.Hash == t.Hash {
+				return nil, fault.New(fault.Unprocessable, "tokens %q and %q of the config are the same", o.Name, t.Name)
+			}
+		}
+	}
+	return &Keyring{store: store, clock: now, fixed: fixed, byHash: map[[32]byte]engine.Token{}}, nil
+}
+
+func badName(name string) error {
+	return fault.New(fault.Unprocessable, "%q cannot be the name of a token", name).
+		Mend("use 1 to 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit")
+}
+
+// Load reads all tokens. It blocks on disk.
+func (k *Keyring) Load(ctx context.Context) error {
+	stored, err := k.store.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	m := make(map[[32]byte]engine.Token, len(stored)+len(k.fixed))
+	for _, t := range stored {
+		m[t.Hash] = t
+	}
+	for _, t := range k.fixed {
+		m[t.Hash] = t
+	}
+	k.mu.Lock()
+	k.byHash = m
+	k.mu.Unlock()
+	return nil
+}
+
+// Find returns the token of a secret: Unauthenticated when there is none or it
+// has expired. It does not block on disk.
+func (k *Keyring) Find(secret string) (engine.Token, error) {
+	hash := Hash(secret)
+	k.mu.RLock()
+	t, ok := k.byHash[hash]
+	k.mu.RUnlock()
+	// The map compared hashes already; a hash that is guessed byte by byte does
+	// not lead to its secret. Constant time costs nothing and needs no argument.
+	if !ok || subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
+		return engine.Token{}, fault.New(fault.Unauthenticated, "the token is not known").Mend("make one with `vigild token create`")
+	}
+	if k.expired(t) {
+		return engine.Token{}, fault.New(fault.Unauthenticated, "the token %s has expired", t.Name).Mend("make a new one with `vigild token create`")
+	}
+	return t, nil
+}
+
+func (k *Keyring) expired(t engine.Token) bool {
+	if t.Expires.IsZero() {
+		return false
+	}
+	now := k.clock().Wall
+	for {
+		seen := k.newest.Load()
+		if now <= seen {
+			now = seen
+			break
+		}
+		if k.newest.CompareAndSwap(seen, now) {
+			break
+		}
+	}
+	return now >= t.Expires.Wall
+}
+
+// List is every token, those of the config last.
+func (k *Keyring) List(ctx context.Context) ([]engine.Token, error) {
+	ts, err := k.store.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(ts, k.fixed...), nil
+}
+
+// Fixed says that a token stands in the local config.
+func (k *Keyring) Fixed(name string) bool {
+	for _, t := range k.fixed {
+		if t.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Create makes a token and returns its secret, which is shown once.
+func (k *Keyring) Create(ctx context.Context, actor, name, role string, expires clock.Stamp) (engine.Token, string, error) {
+	if !nameRule.MatchString(name) {
+		return engine.Token{}, "", badName(name)
+	}
+	if _, err := ParseRole(role); err != nil {
+		return engine.Token{}, "", err
+	}
+	if k.Fixed(name) {
+		return engine.Token{}, "", fault.New(fault.Conflict, "Token '%s' already exists", name)
+	}
+	secret, hash := NewSecret()
+	t := engine.Token{Name: name, Hash: hash, Role: role, Created: k.clock(), Expires: expires}
+	if err := k.store.PutToken(ctx, actor, t); err != nil {
+		return engine.Token{}, "", err
+	}
+	return t, secret, k.Load(ctx)
+}
+
+// Delete revokes a token; it is refused from this call's return on.
+func (k *Keyring) Delete(ctx context.Context, actor, name string) error {
+	if k.Fixed(name) {
+		return fault.New(fault.Conflict, "Token '%s' stands in the local config", name).Mend("take it out there")
+	}
+	if err := k.store.DeleteToken(ctx, actor, name); err != nil {
+		return err
+	}
+	return k.Load(ctx)
+}
+
+// Bearer reads the secret from an Authorization header: `Bearer SECRET`, or
+// `Token SECRET` as line protocol clients write it. given is false without one.
+func Bearer(header string) (secret string, given bool, err error) {
+	if header == "" {
+		return "", false, nil
+	}
+	scheme, rest, _ := strings.Cut(header, " ")
+	rest = strings.TrimSpace(rest)
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Token") || rest == "" || len(rest) > 512 {
+		return "", true, fault.New(fault.Unauthenticated, "the Authorization header is not understood").Mend("send `Authorization: Bearer TOKEN`")
+	}
+	return rest, true, nil
+}

@@ -1,0 +1,90 @@
+// Package manage is the management face but for policies: actions, queue,
+// holds, audit and why, series, tokens and status, as operations of the OpenAPI
+// document.
+//
+// A handler reads its input (checked against the rules that api/contract
+// declares), calls one verb of the engine or reads from the ledger, and turns
+// the answer into the contract's shape. It decides nothing: what is refused is
+// refused by the engine, and here only said in the original's words.
+//
+// It refuses unbounded answers, and state beyond the queue's short history and
+// the counts of actions, which Run keeps and a restart forgets. Handlers may be
+// called concurrently.
+package manage
+
+import (
+	"context"
+	"log/slog"
+
+	"vigil/api/face"
+	"vigil/api/guard"
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/remedy"
+	"vigil/engine/series"
+)
+
+// Engine is the verbs of the engine that are called from here.
+type Engine interface {
+	CreateAction(ctx context.Context, actor string, r engine.ActionRequest) (remedy.Remediation, error)
+	CancelAction(ctx context.Context, actor string, id int64, reason string) (before remedy.Remediation, err error)
+	RetryAction(ctx context.Context, actor string, id int64) (remedy.Remediation, error)
+	ApproveAction(ctx context.Context, actor string, id int64) (remedy.Remediation, error)
+	SetActionStatus(ctx context.Context, actor string, id int64, status, details, errMsg string) (before, after remedy.Remediation, err error)
+
+	PutHold(ctx context.Context, actor string, h engine.Hold) (engine.Hold, error)
+	ReleaseHold(ctx context.Context, actor, id string) error
+	Holds() []engine.Hold
+
+	Why(ctx context.Context, id int64) (engine.Story, error)
+	WhyNot(ctx context.Context, policyName, target string) (engine.Story, error)
+
+	Stats() engine.Stats
+}
+
+// Samples is what is read back of the time-series store.
+type Samples interface {
+	Select(ctx context.Context, sel series.Selector, mint, maxt int64) (engine.Cursor, error)
+}
+
+// Deps is what the handlers need.
+type Deps struct {
+	Engine   Engine
+	Reader   engine.Reader
+	Samples  Samples
+	Keys     *guard.Keyring
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Version  string
+	Node     string
+	Auth     string
+	Started  clock.Stamp
+	Ready    func() (reasons, degraded []string)
+	Ingested func() uint64
+}
+
+// Manage is the management face.
+type Manage struct {
+	Deps
+	history history
+	acts    acts
+}
+
+// New makes the face; it starts nothing.
+func New(d Deps) *Manage {
+	m := &Manage{Deps: d}
+	m.acts.init()
+	return m
+}
+
+// Register adds every operation to the face.
+func (m *Manage) Register(r *face.Registrar) {
+	m.actions(r)
+	m.queue(r)
+	m.holds(r)
+	m.audits(r)
+	m.whys(r)
+	m.seriesRoutes(r)
+	m.tokens(r)
+	m.status(r)
+}

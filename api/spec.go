@@ -1,0 +1,77 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"vigil/api/contract"
+	"vigil/api/face"
+	"vigil/api/problem"
+)
+
+var problemType = reflect.TypeFor[problem.Problem]()
+
+// described is a plain route as the OpenAPI document tells of it.
+type described struct {
+	method, path, id, summary, tag string
+	status                         int
+	body                           reflect.Type // of the answer, nil for none
+	media                          string       // of the answer; "" is JSON
+	request                        reflect.Type // nil for none
+	accepts                        []string     // media types of the request
+}
+
+// describePlain adds the routes that do not go through huma.
+func (s *Server) describePlain(doc *huma.OpenAPI, reg huma.Registry) {
+	responses := defaultResponse(reg)
+	health, sample, ingested := reflect.TypeFor[contract.Health](), reflect.TypeFor[contract.Sample](), reflect.TypeFor[contract.Ingested]()
+	jsonTypes := []string{"application/json", "application/x-ndjson"}
+	for _, d := range []described{
+		{"GET", "/health", "getHealth", "Whether the process serves", "system", 200, health, "", nil, nil},
+		{"GET", "/healthz", "getHealthz", "Whether the process serves", "system", 200, health, "", nil, nil},
+		{"GET", "/readyz", "getReadyz", "Whether requests can be served, and why not", "system", 200, reflect.TypeFor[contract.Ready](), "", nil, nil},
+		{"GET", "/api/v1/ingest/health", "getIngestHealth", "Whether ingest serves", "ingest", 200, health, "", nil, nil},
+		{"GET", "/api/v1/actions/health", "getActionsHealth", "Whether actions serve", "actions", 200, health, "", nil, nil},
+		{"GET", s.cfg.MetricsPath, "getMetrics", "Vigil's own figures, as Prometheus text", "system", 200, nil, "text/plain", nil, nil},
+		{"POST", "/api/v1/ingest", "ingest", "Push one sample, an array of samples, or NDJSON", "ingest", 201, ingested, "", sample, jsonTypes},
+		{"POST", "/api/v1/ingest/agent/metrics", "ingestAgent", "Another name of POST /api/v1/ingest", "ingest", 201, ingested, "", sample, jsonTypes},
+		{"POST", "/api/v1/write", "remoteWrite", "Push samples by Prometheus remote write 1.0 (snappy)", "ingest", 204, nil, "", nil, []string{"application/x-protobuf"}},
+	} {
+		op := &huma.Operation{
+			OperationID: d.id, Method: d.method, Path: d.path, Summary: d.summary, Tags: []string{d.tag},
+			Responses: responses(), Security: face.Security,
+		}
+		ok := &huma.Response{Description: http.StatusText(d.status)}
+		if d.media != "" {
+			ok.Content = map[string]*huma.MediaType{d.media: {Schema: &huma.Schema{Type: "string"}}}
+		} else if d.body != nil {
+			ok.Content = map[string]*huma.MediaType{"application/json": {Schema: reg.Schema(d.body, true, "")}}
+		}
+		op.Responses[strconv.Itoa(d.status)] = ok
+		if len(d.accepts) > 0 {
+			op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+			for _, m := range d.accepts {
+				schema := &huma.Schema{Type: "string", Format: "binary"}
+				if d.request != nil {
+					one := reg.Schema(d.request, true, "")
+					schema = one
+					if m == "application/json" {
+						schema = &huma.Schema{OneOf: []*huma.Schema{one, {Type: "array", Items: one}}}
+					}
+				}
+				op.RequestBody.Content[m] = &huma.MediaType{Schema: schema}
+			}
+		}
+		doc.AddOperation(op)
+	}
+}
+
+// openapi serves the document, made once when the server was.
+func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(s.spec)
+}
