@@ -61,7 +61,7 @@ func (h *Handler) json(w http.ResponseWriter, r *http.Request, c Caller) error {
 		return invalid(s)
 	}
 	at := s.Pos
-	if !s.Skip(0) || !s.End() {
+	if !s.Pass(0) || !s.End() {
 		return invalid(s)
 	}
 	return problem.Invalid{{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}}
@@ -137,7 +137,7 @@ func (h *Handler) jsonArray(w http.ResponseWriter, r *http.Request, q *request, 
 		}
 		if s.Peek() != scan.Object {
 			at := s.Pos
-			if !s.Skip(1) {
+			if !s.Pass(1) {
 				return invalid(s)
 			}
 			end := s.Pos

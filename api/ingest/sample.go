@@ -54,7 +54,7 @@ func (q *request) object(s *scan.Scanner) (*problem.Detail, bool) {
 		case "timestamp":
 			at.time = s.Pos
 		}
-		if !s.Skip(1) {
+		if !s.Pass(1) {
 			return nil, false
 		}
 	}
@@ -136,10 +136,10 @@ func (q *request) tags(s *scan.Scanner, at int, field string, key int) *problem.
 		case vk == scan.String:
 			v, _ = s.Text()
 		case field == "labels" && (vk == scan.Number || vk == scan.Bool):
-			s.Skip(2)
+			s.Pass(2)
 			v = s.Src[from:s.Pos]
 		case field == "labels" && vk == scan.Null:
-			s.Skip(2)
+			s.Pass(2)
 			q.arena = q.arena[:mark]
 			continue
 		default:
@@ -311,7 +311,7 @@ func missing(field string) *problem.Detail {
 // is short, as clipped text when it is not.
 func raw(s *scan.Scanner, at int) any {
 	s.Pos, s.Err = at, ""
-	if !s.Skip(1) {
+	if !s.Pass(1) {
 		return nil
 	}
 	text := s.Src[at:s.Pos]

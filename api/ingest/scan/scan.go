@@ -301,8 +301,8 @@ func (s *Scanner) Word() (value, ok bool) {
 	return false, s.Fail("expected a value")
 }
 
-// Skip passes over one value of any kind, at the given depth.
-func (s *Scanner) Skip(depth int) bool {
+// Pass passes over one value of any kind, at the given depth.
+func (s *Scanner) Pass(depth int) bool {
 	switch k := s.Peek(); k {
 	case Object, Array:
 		if depth >= MaxDepth {
@@ -319,7 +319,7 @@ func (s *Scanner) Skip(depth int) bool {
 					return false
 				}
 			}
-			if !s.Skip(depth + 1) {
+			if !s.Pass(depth + 1) {
 				return false
 			}
 		}
