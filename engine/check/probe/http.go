@@ -26,6 +26,7 @@ type HTTP struct {
 	Match      string            `yaml:"match"`       // regular expression that the body must hold
 	NoMatch    string            `yaml:"no_match"`    // regular expression that it must not hold
 	Redirects  *int              `yaml:"redirects"`   // how many are followed, default 5
+	CA         string            `yaml:"ca"`          // reference to a PEM file of authorities, default the system's
 	Insecure   bool              `yaml:"insecure"`    // do not verify the certificate
 }
 
@@ -51,6 +52,7 @@ func (p *HTTP) Build(s *Site) Check {
 	if c.Method != strings.ToUpper(c.Method) || strings.ContainsFunc(c.Method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
 		s.bad("method", "%q is no method", p.Method)
 	}
+	s.wrong("ca", web.CheckTrust(p.CA, p.Insecure))
 	s.wrong("headers", web.CheckHeaders(p.Headers))
 	if len(p.Body) > maxBody {
 		s.bad("body", "longer than %d bytes", maxBody)
@@ -120,7 +122,11 @@ type httpCheck struct {
 
 func (c *httpCheck) Collect(ctx context.Context, emit Emit) error {
 	var w web.Watch
-	client := web.NewClient(&w, c.UnixSocket, c.Insecure)
+	trust, err := web.TrustIn(c.CA, c.Insecure, c.site.Deps.Secret)
+	if err != nil {
+		return err
+	}
+	client := web.NewClient(&w, c.UnixSocket, trust)
 	hops := 0
 	leave := web.LeaveSecrets(c.Headers, c.redirects)
 	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {

@@ -31,6 +31,7 @@ type Scrape struct {
 	SampleLimit int               `yaml:"sample_limit"` // more samples refuse the whole scrape; default 10000
 	LabelLimit  int               `yaml:"label_limit"`  // labels of one series; default 64
 	UnixSocket  string            `yaml:"unix_socket"`
+	CA          string            `yaml:"ca"` // reference to a PEM file of authorities, default the system's
 	Insecure    bool              `yaml:"insecure"`
 }
 
@@ -48,6 +49,7 @@ const (
 func (p *Scrape) Build(s *Site) Check {
 	c := &scrape{Scrape: *p, site: s}
 	s.wrong("url", web.CheckURL(p.URL))
+	s.wrong("ca", web.CheckTrust(p.CA, p.Insecure))
 	s.wrong("headers", web.CheckHeaders(p.Headers))
 	if c.Job == "" {
 		c.Job = s.Name
@@ -138,7 +140,11 @@ func (c *scrape) Collect(ctx context.Context, emit Emit) error {
 // fetch reads the answer, unpacked, up to the cap.
 func (c *scrape) fetch(ctx context.Context) ([]byte, error) {
 	var w web.Watch
-	client := web.NewClient(&w, c.UnixSocket, c.Insecure)
+	trust, err := web.TrustIn(c.CA, c.Insecure, c.site.Deps.Secret)
+	if err != nil {
+		return nil, err
+	}
+	client := web.NewClient(&w, c.UnixSocket, trust)
 	client.CheckRedirect = web.LeaveSecrets(c.Headers, defaultRedirects)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
 	if err != nil {

@@ -19,6 +19,7 @@ type TCP struct {
 	Expect     string `yaml:"expect"`      // regular expression that what comes back must match
 	TLS        bool   `yaml:"tls"`         // speak TLS
 	ServerName string `yaml:"server_name"` // of TLS, default the host of address
+	CA         string `yaml:"ca"`          // reference to a PEM file of authorities, default the system's
 	Insecure   bool   `yaml:"insecure"`    // do not verify the certificate
 }
 
@@ -43,6 +44,7 @@ func (p *TCP) Build(s *Site) Check {
 			s.bad("server_name", "TLS over a Unix socket needs a server_name")
 		}
 	}
+	s.wrong("ca", web.CheckTrust(p.CA, p.Insecure))
 	if len(p.Send) > maxSend {
 		s.bad("send", "longer than %d bytes", maxSend)
 	}
@@ -74,7 +76,11 @@ func (c *tcp) Collect(ctx context.Context, emit Emit) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	emit(c.connect, time.Since(began).Seconds())
 	if c.TLS {
-		tconn, peer, err := web.Handshake(ctx, conn, c.host, c.Insecure, nil)
+		trust, err := web.TrustIn(c.CA, c.Insecure, c.site.Deps.Secret)
+		if err != nil {
+			return err
+		}
+		tconn, peer, err := web.Handshake(ctx, conn, c.host, trust)
 		if peer != nil {
 			emit(c.days, web.DaysLeft(peer))
 		}

@@ -16,7 +16,7 @@ import (
 
 // NewClient makes a client for one round: no proxy from the environment, no
 // connection kept, and every connection watched.
-func NewClient(w *Watch, socket string, insecure bool) *http.Client {
+func NewClient(w *Watch, socket string, trust Trust) *http.Client {
 	var d net.Dialer
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if socket != "" {
@@ -36,7 +36,7 @@ func NewClient(w *Watch, socket string, insecure bool) *http.Client {
 			if err != nil {
 				host = addr
 			}
-			t, err := w.tls(ctx, conn, host, insecure)
+			t, err := w.tls(ctx, conn, host, trust)
 			if err != nil {
 				conn.Close()
 				return nil, err

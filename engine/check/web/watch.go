@@ -57,9 +57,9 @@ func (w *Watch) Follow(ctx context.Context) context.Context {
 }
 
 // tls shakes hands and notes the certificate, verified or not.
-func (w *Watch) tls(ctx context.Context, conn net.Conn, host string, insecure bool) (net.Conn, error) {
+func (w *Watch) tls(ctx context.Context, conn net.Conn, host string, trust Trust) (net.Conn, error) {
 	w.at(tlsBegan)
-	t, peer, err := Handshake(ctx, conn, host, insecure, nil)
+	t, peer, err := Handshake(ctx, conn, host, trust)
 	w.mu.Lock()
 	w.mark[tlsDone] = time.Now()
 	w.peer = peer
