@@ -300,7 +300,7 @@ func TestProcessCheck(t *testing.T) {
 		var got map[string]float64
 		var err error
 		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
-			if got, err = measure(t, d); err == nil {
+			if got, err = measure(t, d); err == nil && got[`vigil_process_resident_memory_bytes{check="it"}`] > 0 {
 				break
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -29,6 +30,9 @@ var ErrAbsent = errors.New("there is no systemd here")
 
 // redialAfter is how long a failed dial is remembered.
 const redialAfter = 5 * time.Second
+
+// dialWait bounds each step of a dial.
+const dialWait = time.Second
 
 // The places where systemd is found.
 const (
@@ -121,28 +125,55 @@ func (s *Systemd) dial() (*systemd.Conn, error) {
 			return nil, fmt.Errorf("%w: %s does not exist", ErrAbsent, path)
 		}
 	}
-	conn, err := systemd.NewConnection(func() (*dbus.Conn, error) { return open(address, hello) })
+	// The library asks without a limit of its own while it connects, so the
+	// deadline of the sockets stands until it is through.
+	var raws []net.Conn
+	conn, err := systemd.NewConnection(func() (*dbus.Conn, error) {
+		c, raw, err := open(address, hello)
+		raws = append(raws, raw)
+		return c, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to systemd at %s: %w", address, err)
+	}
+	for _, raw := range raws {
+		if err := raw.SetDeadline(time.Time{}); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("connect to systemd at %s: %w", address, err)
+		}
 	}
 	return conn, nil
 }
 
 // open dials and authenticates as this process's uid, which needs no look-up of
-// a user's name.
-func open(address string, hello bool) (*dbus.Conn, error) {
-	c, err := dbus.Dial(address)
+// a user's name. A bus that is deaf is given up after dialWait: whoever asks
+// waits behind the lock meanwhile.
+func open(address string, hello bool) (*dbus.Conn, net.Conn, error) {
+	path, ok := strings.CutPrefix(address, "unix:path=")
+	if !ok {
+		return nil, nil, fmt.Errorf("%q is no address: expected unix:path=/...", address)
+	}
+	raw, err := net.DialTimeout("unix", path, dialWait)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if err := raw.SetDeadline(time.Now().Add(dialWait)); err != nil {
+		raw.Close()
+		return nil, nil, err
+	}
+	c, err := dbus.NewConn(raw)
+	if err != nil {
+		raw.Close()
+		return nil, nil, err
 	}
 	if err = c.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err == nil && hello {
 		err = c.Hello()
 	}
 	if err != nil {
 		c.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return c, nil
+	return c, raw, nil
 }
 
 // ask runs one question over the connection.

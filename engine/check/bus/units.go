@@ -7,6 +7,7 @@ import (
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
 )
 
 // Unit is a unit as systemd lists it.
@@ -91,9 +92,8 @@ func (s *Systemd) Property(ctx context.Context, unit, kind, name string) (p Prop
 
 // isUnknown says that the unit's type lacks the property or the interface.
 func isUnknown(err error) bool {
-	t := err.Error()
-	return strings.Contains(t, "Unknown property") || strings.Contains(t, "UnknownProperty") ||
-		strings.Contains(t, "Unknown interface") || strings.Contains(t, "UnknownInterface")
+	var e dbus.Error
+	return errors.As(err, &e) && (strings.HasSuffix(e.Name, ".UnknownProperty") || strings.HasSuffix(e.Name, ".UnknownInterface"))
 }
 
 // watchQueue is how many changes may wait; a change that finds it full is lost,
@@ -109,6 +109,7 @@ func (s *Systemd) Watch(ctx context.Context, changed func(unit string)) error {
 	err := s.ask(ctx, "its signals", func(c *systemd.Conn) error {
 		conn = c
 		c.SetPropertiesSubscriber(updates, lost)
+		defer context.AfterFunc(ctx, c.Close)() // the library's call has no context
 		return c.Subscribe()
 	})
 	if err != nil {
