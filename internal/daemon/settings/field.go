@@ -131,6 +131,9 @@ func literal(v reflect.Value) string {
 	if v.Kind() == reflect.String {
 		return fmt.Sprintf("%q", v.String())
 	}
+	if v.CanInt() {
+		return size(v.Int())
+	}
 	return fmt.Sprint(v.Interface())
 }
 

@@ -55,3 +55,16 @@ func suggestion(word string, known []string) string {
 	}
 	return fmt.Sprintf("did you mean %q?", near)
 }
+
+// size writes large round numbers of bytes with their unit, others as they are.
+func size(n int64) string {
+	for _, u := range []struct {
+		suffix string
+		factor int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}} {
+		if n >= u.factor && n%u.factor == 0 {
+			return fmt.Sprintf("%q", strconv.FormatInt(n/u.factor, 10)+u.suffix)
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}

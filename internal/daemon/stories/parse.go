@@ -45,6 +45,7 @@ type story struct {
 	file     string
 	loads    []string
 	policies []document.Document // written in the story
+	shifts   []int               // lines that each of them stands deeper in the story
 	names    []line              // `policy NAME` without lines of its own
 	lines    []track
 	expects  []expect
@@ -201,6 +202,7 @@ func (p *parser) endPolicy() {
 	}
 	for i := range ds {
 		ds[i].Place = fmt.Sprintf("%s:%d", p.s.file, p.nameNo)
+		p.s.shifts = append(p.s.shifts, p.nameNo-4)
 	}
 	p.s.policies = append(p.s.policies, ds...)
 }

@@ -113,8 +113,13 @@ func (s *story) documents(shared []document.Document, issues *fault.Issues) ([]e
 		wanted = append(wanted, known[i])
 	}
 	var out []engine.PolicyDocument
-	for _, d := range wanted {
+	for i, d := range wanted {
 		p, is := engine.PolicyFromDocument(d)
+		for j := range is {
+			if i < len(s.shifts) {
+				is[j].Place = shift(is[j].Place, s.shifts[i])
+			}
+		}
 		*issues = append(*issues, is...)
 		out = append(out, p)
 	}
