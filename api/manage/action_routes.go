@@ -21,7 +21,8 @@ var statusWords = []string{"pending", "running", "completed", "failed", "cancell
 
 const statusList = "['pending', 'running', 'completed', 'failed', 'cancelled']"
 
-type actionID struct {
+// ActionID is exported since huma reads the fields of exported structs alone.
+type ActionID struct {
 	ID int64 `path:"id" example:"17"`
 }
 
@@ -92,7 +93,7 @@ func (m *Manage) actions(r *face.Registrar) {
 		})
 
 	face.Handle(r, face.Line("GET", "/api/v1/actions/{id}", guard.Read, "getAction", "One action", "actions", 0),
-		func(ctx context.Context, _ guard.Caller, in *actionID) (*face.Reply[contract.Action], error) {
+		func(ctx context.Context, _ guard.Caller, in *ActionID) (*face.Reply[contract.Action], error) {
 			x, err := m.action(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -123,7 +124,7 @@ func (m *Manage) actions(r *face.Registrar) {
 
 func (m *Manage) actionChanges(r *face.Registrar) {
 	type cancel struct {
-		actionID
+		ActionID
 		Body *contract.ActionCancel
 	}
 	face.Handle(r, face.Line("PUT", "/api/v1/actions/{id}/cancel", guard.Operate, "cancelAction", "Cancel an action", "actions", 0),
@@ -148,7 +149,7 @@ func (m *Manage) actionChanges(r *face.Registrar) {
 		})
 
 	type status struct {
-		actionID
+		ActionID
 		Body contract.ActionStatus
 	}
 	face.Handle(r, face.Line("PUT", "/api/v1/actions/{id}/status", guard.Operate, "setActionStatus", "An outside remediator's word on an action", "actions", 0),
@@ -168,7 +169,7 @@ func (m *Manage) actionChanges(r *face.Registrar) {
 		{"retry", "retryAction", "Queue an action that ended without success again", "Action queued again", m.Engine.RetryAction},
 	} {
 		face.Handle(r, face.Line("POST", "/api/v1/actions/{id}/"+v.verb, guard.Operate, v.id, v.summary, "actions", 0),
-			func(ctx context.Context, c guard.Caller, in *actionID) (*face.Reply[contract.ActionChanged], error) {
+			func(ctx context.Context, c guard.Caller, in *ActionID) (*face.Reply[contract.ActionChanged], error) {
 				before, err := m.action(ctx, in.ID)
 				if err != nil {
 					return nil, err

@@ -20,14 +20,14 @@ const (
 )
 
 func (m *Manage) seriesRoutes(r *face.Registrar) {
-	type find struct {
+	type Find struct {
 		Match string `query:"match" required:"true" maxLength:"2048" example:"cpu_percent{host=\"web-1\"}" doc:"A PromQL selector"`
 		From  string `query:"from" doc:"RFC 3339 or Unix seconds; one hour ago without it"`
 		To    string `query:"to" doc:"Now without it"`
 		Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 	}
 	face.Handle(r, face.Line("GET", "/api/v1/series", guard.Read, "listSeries", "Series that a selector finds", "series", 0),
-		func(ctx context.Context, _ guard.Caller, in *find) (*face.Reply[contract.SeriesList], error) {
+		func(ctx context.Context, _ guard.Caller, in *Find) (*face.Reply[contract.SeriesList], error) {
 			out := contract.SeriesList{Series: []contract.Series{}}
 			_, _, err := m.walk(ctx, in.Match, in.From, in.To, func(ls series.Labels, _ func() ([]series.Point, error)) (bool, error) {
 				if len(out.Series) == in.Limit {
@@ -44,7 +44,7 @@ func (m *Manage) seriesRoutes(r *face.Registrar) {
 		})
 
 	type ranged struct {
-		find
+		Find
 		Points int `query:"points" minimum:"1" maximum:"100000" default:"20000" doc:"Over all series"`
 	}
 	face.Handle(r, face.Line("GET", "/api/v1/series/range", guard.Read, "readRange", "Points of the series that a selector finds", "series", 0),

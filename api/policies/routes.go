@@ -15,7 +15,8 @@ import (
 	"vigil/engine/fault"
 )
 
-type policyName struct {
+// PolicyName is exported since huma reads the fields of exported structs alone.
+type PolicyName struct {
 	Name string `path:"name" maxLength:"255" example:"web-slow"`
 }
 
@@ -81,7 +82,7 @@ func (m *Policies) Register(r *face.Registrar) {
 		})
 
 	face.Handle(r, face.Line("GET", "/api/v1/policies/{name}", guard.Read, "getPolicy", "One policy", "policies", 0),
-		func(_ context.Context, _ guard.Caller, in *policyName) (*policyReply, error) {
+		func(_ context.Context, _ guard.Caller, in *PolicyName) (*policyReply, error) {
 			v, err := m.policy(in.Name)
 			if err != nil {
 				return nil, err
@@ -90,7 +91,7 @@ func (m *Policies) Register(r *face.Registrar) {
 		})
 
 	type update struct {
-		policyName
+		PolicyName
 		IfMatch string `header:"If-Match" doc:"Change just this version: the ETag of an earlier answer"`
 		Body    contract.PolicyUpdate
 		RawBody []byte
@@ -101,7 +102,7 @@ func (m *Policies) Register(r *face.Registrar) {
 		})
 
 	face.Handle(r, face.Line("DELETE", "/api/v1/policies/{name}", guard.Administer, "deletePolicy", "Delete a policy and close its firings", "policies", 0),
-		func(ctx context.Context, c guard.Caller, in *policyName) (*face.Reply[contract.OK], error) {
+		func(ctx context.Context, c guard.Caller, in *PolicyName) (*face.Reply[contract.OK], error) {
 			if err := m.Engine.DeletePolicy(ctx, c.Actor, in.Name); err != nil {
 				return nil, unknownPolicy(err, in.Name)
 			}
@@ -110,7 +111,7 @@ func (m *Policies) Register(r *face.Registrar) {
 
 	for verb, on := range map[string]bool{"enable": true, "disable": false} {
 		face.Handle(r, face.Line("PUT", "/api/v1/policies/{name}/"+verb, guard.Administer, verb+"Policy", strings.ToUpper(verb[:1])+verb[1:]+" a policy", "policies", 0),
-			func(ctx context.Context, c guard.Caller, in *policyName) (*face.Reply[contract.OK], error) {
+			func(ctx context.Context, c guard.Caller, in *PolicyName) (*face.Reply[contract.OK], error) {
 				if _, err := m.Engine.EnablePolicy(ctx, c.Actor, in.Name, on); err != nil {
 					return nil, unknownPolicy(err, in.Name)
 				}
