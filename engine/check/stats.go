@@ -84,10 +84,17 @@ func (r *Runner) Stats() Stats {
 	return s
 }
 
-// Names is every metric name that vigild's own measuring emits, scraped ones
+// Names is every metric name that vigild's own measuring can emit, scraped ones
 // aside: what may not be pushed. Scraped series always carry job and instance.
-func Names() []string {
-	out := append(host.Names(), nameUp, nameTook, nameErrors, nameAge, nameGrace)
+func Names() []string { return Defaults().Names() }
+
+// Names is Names under this configuration: where the host is not measured, its
+// names are free.
+func (c Config) Names() (out []string) {
+	if c.Host.Enabled {
+		out = host.Names()
+	}
+	out = append(out, nameUp, nameTook, nameErrors, nameAge, nameGrace)
 	return append(out, probe.Names()...)
 }
 
