@@ -45,7 +45,9 @@ var plan = []room{
 	{dir: "engine/audit", floor: 0, ours: []string{"engine/clock", "engine/fault"}},
 
 	{dir: "engine/document", floor: 1, ours: []string{"engine/fault"}, guests: []string{gYAML}},
-	{dir: "engine/policy", floor: 1, ours: []string{"floor 0", "engine/document"}, guests: []string{"github.com/expr-lang/expr", "github.com/prometheus/prometheus/promql/parser", "github.com/prometheus/prometheus/model/labels", "github.com/caio/go-tdigest/v4"}},
+	{dir: "engine/policy/lang", floor: 1, ours: []string{"engine/series", "engine/fault", "engine/document"}, guests: []string{"github.com/expr-lang/expr"}},
+	{dir: "engine/policy", floor: 1, ours: []string{"floor 0", "engine/document", "engine/policy/lang"}, guests: []string{"github.com/expr-lang/expr", "github.com/prometheus/prometheus/promql/parser", "github.com/prometheus/prometheus/model/labels", "github.com/caio/go-tdigest/v4"}},
+	{dir: "engine/policy/story", floor: 1, ours: []string{"floor 0", "engine/document", "engine/policy"}},
 	{dir: "engine/check", floor: 1, ours: []string{"floor 0", "engine/document", "engine/check/host", "engine/check/bus", "engine/check/probe", "engine/check/procs", "engine/check/schedule"}},
 	{dir: "engine/check/schedule", floor: 1, ours: []string{"engine/document"}, guests: []string{gGronx}},
 	{dir: "engine/check/probe", floor: 1, ours: []string{"engine/fault", "engine/series", "engine/document", "engine/check/bus", "engine/check/procs", "engine/check/nagios", "engine/check/web"}, guests: []string{gCommon}},
@@ -94,7 +96,7 @@ var plan = []room{
 
 	{dir: "internal/daemon/settings", floor: 4, ours: []string{"engine/document", "engine/fault"}, guests: []string{"github.com/BurntSushi/toml"}},
 	{dir: "internal/daemon/source", floor: 4, ours: []string{"engine/document", "engine/fault", "gitwatch/paths"}},
-	{dir: "internal/daemon/stories", floor: 4, ours: []string{"engine", "floors 0-1"}},
+	{dir: "internal/daemon/stories", floor: 4, ours: []string{"engine", "floors 0-1", "engine/policy/story"}},
 	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "api", "internal/daemon/settings"}},
 	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/launch", "actions/supervise", "gitwatch/paths", "api", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
 	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},

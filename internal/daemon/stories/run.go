@@ -1,3 +1,7 @@
+// Package stories plays policy stories (engine/policy/story) through the engine
+// itself on a virtual clock, stopping before the commit: `vigild test`.
+//
+// It refuses effects; reading the files that it is given is all its I/O.
 package stories
 
 import (
@@ -10,6 +14,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/policy/story"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
 )
@@ -22,43 +27,43 @@ type Result struct {
 	Failures []string `json:"failures,omitempty"`
 }
 
-// Run runs the stories of the files, in order. Files ending in .yaml, .yml or
+// Run plays the stories of the files, in order. Files ending in .yaml, .yml or
 // .json are policies that every story may name. actions resolves the names of
 // kinds and catalogue entries. An error says what could not be read at all.
 func Run(files []string, actions remedy.Actions) ([]Result, error) {
 	var shared []document.Document
 	var issues fault.Issues
-	var tales []string
+	var out []Result
 	for _, f := range files {
-		if !isPolicies(f) {
-			tales = append(tales, f)
+		if isPolicies(f) {
+			ds, err := load(f, &issues)
+			if err != nil {
+				return nil, err
+			}
+			shared = append(shared, ds...)
+		}
+	}
+	for _, f := range files {
+		if isPolicies(f) {
 			continue
 		}
-		ds, err := load(f, &issues)
-		if err != nil {
-			return nil, err
-		}
-		shared = append(shared, ds...)
-	}
-	var out []Result
-	for _, f := range tales {
 		text, err := read(f)
 		if err != nil {
 			return nil, err
 		}
-		s, is := parse(f, text)
+		s, is := story.Parse(f, text)
 		issues = append(issues, is...)
 		if len(is) > 0 {
 			continue
 		}
-		docs, err := s.documents(shared, &issues)
+		docs, err := documents(s, f, shared, &issues)
 		if err != nil {
 			return nil, err
 		}
 		if len(issues) > 0 {
 			continue
 		}
-		r, err := s.run(docs, actions)
+		r, err := play(f, s, docs, actions)
 		if err != nil {
 			return nil, err
 		}
@@ -76,8 +81,8 @@ func read(file string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.NotFound, err, "the file cannot be read")
 	}
-	if info.Size() > maxText || !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Invalid, "no regular file of at most %d bytes", maxText).At(file)
+	if info.Size() > story.MaxBytes || !info.Mode().IsRegular() {
+		return nil, fault.New(fault.Invalid, "no regular file of at most %d bytes", story.MaxBytes).At(file)
 	}
 	b, err := os.ReadFile(file)
 	return b, fault.Wrap(fault.Invalid, err, "the file cannot be read")
@@ -93,66 +98,62 @@ func load(file string, issues *fault.Issues) ([]document.Document, error) {
 	return ds, nil
 }
 
-// documents gathers the policies that a story speaks of.
-func (s *story) documents(shared []document.Document, issues *fault.Issues) ([]engine.PolicyDocument, error) {
-	known := slices.Clone(shared)
-	for _, f := range s.loads {
-		ds, err := load(filepath.Join(filepath.Dir(s.file), f), issues)
-		if err != nil {
-			return nil, err
+// documents finds the policies that a story names: in the file that it names
+// with them, beside the story, or among those given for all.
+func documents(s *story.Story, file string, shared []document.Document, issues *fault.Issues) ([]engine.PolicyDocument, error) {
+	var out []engine.PolicyDocument
+	for _, p := range s.Policies {
+		among := shared
+		if p.File != "" {
+			path := p.File
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(filepath.Dir(file), path)
+			}
+			ds, err := load(path, issues)
+			if err != nil {
+				return nil, err
+			}
+			among = ds
 		}
-		known = append(known, ds...)
-	}
-	wanted := slices.Clone(s.policies)
-	for _, n := range s.names {
-		i := slices.IndexFunc(known, func(d document.Document) bool { return d.Kind == "Policy" && d.Name == n.text })
+		i := slices.IndexFunc(among, func(d document.Document) bool { return d.Kind == "Policy" && d.Name == p.Name })
 		if i < 0 {
-			issues.Add(fmt.Sprintf("%s:%d", s.file, n.no), "there is no policy %q: write it under this line, load its file, or give its file beside the story", n.text)
+			*issues = append(*issues, fault.Issue{Place: p.Place, Msg: fmt.Sprintf("there is no policy %q", p.Name),
+				Hint: "name its file after it, or give its file beside the story"})
 			continue
 		}
-		wanted = append(wanted, known[i])
-	}
-	var out []engine.PolicyDocument
-	for i, d := range wanted {
-		p, is := engine.PolicyFromDocument(d)
-		for j := range is {
-			if i < len(s.shifts) {
-				is[j].Place = shift(is[j].Place, s.shifts[i])
-			}
-		}
+		doc, is := engine.PolicyFromDocument(among[i])
 		*issues = append(*issues, is...)
-		out = append(out, p)
+		out = append(out, doc)
 	}
 	return out, nil
 }
 
-// run feeds the samples in order of time and looks at each expected moment.
-func (s *story) run(docs []engine.PolicyDocument, actions remedy.Actions) (Result, error) {
-	res := Result{File: s.file, Expected: len(s.expects)}
+// play feeds the samples in order of time and looks at each expected moment.
+func play(file string, s *story.Story, docs []engine.PolicyDocument, actions remedy.Actions) (Result, error) {
+	res := Result{File: file, Expected: len(s.Expect)}
 	r, err := engine.NewRehearsal(docs, actions)
 	if err != nil {
-		return res, fmt.Errorf("%s: %w", s.file, err)
+		return res, fmt.Errorf("%s: %w", file, err)
 	}
-	at := s.moments()
+	at := moments(s)
 	times := make([]time.Duration, 0, len(at))
 	for t := range at {
 		times = append(times, t)
 	}
 	slices.Sort(times)
-	seen := 0 // remediations told so far
-	for _, e := range s.expects {
-		for len(times) > 0 && times[0] <= e.at {
+	seen := map[string]int{} // remediations of a policy told so far
+	for _, e := range s.Expect {
+		for len(times) > 0 && times[0] <= e.At {
 			m := at[times[0]]
 			r.Feed(times[0], m.labels, m.values)
 			times = times[1:]
 		}
-		r.Advance(e.at)
-		fresh := r.Decided[seen:]
-		if msg := e.check(r, fresh); msg != "" {
-			res.Failures = append(res.Failures, fmt.Sprintf("%s:%d: at %s %s: %s", s.file, e.no, document.Duration(e.at), e.policy, msg))
+		r.Advance(e.At)
+		if msg := check(e, r, r.Decided[seen[e.Policy]:]); msg != "" {
+			res.Failures = append(res.Failures, fmt.Sprintf("%s: at %s %s: %s", e.Place, document.Duration(e.At), e.Policy, msg))
 		}
-		if e.action != "" || e.noRemedy {
-			seen = len(r.Decided)
+		if e.Remedy != nil || e.None {
+			seen[e.Policy] = len(r.Decided)
 		}
 	}
 	res.Passed = len(res.Failures) == 0
@@ -164,50 +165,54 @@ type moment struct {
 	values []float64
 }
 
-func (s *story) moments() map[time.Duration]*moment {
+func moments(s *story.Story) map[time.Duration]*moment {
 	out := map[time.Duration]*moment{}
-	for _, t := range s.lines {
-		for _, p := range t.points {
-			m := out[p.at]
+	for _, t := range s.Series {
+		for _, p := range t.Points {
+			d := time.Duration(p.T) * time.Millisecond
+			m := out[d]
 			if m == nil {
 				m = &moment{}
-				out[p.at] = m
+				out[d] = m
 			}
-			m.labels, m.values = append(m.labels, t.labels), append(m.values, p.v)
+			m.labels, m.values = append(m.labels, t.Labels), append(m.values, p.V)
 		}
 	}
 	return out
 }
 
-// check says what is not as expected, "" nothing.
-func (e expect) check(r *engine.Rehearsal, fresh []engine.Rehearsed) string {
-	st, one := r.State(e.policy, e.labels)
+// check says what is not as expected, "" nothing. fresh is what was queued since
+// the expectation before that asked.
+func check(e story.Expectation, r *engine.Rehearsal, fresh []engine.Rehearsed) string {
+	want := e.Labels.Map()
+	st, one := r.State(e.Policy, want)
 	if !one {
 		return "more than one instance fits; name more labels"
 	}
-	if st != e.state {
-		return fmt.Sprintf("is %s, expected %s", st, e.state)
+	if st != e.State {
+		return fmt.Sprintf("is %s, expected %s", st, e.State)
 	}
 	var mine []engine.Rehearsed
 	for _, d := range fresh {
-		if d.Remediation.Policy == e.policy && fits(d.Remediation.Labels, e.labels) {
+		if d.Remediation.Policy == e.Policy && fits(d.Remediation.Labels, want) {
 			mine = append(mine, d)
 		}
 	}
 	switch {
-	case e.noRemedy && len(mine) > 0:
-		return "a remedy was queued " + say(mine[0]) + ", expected none"
-	case e.action == "":
+	case e.None && len(mine) > 0:
+		return "a remedy was queued: " + say(mine[0]) + "; expected none"
+	case e.Remedy == nil:
 		return ""
 	case len(mine) == 0:
-		return fmt.Sprintf("no remedy was queued, expected %s %s", e.action, e.target)
+		return fmt.Sprintf("no remedy was queued, expected %s %s", e.Remedy.Action, e.Remedy.Target)
 	}
 	for _, d := range mine {
-		if len(d.Remediation.Plan.Ladder) > 0 && d.Remediation.Plan.Ladder[0].Action == e.action && (e.target == "" || d.Remediation.Target == e.target) {
+		l := d.Remediation.Plan.Ladder
+		if len(l) > 0 && l[0].Action == e.Remedy.Action && (e.Remedy.Target == "" || d.Remediation.Target == e.Remedy.Target) {
 			return ""
 		}
 	}
-	return fmt.Sprintf("the remedy was %s, expected %s %s", say(mine[0]), e.action, e.target)
+	return fmt.Sprintf("the remedy was %s; expected %s %s", say(mine[0]), e.Remedy.Action, e.Remedy.Target)
 }
 
 func say(d engine.Rehearsed) string {
