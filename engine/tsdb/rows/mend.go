@@ -239,3 +239,17 @@ func Restore(ctx context.Context, cfg Config, snapshot string) error {
 	}
 	return copyIn(snapshot, cfg.Path)
 }
+
+// Abandon closes a database that turned out to be damaged while it was in use
+// and moves it aside; Open then finds a snapshot or begins again.
+func (d *DB) Abandon(why string) error {
+	err := d.closeBoth()
+	return errors.Join(err, d.setAside(why))
+}
+
+// Carry goes on counting from the counters of a database that was abandoned.
+func (d *DB) Carry(old Stats) {
+	d.stats.BytesWritten += old.BytesWritten
+	d.stats.Transactions += old.Transactions
+	d.stats.RowsMerged += old.RowsMerged
+}

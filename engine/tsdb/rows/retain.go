@@ -137,3 +137,17 @@ func (d *DB) Forget(ctx context.Context, refs []series.Ref) error {
 	_, err = d.checkpoint(ctx)
 	return err
 }
+
+// Newest is the time of the newest point in rows, 0 when there is none.
+func (d *DB) Newest() (t int64) {
+	t = math.MinInt64
+	for _, b := range d.tails {
+		for i := range b {
+			t = max(t, b[i].MaxT)
+		}
+	}
+	if t == math.MinInt64 {
+		return 0
+	}
+	return t
+}

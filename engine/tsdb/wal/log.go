@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -255,28 +256,29 @@ func (l *Log) Prepare() error {
 	return nil
 }
 
-// Keeps is the generation of the oldest segment that would stay after
-// Release(position): write it down durably before releasing.
-func (l *Log) Keeps(position uint64) uint64 {
+// Keeps is the generation of the oldest segment that is still needed when all
+// samples before position and all records before seq are not: write it down
+// durably, then call Release with it.
+func (l *Log) Keeps(position, seq uint64) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.live {
-		if s == l.cur || s.endPos > position {
+		if s == l.cur || s.endPos > position || s.endSeq > seq {
 			return s.head.gen
 		}
 	}
 	return l.next.gen + 1
 }
 
-// Release gives back the segments all of whose samples lie before position.
-// Beside Append.
-func (l *Log) Release(position uint64) error {
+// Release gives back the segments of generations before keep, which is what the
+// owner wrote down of Keeps. Beside Append.
+func (l *Log) Release(keep uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error
 	for len(l.live) > 0 {
 		s := l.live[0]
-		if s == l.cur || s.endPos > position {
+		if s == l.cur || s.head.gen >= keep {
 			break
 		}
 		l.live = l.live[1:]
@@ -350,6 +352,23 @@ func (l *Log) Seq() uint64 {
 	return l.next.baseSeq
 }
 
+// Spares is how many segments wait to be used.
+func (l *Log) Spares() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.free)
+}
+
+// Behind is how many bytes of segments hold samples from position on.
+func (l *Log) Behind(position uint64) (n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := len(l.live) - 1; i >= 0 && l.live[i].endPos > position; i-- {
+		n += l.live[i].size
+	}
+	return n
+}
+
 // Stats may be called at any time.
 func (l *Log) Stats() Stats {
 	l.mu.Lock()
@@ -372,4 +391,33 @@ func (l *Log) Close() error {
 	err := l.file.Close()
 	l.file, l.cur = nil, nil
 	return err
+}
+
+// Advance lets positions go on from position, if they have not come that far:
+// the owner has seen later ones than the log still knows of. Before any Append.
+func (l *Log) Advance(position uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next.basePos = max(l.next.basePos, position)
+}
+
+// SetAside moves every segment of a log that nobody has open into its
+// quarantine, so that a restored store does not mix its samples with them.
+func SetAside(fs FS, cfg Config) error {
+	names, err := fs.List(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	l := &Log{fs: fs, cfg: cfg}
+	var errs []error
+	for _, name := range names {
+		if strings.HasPrefix(name, segmentGlob) {
+			s, _, err := l.peek(name)
+			if err != nil {
+				return err
+			}
+			errs = append(errs, l.setAside(s))
+		}
+	}
+	return errors.Join(errs...)
 }

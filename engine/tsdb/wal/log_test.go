@@ -81,8 +81,8 @@ func TestRecycledTailIsNeverReplayed(t *testing.T) {
 		}
 	}
 	pos := l.Position()
-	floor := wal.Floor{Generation: l.Keeps(pos), Position: pos, Seq: l.Seq()}
-	if err := l.Release(pos); err != nil {
+	floor := wal.Floor{Generation: l.Keeps(pos, l.Seq()), Position: pos, Seq: l.Seq()}
+	if err := l.Release(floor.Generation); err != nil {
 		t.Fatal(err)
 	}
 	if s := l.Stats(); s.Free == 0 {
@@ -132,9 +132,9 @@ func story(t testing.TB, d *waltest.Disk, rng *rand.Rand, steps int) {
 			if n := len(now.acked); n > 0 {
 				e := now.acked[rng.IntN(n)]
 				pos := max(now.floor.Position, e.pos)
-				now.floor = wal.Floor{Generation: l.Keeps(pos), Position: pos, Seq: l.Seq()}
+				now.floor = wal.Floor{Generation: l.Keeps(pos, l.Seq()), Position: pos, Seq: l.Seq()}
 				d.Mark(now)
-				if err := l.Release(pos); err != nil {
+				if err := l.Release(now.floor.Generation); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -244,8 +244,8 @@ func TestLogSurvivesEveryFailedCall(t *testing.T) {
 				known.acked = append(known.acked, e)
 				if len(known.acked)%10 == 0 {
 					pos := e.pos
-					known.floor = wal.Floor{Generation: l.Keeps(pos), Position: pos, Seq: l.Seq()}
-					if l.Release(pos) != nil {
+					known.floor = wal.Floor{Generation: l.Keeps(pos, l.Seq()), Position: pos, Seq: l.Seq()}
+					if l.Release(known.floor.Generation) != nil {
 						failed++
 					}
 				}
@@ -308,7 +308,7 @@ func TestLogNamesWhatIsDamaged(t *testing.T) {
 			if _, err := write(l, 10, 1); err != nil {
 				t.Fatal(err)
 			}
-			if err := l.Release(l.Position()); err != nil {
+			if err := l.Release(l.Keeps(l.Position(), l.Seq())); err != nil {
 				t.Fatal(err)
 			}
 			aside, _ := d.List("aside")
@@ -329,7 +329,7 @@ func TestLogRefusesWhenFullAndGoesOnWhenReleased(t *testing.T) {
 	if !errors.Is(err, wal.ErrFull) {
 		t.Fatal(err)
 	}
-	if err := l.Release(l.Position()); err != nil {
+	if err := l.Release(l.Keeps(l.Position(), l.Seq())); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := write(l, 3000, 1); err != nil {
@@ -369,7 +369,7 @@ func BenchmarkAppend(b *testing.B) {
 					b.Fatal(err)
 				}
 				if l.Stats().Live > 4 {
-					if err := l.Release(l.Position()); err != nil {
+					if err := l.Release(l.Keeps(l.Position(), l.Seq())); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -1,0 +1,300 @@
+package tsdb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vigil/engine/tsdb/rows"
+	"vigil/engine/tsdb/wal"
+)
+
+// A cut works in steps, so that neither a transaction nor the time for which the
+// heads are locked grows with the number of series.
+const (
+	cutSeries = 2048 // in one transaction
+	cutLocked = 32   // sealed under one hold of the lock
+)
+
+func (s *Store) wakeCut() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// cutter cuts, keeps a spare segment, and lets go of what is too old, until ctx
+// ends.
+func (s *Store) cutter(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.wake:
+		}
+		s.tend(ctx)
+	}
+}
+
+// tend does what is due.
+func (s *Store) tend(ctx context.Context) {
+	now := s.clock()
+	s.observe(now)
+	if err := s.log.Prepare(); err != nil {
+		s.slog.Warn("no spare log segment could be made", "err", err)
+	}
+	if s.due(bootTime(now)) {
+		if err := s.cut(ctx); err != nil && ctx.Err() == nil {
+			s.slog.Error("the cut failed; the log keeps what it would have written", "err", err)
+			s.doctor(ctx, err)
+		}
+	}
+	if err := s.release(); err != nil {
+		s.slog.Warn("log segments could not be released", "err", err)
+	}
+	if err := s.retain(ctx, now); err != nil && ctx.Err() == nil {
+		s.slog.Error("retention failed", "err", err)
+		s.doctor(ctx, err)
+	}
+	if err := s.snapshotIfDue(ctx, now); err != nil && ctx.Err() == nil {
+		s.slog.Error("the snapshot failed", "err", err)
+	}
+}
+
+// due says whether a cut should be made: the log is long, something in heads is
+// old, or an era has begun that is not on disk.
+func (s *Store) due(boot time.Duration) bool {
+	s.heads.mu.RLock()
+	dirty, era, applied := len(s.heads.dirty) > 0, s.heads.era, s.applied
+	s.heads.mu.RUnlock()
+	s.cutMu.Lock()
+	defer s.cutMu.Unlock()
+	switch {
+	case era != max(s.meta.Era, 1):
+		return true
+	case !dirty:
+		return false
+	case boot-s.lastCut >= s.cfg.CutEvery:
+		return true
+	}
+	return applied > s.meta.Horizon && s.log.Behind(s.meta.Horizon) >= s.cfg.LogBytes
+}
+
+// Cut packs everything that is in heads into rows. It blocks on disk; concurrent.
+func (s *Store) Cut(ctx context.Context) error { return s.cut(ctx) }
+
+func (s *Store) cut(ctx context.Context) error {
+	s.cutMu.Lock()
+	defer s.cutMu.Unlock()
+	return s.cutLocked(ctx)
+}
+
+// cutLocked is cut for callers that hold cutMu.
+func (s *Store) cutLocked(ctx context.Context) error {
+	began := time.Now()
+	s.heads.mu.Lock()
+	list, horizon := s.heads.dirty, s.applied
+	s.heads.dirty = nil
+	s.heads.mu.Unlock()
+	// Every definition logged until now is saved by this cut.
+	seq := s.log.Seq()
+	defs, nextRef := s.reg.takeUnsaved()
+	slices.SortFunc(list, func(a, b *head) int { return cmp.Compare(a.ref, b.ref) })
+	for first := true; first || len(list) > 0; first = false {
+		n := min(len(list), cutSeries)
+		if err := s.cutSome(ctx, defs, list[:n]); err != nil {
+			s.reg.giveBack(nil, defs)
+			s.soil(list[n:], nil)
+			return err
+		}
+		list, defs = list[n:], nil
+	}
+	s.meta.Horizon, s.meta.NextRef, s.cutSeq = horizon, nextRef, seq
+	if err := s.saveMeta(ctx); err != nil {
+		return err
+	}
+	s.lastCut = bootTime(s.clock())
+	s.note.Lock()
+	s.note.cuts++
+	s.note.lag = time.Since(began)
+	s.note.Unlock()
+	return s.log.Release(s.meta.Generation)
+}
+
+// soil puts heads back among those that hold something: taken ones are still
+// marked but in no list; sealed ones are marked only if they were filled again,
+// and then they are in the list.
+func (s *Store) soil(taken, sealed []*head) {
+	s.heads.mu.Lock()
+	defer s.heads.mu.Unlock()
+	s.heads.dirty = append(s.heads.dirty, taken...)
+	for _, h := range sealed {
+		if !h.dirty {
+			h.dirty = true
+			s.heads.dirty = append(s.heads.dirty, h)
+		}
+	}
+}
+
+// cutSome writes the heads of one transaction.
+func (s *Store) cutSome(ctx context.Context, defs []rows.Series, list []*head) error {
+	puts := make([]rows.Put, 0, len(list))
+	for from := 0; from < len(list); from += cutLocked {
+		s.heads.mu.Lock()
+		for _, h := range list[from:min(len(list), from+cutLocked)] {
+			s.heads.flush(h)
+			h.dirty = false
+			puts = append(puts, rows.Put{
+				Ref: h.ref, Chunks: slices.Clone(h.sealed), Cut: h.last, Era: h.era, Newest: h.newest.Load(),
+			})
+		}
+		s.heads.mu.Unlock()
+	}
+	if len(defs) == 0 && len(puts) == 0 {
+		return nil
+	}
+	if err := s.db.Write(ctx, defs, puts, nil); err != nil {
+		s.soil(nil, list)
+		return err
+	}
+	for from := 0; from < len(list); from += 1024 {
+		to := min(len(list), from+1024)
+		s.heads.mu.Lock()
+		for i, h := range list[from:to] {
+			p := &puts[from+i]
+			h.tail = p.Tail
+			left := copy(h.sealed, h.sealed[len(p.Chunks):])
+			clear(h.sealed[left:])
+			h.sealed = h.sealed[:left]
+		}
+		s.heads.mu.Unlock()
+	}
+	s.noteStats()
+	s.tell(rowEvents(s.db.Events())...)
+	return nil
+}
+
+// saveMeta writes the state. The horizon is what s.meta says; cutMu is held.
+func (s *Store) saveMeta(ctx context.Context) error {
+	m := s.meta
+	s.heads.mu.RLock()
+	m.Era = s.heads.era
+	s.heads.mu.RUnlock()
+	s.era.mu.Lock()
+	m.Confirmed = s.era.confirmed
+	s.era.mu.Unlock()
+	m.Generation = s.log.Keeps(min(m.Horizon, s.evaluated.Load()), s.cutSeq)
+	m.Seq = s.log.Seq()
+	m.Wall = s.clock().Millis()
+	if err := s.db.SaveMeta(ctx, m); err != nil {
+		return err
+	}
+	s.meta = m
+	s.horizon.Store(m.Horizon)
+	s.noteStats()
+	return nil
+}
+
+// release gives log segments back that have been cut and evaluated.
+func (s *Store) release() error {
+	s.cutMu.Lock()
+	defer s.cutMu.Unlock()
+	if s.log.Keeps(min(s.meta.Horizon, s.evaluated.Load()), s.cutSeq) <= s.meta.Generation {
+		return nil
+	}
+	if err := s.saveMeta(context.Background()); err != nil {
+		return err
+	}
+	return s.log.Release(s.meta.Generation)
+}
+
+// doctor looks at an error of samples.db: a damaged file is exchanged while the
+// store runs, so that the log does not fill up behind it.
+func (s *Store) doctor(ctx context.Context, cause error) {
+	if !rows.Damaged(cause) {
+		return
+	}
+	s.cutMu.Lock()
+	defer s.cutMu.Unlock()
+	s.dbMu.Lock()
+	defer s.dbMu.Unlock()
+	old := s.db.Stats()
+	if err := errors.Join(s.db.Abandon(cause.Error())); err != nil {
+		s.slog.Error("the damaged samples.db could not be set aside", "err", err)
+	}
+	s.tell(rowEvents(s.db.Events())...)
+	db, err := rows.Open(ctx, s.cfg.rows())
+	if err != nil {
+		s.slog.Error("samples.db could not be opened again", "err", err)
+		return
+	}
+	s.db = db
+	db.Carry(old)
+	s.tell(rowEvents(db.Events())...)
+	s.heads.mu.Lock()
+	for _, h := range s.reg.all() {
+		if h != nil {
+			h.tail = rows.None()
+		}
+	}
+	s.heads.mu.Unlock()
+	tails := map[uint64]rows.Tail{}
+	db.Tails(func(ref seriesRef, t rows.Tail) { tails[uint64(ref)] = t })
+	s.reg.mu.Lock()
+	s.reg.unsaved = s.reg.unsaved[:0]
+	s.heads.mu.Lock()
+	for _, h := range s.reg.byLocal {
+		if h == nil {
+			continue
+		}
+		s.reg.unsaved = append(s.reg.unsaved, rows.Series{Ref: h.ref, Token: h.token, Key: keyOf(h.labels)})
+		if t, ok := tails[uint64(h.ref)]; ok {
+			h.tail = t
+		}
+	}
+	s.heads.mu.Unlock()
+	s.reg.mu.Unlock()
+	// What the snapshot lacks and the log no longer holds is gone; the horizon
+	// says what the log need not be asked for.
+	if err := s.saveMeta(ctx); err != nil {
+		s.slog.Error("the state could not be written to the new samples.db", "err", err)
+	}
+}
+
+// Snapshot writes a complete, checked copy of the store to path, which must not
+// exist: everything acknowledged before the call is in it. It blocks for as long
+// as copying takes, cuts wait meanwhile, appends do not.
+func (s *Store) Snapshot(ctx context.Context, path string) error {
+	s.cutMu.Lock()
+	defer s.cutMu.Unlock()
+	if err := s.cutLocked(ctx); err != nil {
+		return fmt.Errorf("cut before the snapshot: %w", err)
+	}
+	err := s.db.Snapshot(ctx, path)
+	s.noteStats()
+	return err
+}
+
+// Restore puts a snapshot into a directory that no store has open. What is there
+// is moved into its quarantine, the log included, and the next start begins from
+// the snapshot alone.
+func Restore(ctx context.Context, cfg Config, fs wal.FS, snapshot string) error {
+	lock, err := occupy(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := rows.Restore(ctx, cfg.rows(), snapshot); err != nil {
+		return err
+	}
+	if fs == nil {
+		fs = wal.OS{}
+	}
+	return wal.SetAside(fs, cfg.wal())
+}

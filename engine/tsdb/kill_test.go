@@ -1,0 +1,4 @@
+package tsdb
+
+// child is replaced below.
+func child() {}

@@ -1,0 +1,217 @@
+package tsdb
+
+import (
+	"context"
+	"fmt"
+
+	"vigil/engine/series"
+	"vigil/engine/tsdb/rows"
+	"vigil/engine/tsdb/wal"
+)
+
+// loader rebuilds the store from samples.db and the log.
+type loader struct {
+	s          *Store
+	byRef      map[series.Ref]*head
+	dense      []*head // the same by index, while refs are small
+	batch      series.Batch
+	undefined  uint64 // samples of series that nothing defines
+	unreadable uint64
+	wall       int64
+}
+
+func (l *loader) find(ref series.Ref) *head {
+	if uint64(ref) < uint64(len(l.dense)) {
+		return l.dense[ref]
+	}
+	return l.byRef[ref]
+}
+
+func (l *loader) know(h *head) {
+	l.byRef[h.ref] = h
+	const most = 1 << 24
+	for uint64(h.ref) >= uint64(len(l.dense)) && h.ref < most {
+		l.dense = append(l.dense, make([]*head, max(1024, len(l.dense)))...)
+	}
+	if uint64(h.ref) < uint64(len(l.dense)) {
+		l.dense[h.ref] = h
+	}
+}
+
+// load does the work of Start, up to what runs.
+func (s *Store) load(ctx context.Context, from uint64) error {
+	l := &loader{s: s, byRef: map[series.Ref]*head{}}
+	if err := l.rows(ctx); err != nil {
+		return err
+	}
+	if err := l.log(); err != nil {
+		return err
+	}
+	s.applied = s.log.Position()
+	s.Evaluated(from)
+	s.log.Advance(from)
+	s.applied = max(s.applied, from)
+	if err := s.startEra(l.wall); err != nil {
+		return err
+	}
+	now := s.clock()
+	s.lastCut = bootTime(now)
+	for _, h := range s.reg.all() {
+		h.born = now.Boot
+		s.hooks.Registered(h.ref, h.local, h.labels)
+	}
+	if err := l.again(from); err != nil {
+		return err
+	}
+	if s.log.Stats().Live == 0 {
+		// Nothing of the log is older than this: say so, or the next start would
+		// miss what never was.
+		s.meta.Horizon = s.applied
+		if err := s.saveMeta(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.log.Prepare(); err != nil {
+		s.ill(err) // appends will say so themselves
+	}
+	s.noteStats()
+	return nil
+}
+
+// rows loads series, tails and state.
+func (l *loader) rows(ctx context.Context) error {
+	s := l.s
+	var err error
+	if s.meta, err = s.db.LoadMeta(ctx); err != nil {
+		return err
+	}
+	s.reg.nextRef = max(s.meta.NextRef, 1)
+	s.heads.era = max(s.meta.Era, 1)
+	s.era.confirmed = max(s.meta.Confirmed, 1)
+	l.wall = s.meta.Wall
+	s.horizon.Store(s.meta.Horizon)
+	err = s.db.LoadSeries(ctx, func(d rows.Series) error {
+		if h, ok := s.reg.restore(d.Ref, d.Token, d.Key, true); ok {
+			l.know(h)
+		} else {
+			l.unreadable++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.db.Tails(func(ref series.Ref, t rows.Tail) {
+		if h := l.find(ref); h != nil {
+			h.tail, h.last, h.era = t, t.Cut, t.Era
+			if t.Era == s.heads.era {
+				h.newest.Store(t.Newest)
+			}
+		}
+	})
+	return nil
+}
+
+// log replays the log into the heads.
+func (l *loader) log() error {
+	s := l.s
+	floor := wal.Floor{Generation: s.meta.Generation, Position: s.meta.Horizon, Seq: s.meta.Seq}
+	log, damages, err := wal.Open(s.fs, s.cfg.wal(), floor, l.record)
+	if err != nil {
+		return err
+	}
+	s.log = log
+	s.tell(logEvents(damages)...)
+	if l.undefined > 0 {
+		s.tell(Event{"undefined", s.cfg.wal().Dir, fmt.Sprintf("%d samples belong to series that nothing defines any more", l.undefined)})
+	}
+	if l.unreadable > 0 {
+		s.tell(Event{"gap", s.cfg.Dir, fmt.Sprintf("%d series or log records do not read back", l.unreadable)})
+	}
+	return nil
+}
+
+// record takes one log record into the registry and the heads.
+func (l *loader) record(r wal.Record) error {
+	s := l.s
+	l.wall = max(l.wall, r.Wall)
+	if r.Count > 0 && r.Era != s.heads.era && r.Era > 0 {
+		s.heads.newEra(r.Era, s.reg.byLocal)
+	}
+	p := payload{b: r.Payload}
+	err := p.definitions(func(ref series.Ref, token, key []byte) {
+		if l.find(ref) != nil {
+			return
+		}
+		if h, ok := s.reg.restore(ref, string(token), key, false); ok {
+			l.know(h)
+		} else {
+			l.unreadable++
+		}
+	})
+	if err != nil {
+		l.unreadable++
+		return nil
+	}
+	at := r.Position
+	for {
+		more, err := p.batch(&l.batch)
+		if err != nil {
+			l.unreadable++
+			return nil
+		}
+		if !more {
+			return nil
+		}
+		for i := range l.batch.Items {
+			it := &l.batch.Items[i]
+			n := uint64(it.Hi - it.Lo)
+			h := l.find(it.Ref)
+			if h == nil {
+				l.undefined += n
+				s.reg.nextRef = max(s.reg.nextRef, uint64(it.Ref)+1)
+				at += n
+				continue
+			}
+			for _, pt := range l.batch.Points[it.Lo:it.Hi] {
+				if at >= h.tail.Cut && at >= s.meta.Horizon {
+					s.heads.add(h, pt, at)
+				}
+				at++
+			}
+		}
+	}
+}
+
+// again hands what was not evaluated to the engine.
+func (l *loader) again(from uint64) error {
+	return l.s.log.Read(from, func(r wal.Record) error {
+		p := payload{b: r.Payload}
+		if p.definitions(func(series.Ref, []byte, []byte) {}) != nil {
+			return nil // counted when it was first read
+		}
+		at := r.Position
+		for {
+			b := &l.batch
+			if more, err := p.batch(b); err != nil || !more {
+				return nil
+			}
+			for i := range b.Items {
+				it := &b.Items[i]
+				skip := min(uint64(it.Hi-it.Lo), max(from, at)-at)
+				at += uint64(it.Hi - it.Lo)
+				it.Lo += uint32(skip)
+				h := l.find(it.Ref)
+				if h == nil {
+					it.Hi = it.Lo
+					continue
+				}
+				it.Local = h.local
+			}
+			b.Seq = max(from, at-uint64(len(b.Points)))
+			if b.Accepted() > 0 {
+				l.s.hooks.Committed([]*series.Batch{b})
+			}
+		}
+	})
+}

@@ -1,0 +1,84 @@
+package tsdb
+
+import (
+	"context"
+
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/series"
+	"vigil/engine/tsdb/rows"
+)
+
+// Select implements [engine.Samples]. The series are found now; the points of
+// each are read when they are asked for. Concurrent; the cursor is for one
+// goroutine and holds no connection between two calls.
+func (s *Store) Select(ctx context.Context, sel series.Selector, mint, maxt int64) (engine.Cursor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fault.Wrap(fault.Cancelled, err, "select")
+	}
+	found := s.reg.at(s.reg.postings.Select(sel))
+	return &cursor{
+		heads: found, at: -1, mint: mint, maxt: maxt, store: s,
+		read: func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error) {
+			s.dbMu.RLock()
+			defer s.dbMu.RUnlock()
+			return s.db.Read(ctx, dst, ref, mint, maxt)
+		},
+	}, nil
+}
+
+type cursor struct {
+	store      *Store
+	heads      []*head
+	at         int
+	mint, maxt int64
+	read       func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error)
+	mem        []series.Point
+	err        error
+}
+
+// Next moves to the next series.
+func (c *cursor) Next() bool {
+	if c.err != nil || c.at+1 >= len(c.heads) {
+		return false
+	}
+	c.at++
+	return true
+}
+
+// Labels are those of the current series.
+func (c *cursor) Labels() series.Labels { return c.heads[c.at].labels }
+
+// Ref is that of the current series.
+func (c *cursor) Ref() series.Ref { return c.heads[c.at].ref }
+
+// Points implements [engine.Cursor]: what is in memory is taken first, then rows
+// are read, so that a cut in between shows points twice and never not at all.
+func (c *cursor) Points(buf []series.Point) ([]series.Point, error) {
+	h, hs := c.heads[c.at], &c.store.heads
+	from := len(buf)
+	hs.mu.RLock()
+	var err error
+	c.mem, err = h.memory(c.mem[:0], c.mint, c.maxt)
+	tail := h.tail
+	hs.mu.RUnlock()
+	if err == nil && c.mint < tail.MaxT && c.maxt >= tail.MinT {
+		buf, err = c.read(buf, h.ref, c.mint, c.maxt)
+	}
+	if err != nil {
+		c.err = errRead(err)
+		return buf[:from], c.err
+	}
+	buf = append(buf, c.mem...)
+	return buf[:from+len(rows.LastWins(buf[from:]))], nil
+}
+
+// Err is why Next gave up.
+func (c *cursor) Err() error { return c.err }
+
+// Close lets go of what the cursor holds.
+func (c *cursor) Close() error {
+	c.heads, c.mem = nil, nil
+	c.at = -1
+	return nil
+}

@@ -1,0 +1,237 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/series"
+	"vigil/engine/tsdb/rows"
+	"vigil/engine/tsdb/wal"
+)
+
+// Store is the time-series store; it satisfies [engine.Samples].
+type Store struct {
+	cfg   Config
+	fs    wal.FS
+	clock clock.Clock
+	slog  *slog.Logger
+	lock  *os.File
+	hooks engine.Hooks
+
+	reg   *registry
+	heads heads
+	log   *wal.Log
+
+	dbMu sync.RWMutex // for the pointer: a damaged database is exchanged
+	db   *rows.DB
+
+	gate    sync.RWMutex // appends hold it for reading
+	running bool
+	calls   sync.Pool
+	queue   queue
+
+	applied   uint64 // log position up to which heads are filled; heads.mu
+	evaluated atomic.Uint64
+	horizon   atomic.Uint64    // meta.Horizon, for those who do not hold cutMu
+	refused   [8]atomic.Uint64 // by series.Reason
+	groups    atomic.Uint64
+
+	// The committer's own.
+	parts   [][]byte
+	defs    []byte
+	batches []*series.Batch
+
+	era       eras
+	retention retention
+
+	cutMu   sync.Mutex // one cut, retention step or snapshot at a time
+	wake    chan struct{}
+	lastCut time.Duration // boot clock, at the last cut; cutMu
+	meta    rows.Meta     // as last written; cutMu
+	cutSeq  uint64        // log records before it are in rows, definitions too; cutMu
+
+	note struct {
+		sync.Mutex
+		events  []Event
+		illness error
+		cuts    uint64
+		lag     time.Duration
+		db      rows.Stats
+		oldest  int64
+		horizon uint64
+	}
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+var _ engine.Samples = (*Store)(nil)
+
+// Event is something that a person and the audit trail should know of.
+type Event struct {
+	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, torn, gap, missing, header, double, undefined, era, clock_confirmed
+	Place  string
+	Detail string
+}
+
+// Open locks the directory and opens samples.db, replacing it where it is
+// damaged. Nothing runs yet and the log is not read: see Start. Conflict when
+// another process has the directory, Unavailable on a network file system or a
+// newer schema.
+func Open(cfg Config, deps Deps) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fault.Wrap(fault.Unprocessable, err, "[samples]")
+	}
+	s := &Store{
+		cfg: cfg, fs: deps.FS, clock: deps.Clock, slog: deps.Log,
+		reg: newRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1),
+		queue: queue{wake: make(chan struct{}, 1)},
+	}
+	if s.fs == nil {
+		s.fs = wal.OS{}
+	}
+	if s.slog == nil {
+		s.slog = slog.New(slog.DiscardHandler)
+	}
+	s.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
+	s.retention.tokens = -1
+	var err error
+	if s.lock, err = occupy(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if s.db, err = rows.Open(context.Background(), cfg.rows()); err != nil {
+		return nil, errors.Join(s.opened(err), s.lock.Close())
+	}
+	s.tell(rowEvents(s.db.Events())...)
+	return s, nil
+}
+
+// opened gives an error of opening its kind.
+func (s *Store) opened(err error) error {
+	if fault.KindOf(err) != fault.Internal {
+		return err
+	}
+	if rows.Full(err) {
+		return fault.Wrap(fault.Exhausted, err, "%s: no room on the disk", s.cfg.Dir)
+	}
+	return fault.Wrap(fault.Unavailable, err, "%s: the sample store cannot be opened", s.cfg.Dir)
+}
+
+// Start implements [engine.Samples].
+func (s *Store) Start(ctx context.Context, from uint64, h engine.Hooks) error {
+	s.hooks = h
+	if err := s.load(ctx, from); err != nil {
+		return s.opened(err)
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	s.gate.Lock()
+	s.running = true
+	s.gate.Unlock()
+	s.wg.Go(func() { s.committer(ctx) })
+	s.wg.Go(func() { s.cutter(ctx) })
+	return nil
+}
+
+// Close ends what Start started, packs what is in heads and closes the files.
+// After it the directory is free. Once.
+func (s *Store) Close() error {
+	var errs []error
+	if s.stop != nil {
+		s.stop()
+		s.wg.Wait()
+		s.gate.Lock()
+		s.running = false
+		s.gate.Unlock()
+		// A cut that fails here costs a replay at the next start, nothing else.
+		if err := s.cut(context.Background()); err != nil {
+			s.slog.Warn("the last cut failed; the log keeps what it would have written", "err", err)
+		}
+		errs = append(errs, s.log.Close())
+	}
+	s.dbMu.Lock()
+	defer s.dbMu.Unlock()
+	return errors.Join(append(errs, s.db.Close(), s.lock.Close())...)
+}
+
+// Evaluated implements [engine.Samples].
+func (s *Store) Evaluated(position uint64) {
+	for {
+		old := s.evaluated.Load()
+		if position <= old || s.evaluated.CompareAndSwap(old, position) {
+			return
+		}
+	}
+}
+
+// Durability says what an acknowledgement means.
+func (s *Store) Durability() Durability { return s.cfg.Durability }
+
+// Names lists the label names in use, sorted. Concurrent.
+func (s *Store) Names() []string { return s.reg.postings.Names() }
+
+// Values lists the values in use of one label, sorted. Concurrent.
+func (s *Store) Values(name string) []string { return s.reg.postings.Values(name) }
+
+// Events hands over what happened since it was last asked: the daemon audits it.
+func (s *Store) Events() []Event {
+	s.note.Lock()
+	defer s.note.Unlock()
+	es := s.note.events
+	s.note.events = nil
+	return es
+}
+
+// maxEvents bounds what waits for somebody to ask.
+const maxEvents = 1000
+
+func (s *Store) tell(es ...Event) {
+	if len(es) == 0 {
+		return
+	}
+	for _, e := range es {
+		s.slog.Warn("samples: "+e.Kind, "place", e.Place, "detail", e.Detail)
+	}
+	s.note.Lock()
+	defer s.note.Unlock()
+	s.note.events = append(s.note.events, es...)
+	if n := len(s.note.events) - maxEvents; n > 0 {
+		s.note.events = s.note.events[n:]
+	}
+}
+
+// ill notes why samples are not taken, nil that they are.
+func (s *Store) ill(err error) {
+	s.note.Lock()
+	defer s.note.Unlock()
+	s.note.illness = err
+}
+
+// Health is nil while samples are taken and cut, else why not.
+func (s *Store) Health() error {
+	s.note.Lock()
+	defer s.note.Unlock()
+	return s.note.illness
+}
+
+func rowEvents(in []rows.Event) (out []Event) {
+	for _, e := range in {
+		out = append(out, Event{e.Kind, e.File, e.Detail})
+	}
+	return out
+}
+
+func logEvents(in []wal.Damage) (out []Event) {
+	for _, d := range in {
+		out = append(out, Event{string(d.Kind), d.File, fmt.Sprintf("offset %d, log positions %d to %d", d.Offset, d.From, d.To)})
+	}
+	return out
+}
