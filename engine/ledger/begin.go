@@ -57,7 +57,7 @@ func (l *Ledger) begin(ctx context.Context) error {
 				return err
 			}
 		}
-		l.start, err = t.RecordStart(now)
+		l.start, err = t.RecordStart(now, gap != nil)
 		return err
 	})
 	if err != nil || gap == nil {

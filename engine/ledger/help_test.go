@@ -30,6 +30,10 @@ type rig struct {
 	wall *atomic.Int64
 }
 
+func systemDeps() ledger.Deps {
+	return ledger.Deps{Clock: clock.System(), Log: slog.New(slog.DiscardHandler)}
+}
+
 func config(dir string) ledger.Config {
 	c := ledger.Defaults()
 	c.Dir, c.BallastMB = dir, 0

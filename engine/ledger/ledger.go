@@ -44,7 +44,7 @@ type Config struct {
 
 // Defaults are the values of vigil.example.toml.
 func Defaults() Config {
-	return Config{Readers: 2, BallastMB: 16, CheckTime: 2 * time.Second, Upkeep: 10 * time.Second, Closed: 10_000, LogPages: 1000}
+	return Config{Readers: 2, BallastMB: 16, CheckTime: 500 * time.Millisecond, Upkeep: 10 * time.Second, Closed: 10_000, LogPages: 1000}
 }
 
 // Validate names the first setting that cannot be used.
@@ -122,7 +122,7 @@ func (c Config) disk() disk.Config {
 }
 
 func (l *Ledger) schema() disk.Schema {
-	return disk.Schema{AppID: table.AppID, Migrations: table.Migrations(), Verify: l.verifyHead}
+	return disk.Schema{AppID: table.AppID, Migrations: table.Migrations(), Verify: l.verifyHead, Check: table.Check}
 }
 
 // Run does the upkeep until ctx ends: checkpoints, ballast, trimming.

@@ -54,7 +54,8 @@ type Failure struct {
 	Kinds  []Kind // empty: all
 	Sticky bool   // every later one too, until Heal
 	Code   int32
-	Torn   bool // of a write, the first half reaches the disk
+	Torn   bool        // of a write, the first half reaches the disk
+	While  func() bool // if set, calls fail only while it is true
 }
 
 // Record begins to record what SQLite does below dir; Stop ends it. Databases
@@ -117,7 +118,7 @@ func (r *Recorder) before(k Kind, _ string) int32 {
 	for _, want := range r.fail.Kinds {
 		mine = mine || want == k
 	}
-	if !mine {
+	if !mine || r.fail.While != nil && !r.fail.While() {
 		return 0
 	}
 	r.calls++

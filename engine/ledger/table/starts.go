@@ -22,8 +22,10 @@ func startRow(n int64, at clock.Stamp, unclean bool, stopped clock.Stamp) (r con
 	return r
 }
 
-// RecordStart adds this start, returns its number, and forgets those that are too old to matter.
-func (t *Tx) RecordStart(now clock.Stamp) (n int64, err error) {
+// RecordStart adds this start, returns its number, and forgets those that are
+// too old to matter. A file that replaced another says nothing about how the
+// run before this one stopped.
+func (t *Tx) RecordStart(now clock.Stamp, replaced bool) (n int64, err error) {
 	last, unclean := int64(0), false
 	err = t.Query(context.Background(), "SELECT "+startColumns+", sum FROM starts ORDER BY n DESC LIMIT 1", conn.Row{}, func(cs *conn.Cells) error {
 		if err := cs.Open("starts"); err != nil {
@@ -32,7 +34,7 @@ func (t *Tx) RecordStart(now clock.Stamp) (n int64, err error) {
 		last = cs.Int()
 		cs.Stamp()
 		cs.Int()
-		unclean = cs.Stamp().IsZero()
+		unclean = cs.Stamp().IsZero() && !replaced
 		return nil
 	})
 	if err != nil {

@@ -1,0 +1,180 @@
+package ledger_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vigil/engine"
+	"vigil/engine/audit"
+	"vigil/engine/fault"
+)
+
+// TestAuditRowsAreNeverChangedOrRemoved: the database itself refuses, whoever
+// asks; and a record that does not follow the head is refused too.
+func TestAuditRowsAreNeverChangedOrRemoved(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	for range 3 {
+		r.commit(queued())
+	}
+	for _, sql := range []string{
+		"UPDATE audit SET reason = 'nothing' WHERE seq = 2",
+		"UPDATE audit SET seq = 9 WHERE seq = 3",
+		"DELETE FROM audit WHERE seq = 2",
+		"DELETE FROM audit",
+		"REPLACE INTO audit SELECT seq, prev, hash, at, 'me', verb, object, reason, evidence FROM audit WHERE seq = 2",
+		"INSERT INTO audit SELECT 4, prev, hash, at, actor, verb, object, reason, evidence FROM audit WHERE seq = 2",
+		"INSERT INTO audit SELECT 7, hash, hash, at, actor, verb, object, reason, evidence FROM audit WHERE seq = 3",
+	} {
+		if _, err := r.Raw(sql); err == nil {
+			t.Errorf("%s: it was done", sql)
+		}
+	}
+	if h := r.verify(); h.Seq != 3 {
+		t.Fatalf("the chain ends at %d", h.Seq)
+	}
+}
+
+// TestTamperingIsFoundAndNamed: somebody who may drop the triggers changes,
+// removes, swaps or adds rows; the verifier names the first bad record.
+func TestTamperingIsFoundAndNamed(t *testing.T) {
+	rnd := seed(t)
+	r := newRig(t, config(t.TempDir()))
+	const n = 40
+	for i := range n {
+		r.commit(&engine.Decision{Audit: []audit.Record{record("v", fmt.Sprint("object:", i))}})
+	}
+	for _, tr := range []string{"audit_is_not_changed", "audit_is_not_removed", "audit_follows_its_head"} {
+		if _, err := r.Raw("DROP TRIGGER " + tr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Raw("CREATE TABLE kept AS SELECT * FROM audit"); err != nil {
+		t.Fatal(err)
+	}
+	raw := func(sql string, args ...any) {
+		if _, err := r.Raw(sql, args...); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	for i := range states(t, 300) {
+		at := rnd.Int64N(n) + 1
+		named := at
+		switch rnd.IntN(6) {
+		case 0:
+			raw("UPDATE audit SET "+[]string{"actor", "verb", "object", "reason"}[rnd.IntN(4)]+" = 'x' WHERE seq = ?", at)
+		case 1:
+			raw("UPDATE audit SET evidence = zeroblob(3) WHERE seq = ?", at)
+		case 2:
+			raw("UPDATE audit SET hash = randomblob(32) WHERE seq = ?", at)
+		case 3:
+			raw("DELETE FROM audit WHERE seq = ?", at)
+		case 4: // two change places
+			other := at%n + 1
+			named = min(at, other)
+			raw("UPDATE audit SET seq = -1 WHERE seq = ?", at)
+			raw("UPDATE audit SET seq = ? WHERE seq = ?", at, other)
+			raw("UPDATE audit SET seq = ? WHERE seq = -1", other)
+		case 5:
+			raw("UPDATE audit SET at = '1 2 boot-a' WHERE seq = ?", at)
+		}
+		_, err := r.AuditVerify(context.Background(), nil)
+		var b *audit.Broken
+		if !errors.As(err, &b) || b.Seq < named || b.Seq > named+1 {
+			t.Fatalf("tampering %d with record %d was answered with %v", i, named, err)
+		}
+		raw("DELETE FROM audit")
+		raw("INSERT INTO audit SELECT * FROM kept")
+	}
+	raw("DELETE FROM audit WHERE seq > 35") // a cut tail, as the state remembers the head
+	if _, err := r.AuditVerify(context.Background(), nil); fault.KindOf(err) != fault.Corrupt {
+		t.Fatalf("a cut tail passes: %v", err)
+	}
+	raw("INSERT INTO audit SELECT * FROM kept WHERE seq > 35")
+}
+
+// TestExportThenPrune: what was exported verifies offline, may be pruned by
+// whoever knows its hash, and the rest still verifies, also after a restart.
+func TestExportThenPrune(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	ctx := context.Background()
+	for range 1200 { // more than a page
+		r.commit(&engine.Decision{Audit: []audit.Record{record("a", "policy:x"), record("b", "policy:y")}})
+		if r.AuditHead().Seq >= 1100 {
+			break
+		}
+	}
+	var out bytes.Buffer
+	end, err := r.Export(ctx, 1, &out)
+	if err != nil || end != r.AuditHead() {
+		t.Fatalf("%v %v", end, err)
+	}
+	if err := audit.VerifyExport(&out, audit.NewVerifier(audit.Head{}), end); err != nil {
+		t.Fatal(err)
+	}
+	rs, err := r.Audit(ctx, 499, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upto := rs[0].Head()
+	wrong := upto
+	wrong.Hash[0] ^= 1
+	wantKind(t, r.Prune(ctx, "local", wrong), fault.Precondition)
+	wantKind(t, r.Prune(ctx, "local", r.AuditHead()), fault.Conflict)
+	if err := r.Prune(ctx, "local", upto); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, r.Prune(ctx, "local", upto), fault.Conflict)
+	r.verify()
+	r.reopen()
+	if h := r.verify(); h.Seq != end.Seq+1 {
+		t.Fatalf("the chain ends at %d", h.Seq)
+	}
+	if rs, err := r.Audit(ctx, 0, "", 1); err != nil || rs[0].Seq != 501 {
+		t.Fatalf("%v %v", rs, err)
+	}
+	if last(t, r).Verb != "audit.prune" || !strings.Contains(last(t, r).Reason, upto.Hash.String()) {
+		t.Fatalf("%+v", last(t, r))
+	}
+}
+
+// TestAuditIsReadBack: by place, by object, by several objects, in order.
+func TestAuditIsReadBack(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	ctx := context.Background()
+	for i := range 9 {
+		r.commit(&engine.Decision{Audit: []audit.Record{record("v", []string{"policy:a", "remediation:1", "attempt:1-1-1"}[i%3])}})
+	}
+	seqs := func(rs []audit.Record, err error) (out []int64) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range rs {
+			out = append(out, x.Seq)
+		}
+		return out
+	}
+	for _, tt := range []struct{ want, got []int64 }{
+		{[]int64{4, 5}, seqs(r.Audit(ctx, 3, "", 2))},
+		{[]int64{4, 7}, seqs(r.Audit(ctx, 1, "policy:a", 0))},
+		{[]int64{1, 3, 4}, seqs(r.AuditAbout(ctx, []string{"policy:a", "attempt:1-1-1"}, 3))},
+		{nil, seqs(r.AuditAbout(ctx, nil, 3))},
+		{nil, seqs(r.Audit(ctx, 0, "none", 3))},
+	} {
+		if d := cmp.Diff(tt.want, tt.got); d != "" {
+			t.Error(d)
+		}
+	}
+	want := audit.Seal(audit.Hash{}, func() audit.Record { x := record("v", "policy:a"); x.Seq = 1; return x }())
+	rs, _ := r.Audit(ctx, 0, "", 1)
+	if d := cmp.Diff(want, rs[0]); d != "" {
+		t.Error(d)
+	}
+	_, err := r.AuditAbout(ctx, make([]string, 501), 1)
+	wantKind(t, err, fault.TooLarge)
+}
