@@ -1,0 +1,231 @@
+package ledger_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+// TestTwoWorkersCannotBothPassOneLimit: many workers claim at once, each with a
+// gate that admits three acts an hour; three get through, whatever the order.
+func TestTwoWorkersCannotBothPassOneLimit(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	const limit, workers = 3, 24
+	var ms []remedy.Remediation
+	for i := range workers {
+		ms = append(ms, r.queue(order("web1", "s"+string(rune('a'+i)))))
+	}
+	var admitted, held atomic.Int64
+	var wg sync.WaitGroup
+	for _, m := range ms {
+		wg.Go(func() {
+			_, err := r.Claim(context.Background(), remedy.Claim{
+				ID: m.ID, Version: m.Version, Now: r.now(),
+				Query: remedy.Query{Subject: m.Subject, Policy: m.Policy, Kind: "exec", PolicyPer: int64(time.Hour)},
+				Decide: func(m remedy.Remediation, h remedy.History) remedy.Move {
+					if len(h.ByPolicy) >= limit {
+						held.Add(1)
+						m.State, m.Gate = remedy.Held, "limit"
+						return remedy.Move{Next: m}
+					}
+					admitted.Add(1)
+					return start(m, r.Epoch(), r.now())
+				},
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if admitted.Load() != limit || held.Load() != workers-limit {
+		t.Fatalf("%d were admitted, %d held", admitted.Load(), held.Load())
+	}
+	if as, _, err := r.Unfinished(context.Background()); err != nil || len(as) != limit {
+		t.Fatalf("%d attempts are open, %v", len(as), err)
+	}
+}
+
+// TestOneOpenAttemptPerSubject: the database refuses a second one even if the
+// gates would let it through.
+func TestOneOpenAttemptPerSubject(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	a, b := r.queue(order("web1", "systemd:web.service")), r.queue(order("web2", "systemd:web.service"))
+	mv, err := r.claim(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.claim(b)
+	wantKind(t, err, fault.Conflict)
+	if r.remediation(b.ID).State != remedy.Queued {
+		t.Fatal("the refused claim left something")
+	}
+	if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.claim(b); err != nil {
+		t.Fatal(err)
+	}
+	// An attempt is closed once, and its number is given once.
+	wantKind(t, r.Apply(context.Background(), 3, finish(mv.Next, *mv.Open, r.now())), fault.Conflict)
+	again := r.remediation(a.ID)
+	again.Attempt = 0
+	_, err = r.Claim(context.Background(), remedy.Claim{ID: a.ID, Version: again.Version, Now: r.now(), Decide: func(m remedy.Remediation, _ remedy.History) remedy.Move {
+		m.Attempt, m.Subject = 0, "other"
+		return start(m, r.Epoch(), r.now())
+	}})
+	wantKind(t, err, fault.Conflict)
+}
+
+// TestClaimComparesVersions: a remediation or a firing that moved since the
+// facts were gathered is a conflict, and Decide does not run.
+func TestClaimComparesVersions(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	f := firing("hot", "web1", 0)
+	r.commit(&engine.Decision{Firings: []engine.FiringRow{f}})
+	m := order("web1", "s")
+	m.Fingerprint = f.Fingerprint
+	m = r.queue(m)
+	for name, c := range map[string]remedy.Claim{
+		"remediation": {ID: m.ID, Version: 2},
+		"firing":      {ID: m.ID, Version: 1, Policy: "hot", Fingerprint: f.Fingerprint, FiringVersion: 2},
+		"no firing":   {ID: m.ID, Version: 1, Policy: "cold", Fingerprint: f.Fingerprint, FiringVersion: 1},
+	} {
+		c.Decide = func(remedy.Remediation, remedy.History) remedy.Move {
+			t.Errorf("%s: it was decided on stale facts", name)
+			return remedy.Move{}
+		}
+		_, err := r.Claim(context.Background(), c)
+		wantKind(t, err, fault.Conflict)
+	}
+	_, err := r.Claim(context.Background(), remedy.Claim{ID: 99, Version: 1})
+	wantKind(t, err, fault.NotFound)
+	mv, err := r.Claim(context.Background(), remedy.Claim{ID: m.ID, Version: 1, Policy: "hot", Fingerprint: f.Fingerprint, FiringVersion: 1, Now: r.now(),
+		Decide: func(m remedy.Remediation, _ remedy.History) remedy.Move { return start(m, r.Epoch(), r.now()) }})
+	if err != nil || mv.Next.Version != 2 || r.remediation(m.ID).Version != 2 {
+		t.Fatalf("%v, version %d", err, mv.Next.Version)
+	}
+	// Decide that fails must not take the ledger with it.
+	_, err = r.Claim(context.Background(), remedy.Claim{ID: m.ID, Version: 2, Decide: func(remedy.Remediation, remedy.History) remedy.Move { panic("a bug in a gate") }})
+	wantKind(t, err, fault.Internal)
+	r.commit(queued())
+}
+
+// TestGateStateSurvivesRestart: the history of a subject, the budget, breaker
+// and storm brake are the same after a restart.
+func TestGateStateSurvivesRestart(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	look := func() (h remedy.History) {
+		m := r.queue(order("web1", "s"))
+		_, err := r.Claim(context.Background(), remedy.Claim{ID: m.ID, Version: 1, Now: clock.Stamp{Wall: r.wall.Load(), Boot: r.wall.Load() * 1000, BootID: "boot-a"},
+			Query: remedy.Query{Subject: "s", Policy: "hot", Kind: "exec", SubjectPer: int64(time.Hour), PolicyPer: int64(time.Hour), KindPer: int64(time.Hour), Storm: int64(time.Hour)},
+			Decide: func(m remedy.Remediation, got remedy.History) remedy.Move {
+				h = got
+				return remedy.Move{Next: m}
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	if h := look(); !cmp.Equal(h, remedy.History{}) {
+		t.Fatalf("a history from nowhere: %+v", h)
+	}
+	var starts []clock.Stamp
+	until := clock.Stamp{Wall: 9, Boot: 8, BootID: "boot-a"}
+	for i, subject := range []string{"s", "other", "s"} {
+		m := r.queue(order("web1", subject))
+		mv, err := r.claim(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		starts = append(starts, mv.Open.Started)
+		end := finish(mv.Next, *mv.Open, r.now())
+		end.Budget = &remedy.Budget{Points: 97.5 - float64(i), At: until}
+		end.Breaker = &remedy.Breaker{Failures: i + 1, Opened: 1, Until: until}
+		if i == 2 {
+			end.Storm, end.Budget = &until, nil // each alone leaves the other
+		}
+		if err := r.Apply(context.Background(), 2, end); err != nil {
+			t.Fatal(err)
+		}
+		if i == 2 {
+			want := remedy.History{
+				LastEnd: end.Close.Finished, LastEndBy: m.ID,
+				BySubject: []clock.Stamp{starts[0], starts[2]}, ByPolicy: starts, ByKind: starts,
+				Subjects: []remedy.Touched{{Subject: "other", At: starts[1]}, {Subject: "s", At: starts[2]}},
+				Budget:   remedy.Budget{Points: 96.5, At: until}, Storm: until,
+				Breaker: remedy.Breaker{Failures: 3, Opened: 1, Until: until},
+			}
+			if d := cmp.Diff(want, look()); d != "" {
+				t.Fatal(d)
+			}
+			r.crash()
+			r.open()
+			if d := cmp.Diff(want, look()); d != "" {
+				t.Fatal("after the restart: " + d)
+			}
+		}
+	}
+}
+
+// TestHistoryStandsFirmWhenClocksMove: within one boot a step of the wall clock
+// hides no attempt and invents none; from an earlier boot an attempt counts by
+// the wall clock, and also where that cannot tell.
+func TestHistoryStandsFirmWhenClocksMove(t *testing.T) {
+	const hour = int64(time.Hour)
+	year := 365 * 24 * time.Hour
+	base := clock.Stamp{Wall: 1_764_000_000_000_000, Boot: 100 * hour, BootID: "boot-a"}
+	for _, tt := range []struct {
+		name  string
+		now   clock.Stamp
+		found bool
+	}{
+		{"half an hour later", base.Add(30 * time.Minute), true},
+		{"two hours later", base.Add(2 * time.Hour), false},
+		{"wall ten years ahead", clock.Stamp{Wall: base.Add(10 * year).Wall, Boot: base.Boot + hour/2, BootID: "boot-a"}, true},
+		{"wall ten years back", clock.Stamp{Wall: base.Add(-10 * year).Wall, Boot: base.Boot + 2*hour, BootID: "boot-a"}, false},
+		{"1970 in the same boot", clock.Stamp{Boot: base.Boot + hour/2, BootID: "boot-a"}, true},
+		{"rebooted, half an hour later", clock.Stamp{Wall: base.Add(30 * time.Minute).Wall, Boot: 5, BootID: "boot-b"}, true},
+		{"rebooted, two hours later", clock.Stamp{Wall: base.Add(2 * time.Hour).Wall, Boot: 5, BootID: "boot-b"}, false},
+		{"rebooted into 1970", clock.Stamp{Wall: 5, Boot: 5, BootID: "boot-b"}, true},
+		{"rebooted, clock ten years ahead", clock.Stamp{Wall: base.Add(10 * year).Wall, Boot: 5, BootID: "boot-b"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, config(t.TempDir()))
+			m := r.queue(order("web1", "s"))
+			mv, err := r.Claim(context.Background(), remedy.Claim{ID: m.ID, Version: 1, Now: base, Query: remedy.Query{Subject: "s", Kind: "exec"},
+				Decide: func(m remedy.Remediation, _ remedy.History) remedy.Move { return start(m, r.Epoch(), base) }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, base.Add(time.Second))); err != nil {
+				t.Fatal(err)
+			}
+			next := r.queue(order("web1", "s"))
+			_, err = r.Claim(context.Background(), remedy.Claim{ID: next.ID, Version: 1, Now: tt.now,
+				Query: remedy.Query{Subject: "s", Kind: "exec", SubjectPer: hour, KindPer: hour, Storm: hour},
+				Decide: func(m remedy.Remediation, h remedy.History) remedy.Move {
+					if got := len(h.BySubject) == 1; got != tt.found || len(h.ByKind) != len(h.BySubject) || len(h.Subjects) != len(h.BySubject) {
+						t.Errorf("found %v, want %v: %+v", got, tt.found, h)
+					}
+					if h.LastEndBy != m.ID-1 {
+						t.Errorf("the last end is forgotten: %+v", h)
+					}
+					return remedy.Move{Next: m}
+				}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
