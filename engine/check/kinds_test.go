@@ -421,6 +421,14 @@ func TestScrapeCheck(t *testing.T) {
 			fmt.Fprintf(w, "m{i=\"%d\"} 1\n", i)
 		}
 	})
+	mux.HandleFunc("/comments", func(w http.ResponseWriter, r *http.Request) {
+		for i := range 50_000 {
+			fmt.Fprintf(w, "# HELP m%d x\n", i)
+		}
+	})
+	mux.HandleFunc("/labels", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "wide{a=\"1\",b=\"2\",c=\"3\"} 1\nlong{a=\""+strings.Repeat("x", 5000)+"\"} 1\nmarked{origin=\"open\"} 1\nfine 1\n")
+	})
 	mux.HandleFunc("/html", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>no</html>") })
 	mux.HandleFunc("/bad", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) })
 	srv := httptest.NewServer(mux)
@@ -458,10 +466,15 @@ func TestScrapeCheck(t *testing.T) {
 	if err != nil || got[`http_requests_total{code="200",instance="`+host+`",job="app"}`] != 1027 {
 		t.Errorf("honor_labels: %v, %v", got, err)
 	}
+	got, err = measure(t, read(t, "  kind: scrape\n  url: "+srv.URL+"/labels\n  label_limit: 3", deps))
+	if err != nil || got[`vigil_scrape_samples_refused{check="it"}`] != 3 || got[`fine{`+own+`}`] != 1 {
+		t.Errorf("labels over their limits: %v, %v; want 3 refused", got, err)
+	}
 	for _, c := range []struct{ path, more, down string }{
 		{"/bomb", "", "over max_output"},
 		{"/plain", "\n  max_output: 1024\n  sample_limit: 3", "11 samples are over sample_limit (3)"},
 		{"/many", "\n  max_output: 1024", "over max_output"},
+		{"/comments", "", "comments are over"},
 		{"/html", "", "not the text format"},
 		{"/bad", "", "status 500"},
 	} {

@@ -41,6 +41,7 @@ const (
 	maxSamples        = 200_000
 	defaultLabels     = 64
 	maxLabelText      = 4096
+	commentsPerSample = 4
 	acceptText        = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 	scrapeTimeoutName = "X-Prometheus-Scrape-Timeout-Seconds"
 )
@@ -188,14 +189,19 @@ func (c *scrape) fetch(ctx context.Context) ([]byte, error) {
 
 // parse refuses too many samples before anything is built from them.
 func (c *scrape) parse(text []byte) (model.Vector, error) {
-	lines := 0
+	lines, comments := 0, 0
 	for l := range bytes.Lines(text) {
 		if len(l) > 1 && l[0] != '#' {
 			lines++
+		} else {
+			comments++
 		}
 	}
 	if lines > c.SampleLimit {
 		return nil, down("%d samples are over sample_limit (%d)", lines, c.SampleLimit)
+	}
+	if comments > commentsPerSample*c.SampleLimit { // each may name a metric of its own
+		return nil, down("%d comments are over %d for each of sample_limit", comments, commentsPerSample)
 	}
 	p := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := p.TextToMetricFamilies(bytes.NewReader(text))

@@ -18,8 +18,12 @@ type Unit struct {
 	Min    *int     `yaml:"min"`    // units that must match a glob, default 1
 }
 
-// maxUnits bounds the units of one glob that are told one by one.
-const maxUnits = 200
+// The bounds of one glob: units told one by one, and those of which more than
+// the state is asked, which is a question each.
+const (
+	maxUnits     = 200
+	maxUnitsDeep = 20
+)
 
 // unitStates are told always, so that a policy finds the zero.
 var unitStates = [...]string{"active", "activating", "deactivating", "failed", "inactive", "reloading"}
@@ -103,7 +107,7 @@ func (c *unitCheck) Collect(ctx context.Context, emit Emit) error {
 			wrong = append(wrong, u.Name+" is "+u.Active+" ("+u.Sub+")")
 		}
 		if i < maxUnits {
-			failed = errors.Join(failed, c.tell(ctx, emit, u, good))
+			failed = errors.Join(failed, c.tell(ctx, emit, u, good, i < maxUnitsDeep))
 		}
 	}
 	switch {
@@ -120,11 +124,14 @@ func (c *unitCheck) Collect(ctx context.Context, emit Emit) error {
 }
 
 // tell emits what is known of one unit.
-func (c *unitCheck) tell(ctx context.Context, emit Emit, u bus.Unit, good bool) error {
+func (c *unitCheck) tell(ctx context.Context, emit Emit, u bus.Unit, good, deep bool) error {
 	ls := c.labels(u.Name)
 	emit(ls.active, boolean(good))
 	for i, s := range unitStates {
 		emit(ls.state[i], boolean(u.Active == s))
+	}
+	if !deep {
+		return nil
 	}
 	ask := func(kind, name string, ls series.Labels, scale float64) error {
 		p, ok, err := c.site.Deps.Units.Property(ctx, u.Name, kind, name)

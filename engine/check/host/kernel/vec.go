@@ -1,6 +1,10 @@
 package kernel
 
-import "vigil/engine/series"
+import (
+	"strings"
+
+	"vigil/engine/series"
+)
 
 // MaxCached bounds each cache of names that come from outside (devices, mount
 // points, sensors); a full cache is emptied and fills again.
@@ -20,7 +24,8 @@ func NewVec(name string, keys ...string) *Vec {
 	return &Vec{Name: name, keys: keys, made: map[string]series.Labels{}}
 }
 
-// At is the label set for these values, one for each key.
+// At is the label set for these values, one for each key. The kernel lets names
+// be any bytes; what is not UTF-8 in them is replaced.
 func (v *Vec) At(values ...[]byte) series.Labels {
 	v.key = v.key[:0]
 	for _, x := range values {
@@ -32,7 +37,7 @@ func (v *Vec) At(values ...[]byte) series.Labels {
 	}
 	ls := []series.Label{{Name: series.NameLabel, Value: v.Name}}
 	for i, k := range v.keys {
-		ls = append(ls, series.Label{Name: k, Value: string(values[i])})
+		ls = append(ls, series.Label{Name: k, Value: strings.ToValidUTF8(string(values[i]), "\uFFFD")})
 	}
 	if len(v.made) >= MaxCached {
 		clear(v.made)
