@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"vigil/engine/fault"
 )
@@ -104,4 +107,15 @@ func Marked(pid int, variable string) bool {
 		}
 	}
 	return false
+}
+
+// Began is when the process started, by the wall clock as it stands now; good to
+// about a hundredth of a second.
+func (p Process) Began() (time.Time, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return time.Time{}, err
+	}
+	const tick = time.Second / 100 // USER_HZ is 100 on every platform Go runs Linux on
+	return time.Now().Add(time.Duration(p.Start)*tick - time.Duration(now.Nano())), nil
 }

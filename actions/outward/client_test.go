@@ -1,0 +1,98 @@
+package outward_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vigil/actions/outward"
+	"vigil/engine/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func to(ips ...string) outward.Resolve {
+	return func(context.Context, string, string) (out []netip.Addr, err error) {
+		for _, s := range ips {
+			out = append(out, netip.MustParseAddr(s))
+		}
+		return out, nil
+	}
+}
+
+// TestClient_DoesNotReachWhatIsLocal: by name, by number, by every disguise.
+func TestClient_DoesNotReachWhatIsLocal(t *testing.T) {
+	for _, ip := range []string{"127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "0.1.2.3", "169.254.169.254", "fe80::1", "::ffff:127.0.0.1",
+		"64:ff9b::7f00:1", "2002:7f00:1::", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "224.0.0.1", "ff02::1", "::"} {
+		c, err := outward.New(nil, to(ip))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, _ := http.NewRequestWithContext(t.Context(), "GET", "http://innocent.example/", nil)
+		_, sent, err := c.Do(q, 10)
+		if sent || fault.KindOf(err) != fault.Forbidden {
+			t.Errorf("%s: sent %v, %v", ip, sent, err)
+		}
+	}
+}
+
+func TestClient_ReachesWhatIsListed(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "0123456789abcdef") }))
+	defer s.Close()
+	url := "http://hub.example:" + s.URL[strings.LastIndexByte(s.URL, ':')+1:]
+	for allow, want := range map[string]bool{"127.0.0.1": true, "127.0.0.0/8": true, "HUB.example": true, "10.0.0.0/8": false, "other.example": false} {
+		c, err := outward.New([]string{allow}, to("127.0.0.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, _ := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+		a, _, err := c.Do(q, 10)
+		if (err == nil) != want || want && (string(a.Body) != "0123456789" || !a.Cut || a.Status != 200) {
+			t.Errorf("%s: %+v, %v", allow, a, err)
+		}
+	}
+	if _, err := outward.New([]string{"http://x/"}, nil); err == nil {
+		t.Error("a URL was taken for a host")
+	}
+}
+
+func TestClient_FollowsNoRedirect(t *testing.T) {
+	hit := false
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hit = hit || r.URL.Path == "/meta"
+		http.Redirect(w, r, "/meta", http.StatusFound)
+	}))
+	defer s.Close()
+	c, _ := outward.New([]string{"127.0.0.1"}, nil)
+	q, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+	if a, _, err := c.Do(q, 10); err != nil || a.Status != http.StatusFound || hit {
+		t.Errorf("%+v, %v, followed %v", a, err, hit)
+	}
+}
+
+// TestClient_SaysWhetherItWasSent: a request that was written and never answered
+// may have been carried out.
+func TestClient_SaysWhetherItWasSent(t *testing.T) {
+	free := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-free }))
+	defer s.Close()
+	defer close(free)
+	c, _ := outward.New([]string{"127.0.0.1"}, nil)
+	ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	q, _ := http.NewRequestWithContext(ctx, "POST", s.URL, nil)
+	if _, sent, err := c.Do(q, 10); !sent || err == nil {
+		t.Errorf("sent %v, %v", sent, err)
+	}
+	q, _ = http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:1", nil)
+	if _, sent, err := c.Do(q, 10); sent || err == nil {
+		t.Errorf("sent %v, %v", sent, err)
+	}
+}

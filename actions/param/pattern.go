@@ -1,0 +1,56 @@
+package param
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Pattern is what the whole value of a catalogue parameter must match. A value
+// may begin with '-', and so be taken for an option, only if the text of the
+// pattern itself begins with a '-' (after a '^', with or without a backslash):
+// then its author has thought of it.
+type Pattern struct {
+	text   string
+	re     *regexp.Regexp
+	dashed bool
+}
+
+// MaxValue bounds one value, in bytes.
+const MaxValue = 4096
+
+// NewPattern compiles the text of a pattern and anchors it.
+func NewPattern(text string) (Pattern, error) {
+	if text == "" {
+		return Pattern{}, fmt.Errorf("a parameter needs a pattern")
+	}
+	if len(text) > 1024 {
+		return Pattern{}, fmt.Errorf("the pattern has %d bytes, at most 1024 are taken", len(text))
+	}
+	re, err := regexp.Compile(`\A(?:` + text + `)\z`)
+	if err != nil {
+		return Pattern{}, fmt.Errorf("%q is not a pattern: %v", text, err)
+	}
+	t := strings.TrimPrefix(text, "^")
+	return Pattern{text, re, strings.HasPrefix(t, "-") || strings.HasPrefix(t, `\-`)}, nil
+}
+
+// Check says what is wrong with a value, nil nothing.
+func (p Pattern) Check(v string) error {
+	switch {
+	case len(v) > MaxValue:
+		return fmt.Errorf("the value has %d bytes, at most %d are taken", len(v), MaxValue)
+	case !utf8.ValidString(v):
+		return fmt.Errorf("%q is not UTF-8", v)
+	case strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }):
+		return fmt.Errorf("%q holds a control character", v)
+	case strings.HasPrefix(v, "-") && !p.dashed:
+		return fmt.Errorf("%q begins with '-' and could be taken for an option; the pattern does not say that it may", v)
+	case !p.re.MatchString(v):
+		return fmt.Errorf("%q does not match %s", v, p.text)
+	}
+	return nil
+}
+
+func (p Pattern) String() string { return p.text }

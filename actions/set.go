@@ -1,0 +1,160 @@
+package actions
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync/atomic"
+
+	"vigil/actions/catalogue"
+	"vigil/actions/launch"
+	"vigil/actions/outward"
+	"vigil/actions/supervise"
+	"vigil/actions/units"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+// Deps is what this room needs. ProcessEvent is called at the very moment of a
+// process's death or readiness; it must neither block nor call back.
+type Deps struct {
+	Clock        clock.Clock
+	Log          *slog.Logger
+	ProcessEvent func(supervise.Event)
+	Resolve      outward.Resolve // nil is the host's resolver
+}
+
+// Set is every action that can be taken on this host. It is a remedy.Actions;
+// its methods may be called concurrently.
+type Set struct {
+	deps     Deps
+	launcher *launch.Launcher
+	keeper   *supervise.Supervisor
+	units    *units.Manager
+	crowd    catalogue.Crowd
+	book     atomic.Pointer[catalogue.Catalogue]
+	conf     atomic.Pointer[Config]
+	table    atomic.Pointer[map[string]remedy.Action]
+}
+
+// builtin is one kind that policies may name.
+type builtin struct {
+	name  string
+	build func(*Set, Config) (remedy.Action, error)
+}
+
+// kinds lists every built-in kind: one file and one line each. The kinds that
+// come later (file, patch, container, kubernetes, git-revert, reboot) go here.
+func kinds() []builtin {
+	return []builtin{
+		{"notify", newNotify},
+		{"process", newProcess},
+		{"service", newService},
+		{"signal", newSignal},
+		{"wait", newWait},
+	}
+}
+
+func kindNames() []string {
+	names := catalogue.Kinds()
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// New builds every kind and entry; it starts nothing. Errors are those of
+// Validate, and Forbidden for a config file that others can write.
+func New(c Config, d Deps) (*Set, error) {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Clock == nil {
+		d.Clock = clock.System()
+	}
+	s := &Set{deps: d}
+	var err error
+	if s.launcher, err = launch.New(launch.Config{CgroupRoot: c.CgroupRoot}, launch.Deps{Log: d.Log}); err != nil {
+		return nil, err
+	}
+	if s.units, err = units.New(units.Config{Bus: c.Bus, Root: c.Root}, units.Deps{Launcher: s.launcher}); err != nil {
+		return nil, err
+	}
+	s.keeper, err = supervise.New(
+		supervise.Config{Processes: c.Processes, Dir: filepath.Join(c.DataDir, "process")},
+		supervise.Deps{Launcher: s.launcher, Clock: d.Clock, Log: d.Log, Event: d.ProcessEvent})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.load(c)
+}
+
+// Reload takes over another catalogue and other receivers, all or nothing. Acts
+// in progress end as they began. Conflict: the processes differ, which needs a
+// restart of vigild.
+func (s *Set) Reload(c Config) error {
+	old := s.conf.Load()
+	if !reflect.DeepEqual(old.Processes, c.Processes) || old.CgroupRoot != c.CgroupRoot {
+		return fault.New(fault.Conflict, "[[process]] and cgroup_root cannot change while vigild runs").
+			Mend("restart vigild; the processes go on running and are adopted")
+	}
+	return s.load(c)
+}
+
+func (s *Set) load(c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Source != "" && len(c.Catalogue)+len(c.Processes) > 0 {
+		if _, err := launch.Trusted(c.Source); err != nil {
+			return fault.Wrap(fault.Forbidden, err, "the catalogue in %s is not taken", c.Source)
+		}
+	}
+	table := map[string]remedy.Action{}
+	for _, k := range kinds() {
+		a, err := k.build(s, c)
+		if err != nil {
+			return err
+		}
+		table[k.name] = a
+	}
+	book, err := catalogue.New(c.Catalogue, catalogue.Deps{Launcher: s.launcher, Resolve: s.deps.Resolve, Crowd: &s.crowd})
+	if err != nil {
+		return err
+	}
+	maps.Copy(table, book.Actions())
+	s.book.Store(book)
+	s.conf.Store(&c)
+	s.table.Store(&table)
+	return nil
+}
+
+// Action finds a kind or a catalogue entry.
+func (s *Set) Action(name string) (remedy.Action, bool) {
+	a, ok := (*s.table.Load())[name]
+	return a, ok
+}
+
+// Names lists every kind and entry, sorted.
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(*s.table.Load())) }
+
+// Processes is the supervisor of `[[process]]`.
+func (s *Set) Processes() *supervise.Supervisor { return s.keeper }
+
+// Launcher is the one place where programs start.
+func (s *Set) Launcher() *launch.Launcher { return s.launcher }
+
+// Run ends what a dead vigild left half done, then keeps the processes until
+// ctx ends. It blocks; the processes go on running afterwards.
+func (s *Set) Run(ctx context.Context) error {
+	if n := s.launcher.Sweep(); n > 0 {
+		s.deps.Log.Warn("programs of an earlier vigild were still running and were killed", "cgroups", n)
+	}
+	err := s.keeper.Run(ctx)
+	s.launcher.Close()
+	return err
+}

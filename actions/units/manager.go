@@ -1,0 +1,76 @@
+// Package units starts and stops what the host's init system keeps: systemd over
+// D-Bus, waiting for the job's own result, else OpenRC, runit or an init script,
+// whichever is found.
+//
+// It refuses masked units, names that are not names, and guessing: where no init
+// system is found it says so. A call opens its own connection and closes it
+// again; nothing outlives a call but the job in PID 1, which ends by itself.
+package units
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"vigil/actions/launch"
+	"vigil/engine/fault"
+)
+
+// Config says where the init system is.
+type Config struct {
+	Bus  string // D-Bus address; "" is systemd's own socket, else the system bus
+	Root string // prefix of /run and /etc, for tests; "" is /
+}
+
+// Deps is what a Manager needs.
+type Deps struct {
+	Launcher *launch.Launcher // for init systems that are programs
+}
+
+// Manager acts on units. Concurrent.
+type Manager struct {
+	conf Config
+	deps Deps
+}
+
+// New makes a Manager that has looked at nothing yet.
+func New(c Config, d Deps) (*Manager, error) {
+	if d.Launcher == nil {
+		return nil, fault.New(fault.Internal, "units need a launcher")
+	}
+	return &Manager{conf: c, deps: d}, nil
+}
+
+// Done is how a verb ended.
+type Done struct {
+	OK     bool
+	Init   string // systemd, openrc, runit, sysv
+	Result string // systemd's job result, or the program's outcome
+	Before string // InvocationID before and after; systemd alone
+	After  string
+	Output string
+	Unseen bool // the job was given over, its end was not seen
+
+	TimedOut bool // the caller's time was over
+}
+
+// Do carries out a verb on a unit whose name is canonical, and blocks until its
+// job has ended or ctx has. before, if not nil, is called with the invocation id
+// before anything is done; its error prevents the act. An error means that
+// nothing was done: NotFound, Conflict (masked), Forbidden, Unavailable.
+func (m *Manager) Do(ctx context.Context, verb, unit string, before func(invocation string) error) (Done, error) {
+	if m.systemd() {
+		return m.doSystemd(ctx, verb, unit, before)
+	}
+	return m.doInit(ctx, verb, unit)
+}
+
+// systemd reports whether systemd is PID 1 here (sd_booted(3)).
+func (m *Manager) systemd() bool {
+	return m.conf.Bus != "" || m.is("/run/systemd/system")
+}
+
+func (m *Manager) is(path string) bool {
+	_, err := os.Lstat(filepath.Join("/", m.conf.Root, path))
+	return err == nil
+}

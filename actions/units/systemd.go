@@ -1,0 +1,161 @@
+package units
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
+
+	"vigil/engine/fault"
+)
+
+// connect opens a connection to systemd. Root speaks to its private socket,
+// which is there even when the bus is not; others need the bus and polkit.
+func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
+	if m.conf.Bus != "" {
+		return dbus.NewConnection(func() (*godbus.Conn, error) { return dial(ctx, m.conf.Bus) })
+	}
+	if os.Geteuid() == 0 {
+		if c, err := dbus.NewSystemdConnectionContext(ctx); err == nil {
+			return c, nil
+		}
+	}
+	return dbus.NewSystemConnectionContext(ctx)
+}
+
+// dial speaks to an address of the caller's choice. systemd's private socket is
+// a peer, not a bus, and knows no Hello.
+func dial(ctx context.Context, address string) (*godbus.Conn, error) {
+	c, err := godbus.Dial(address, godbus.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	err = c.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))})
+	if err == nil && !strings.HasSuffix(address, "/private") {
+		err = c.Hello()
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(string) error) (Done, error) {
+	c, err := m.connect(ctx)
+	if err != nil {
+		return Done{}, fault.Wrap(fault.Unavailable, err, "systemd cannot be reached to %s %s", verb, unit)
+	}
+	defer c.Close()
+	d := Done{Init: "systemd"}
+	u, err := look(ctx, c, unit)
+	if err != nil {
+		return d, err
+	}
+	switch u.load {
+	case "masked":
+		return d, fault.New(fault.Conflict, "%s is masked: somebody does not want it to run", unit).Mend("systemctl unmask %s", unit)
+	case "not-found":
+		return d, fault.New(fault.NotFound, "there is no unit %s", unit)
+	case "error", "bad-setting":
+		return d, fault.New(fault.Conflict, "the unit file of %s is broken (%s)", unit, u.load).Mend("systemctl status %s says where", unit)
+	}
+	d.Before = u.invocation
+	if before != nil {
+		if err := before(u.invocation); err != nil {
+			return d, err
+		}
+	}
+	if verb == "reset-failed" {
+		if err := c.ResetFailedUnitContext(ctx, unit); err != nil {
+			return d, refused(err, verb, unit)
+		}
+		d.OK, d.Result, d.After = true, "done", u.invocation
+		return d, nil
+	}
+	job := map[string]func(context.Context, string, string, chan<- string) (int, error){
+		"start": c.StartUnitContext, "stop": c.StopUnitContext, "restart": c.RestartUnitContext,
+		"reload": c.ReloadUnitContext, "try-restart": c.TryRestartUnitContext,
+	}[verb]
+	if job == nil {
+		return d, fault.New(fault.Unprocessable, "%q is nothing that can be asked of a unit", verb)
+	}
+	result := make(chan string, 1)
+	if _, err := job(ctx, unit, "replace", result); err != nil {
+		if ctx.Err() != nil { // asked, and the answer was not waited for
+			d.Unseen, d.TimedOut, d.Result = true, ctx.Err() == context.DeadlineExceeded, "not seen"
+			return d, nil
+		}
+		return d, refused(err, verb, unit)
+	}
+	select {
+	case d.Result = <-result:
+	case <-ctx.Done():
+		d.Unseen, d.TimedOut, d.Result = true, ctx.Err() == context.DeadlineExceeded, "not seen"
+		return d, nil
+	}
+	d.OK = d.Result == "done" || d.Result == "skipped" && verb == "try-restart"
+	if u, err := look(ctx, c, unit); err == nil {
+		d.After = u.invocation
+		d.Output = fmt.Sprintf("%s is %s (%s)", unit, u.active, u.sub)
+		if verb == "start" || verb == "restart" {
+			d.OK = d.OK && u.active != "failed"
+		}
+	}
+	return d, nil
+}
+
+// refused says what systemd answered to a job it did not take.
+func refused(err error, verb, unit string) error {
+	k := fault.Unavailable
+	var e godbus.Error
+	if errors.As(err, &e) {
+		switch {
+		case strings.HasSuffix(e.Name, ".AccessDenied"), strings.HasSuffix(e.Name, ".InteractiveAuthorizationRequired"):
+			k = fault.Forbidden
+		case strings.HasSuffix(e.Name, ".NoSuchUnit"):
+			k = fault.NotFound
+		case strings.Contains(e.Name, "systemd1."):
+			k = fault.Conflict
+		}
+	}
+	return fault.Wrap(k, err, "systemd did not %s %s", verb, unit)
+}
+
+type state struct{ load, active, sub, invocation string }
+
+func look(ctx context.Context, c *dbus.Conn, unit string) (state, error) {
+	p, err := c.GetUnitPropertiesContext(ctx, unit)
+	if err != nil {
+		return state{}, refused(err, "look at", unit)
+	}
+	var s state
+	s.load, _ = p["LoadState"].(string)
+	s.active, _ = p["ActiveState"].(string)
+	s.sub, _ = p["SubState"].(string)
+	if id, ok := p["InvocationID"].([]byte); ok {
+		s.invocation = hex.EncodeToString(id)
+	}
+	return s, nil
+}
+
+// Now is how a unit stands: its ActiveState and its InvocationID, which is
+// another one after every start. Reads only; systemd alone, else Unsupported.
+func (m *Manager) Now(ctx context.Context, unit string) (active, invocation string, err error) {
+	if !m.systemd() {
+		return "", "", fault.New(fault.Unsupported, "only systemd tells how %s stands", unit)
+	}
+	c, err := m.connect(ctx)
+	if err != nil {
+		return "", "", fault.Wrap(fault.Unavailable, err, "systemd cannot be reached")
+	}
+	defer c.Close()
+	s, err := look(ctx, c, unit)
+	return s.active, s.invocation, err
+}
