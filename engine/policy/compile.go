@@ -2,7 +2,6 @@ package policy
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/policy/lang"
+	"vigil/engine/policy/original"
 	"vigil/engine/series"
 )
 
@@ -46,7 +46,10 @@ func Compile(s Spec) (*Condition, fault.Issues) {
 	c.code = b.Code()
 	c.windows(&issues)
 	c.bounds(&issues)
-	c.glob(&issues)
+	var ok bool
+	if c.target, c.exact, ok = original.Glob(s.Target); !ok {
+		issues.Add("target", "the target %.80q is no name and no glob", s.Target)
+	}
 	if len(issues) > 0 {
 		return nil, issues
 	}
@@ -164,51 +167,4 @@ func (c *Condition) bounds(issues *fault.Issues) {
 		length("flapping.within", c.flap.Within, time.Second)
 		length("flapping.calm", c.flap.Calm, time.Second)
 	}
-}
-
-// glob compiles the original's target: a name, or a glob of * ? [seq] [!seq].
-func (c *Condition) glob(issues *fault.Issues) {
-	t := c.Spec.Target
-	if t == "" || t == "*" || t == "all" {
-		return
-	}
-	if !strings.ContainsAny(t, "*?[") {
-		c.exact = t
-	}
-	var re strings.Builder
-	re.WriteString("^(?s:")
-	for i := 0; i < len(t); i++ {
-		switch t[i] {
-		case '*':
-			re.WriteString(".*")
-		case '?':
-			re.WriteByte('.')
-		case '[':
-			end := strings.IndexByte(t[i+1:], ']')
-			if end <= 0 {
-				re.WriteString(`\[`)
-				continue
-			}
-			set := strings.ReplaceAll(t[i+1:i+1+end], `\`, `\\`)
-			if set[0] == '!' {
-				set = "^" + set[1:]
-			}
-			re.WriteString("[" + strings.ReplaceAll(set, "[", `\[`) + "]")
-			i += end + 1
-		default:
-			end := i
-			for end < len(t) && !strings.ContainsRune("*?[", rune(t[end])) {
-				end++
-			}
-			re.WriteString(regexp.QuoteMeta(t[i:end]))
-			i = end - 1
-		}
-	}
-	re.WriteString(")$")
-	compiled, err := regexp.Compile(re.String())
-	if err != nil || len(t) > maxSelector {
-		issues.Add("target", "the target %.80q is no name and no glob", t)
-		return
-	}
-	c.target = compiled
 }

@@ -60,6 +60,11 @@ type Source struct {
 	On       []string
 }
 
+// ParseSelector reads a PromQL series selector: name{label="value",other=~"re"}.
+// One that every series would pass is refused. The error is a *fault.Error whose
+// Place is the column. Safe for concurrent use.
+func ParseSelector(text string) (series.Selector, error) { return lang.ParseSelector(text) }
+
 // maxParts is how many series of one joined source an instance keeps apart.
 // Two are enough to make the join unknown; more let it become known again when
 // they leave.

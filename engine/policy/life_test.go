@@ -304,6 +304,9 @@ func drawRun(t *rapid.T, reboots bool) drawn {
 			cause:  rapid.IntRange(0, 5).Draw(t, "cause") == 0,
 			reboot: reboots && rapid.IntRange(0, 9).Draw(t, "reboot") == 0,
 		}
+		if k.ended {
+			k.fire, k.clear = Unknown, Unknown // as Evaluate has it, windows and value being gone
+		}
 		if rapid.IntRange(0, 4).Draw(t, "wall steps") == 0 {
 			k.wall = time.Duration(rapid.Int64Range(-10*365*24, 10*365*24).Draw(t, "hours")) * time.Hour
 		}
@@ -435,7 +438,7 @@ func TestLifeKeepsItsPromises(t *testing.T) {
 			}
 			if tr.To == StateFiring && strings.HasPrefix(tr.Reason, ReasonFired) && d.spec.Times == nil && d.spec.For > 0 && d.spec.NoData != NoDataFire {
 				if since, same := l.now.Sub(quiet); same && since < d.spec.For.Std() {
-					t.Fatalf("fired %v after fire was false or nothing was known", since)
+					t.Fatalf("fired %v after fire was false or nothing was known: %v", since, l.told)
 				}
 			}
 		})

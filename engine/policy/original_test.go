@@ -8,7 +8,7 @@ import (
 	"vigil/engine/series"
 )
 
-func original(t testing.TB, text string) (Spec, string) {
+func fromText(t testing.TB, text string) (Spec, string) {
 	t.Helper()
 	n, issues := document.ParseJSON("body", []byte(text))
 	if len(issues) > 0 {
@@ -38,7 +38,7 @@ func TestOriginalConditions(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, issues := original(t, tt.text)
+			s, issues := fromText(t, tt.text)
 			if issues != "" || s.Match != tt.match || s.Fire != tt.fire {
 				t.Errorf("%s\n%s\n%s", issues, s.Match, s.Fire)
 			}
@@ -67,7 +67,7 @@ func TestOriginalFaultsAreRefused(t *testing.T) {
 		{`{"type":"all","conditions":[` + strings.Repeat(`{"type":"metric_exceeds","metric":"a`+strings.Repeat("x", 60)+`","threshold":1},`, 30) + `{"type":"metric_exceeds","metric":"b` + strings.Repeat("y", 2000) + `","threshold":1}]}`, `the condition is too large`},
 	}
 	for _, tt := range tests {
-		if s, issues := original(t, tt.text); !strings.Contains(issues, tt.want) {
+		if s, issues := fromText(t, tt.text); !strings.Contains(issues, tt.want) {
 			t.Errorf("%.100s:\n got %s %+v\nwant %s", tt.text, issues, s, tt.want)
 		}
 	}
@@ -77,7 +77,7 @@ func TestOriginalFaultsAreRefused(t *testing.T) {
 // metric that is missing never does.
 func TestOriginalAllAndAnyReallyFire(t *testing.T) {
 	host := func(name, h string) series.Labels { return series.FromMap(name, map[string]string{"host": h}) }
-	s, _ := original(t, `{"type":"all","conditions":[{"type":"metric_exceeds","metric":"cpu","threshold":80},{"type":"metric_below","metric":"free","threshold":5}]}`)
+	s, _ := fromText(t, `{"type":"all","conditions":[{"type":"metric_exceeds","metric":"cpu","threshold":80},{"type":"metric_below","metric":"free","threshold":5}]}`)
 	c := must(t, s)
 	in := c.Instance(host("cpu", "a"))
 	in.Observe(0, 1, series.Point{T: 1000, V: 90})
@@ -92,7 +92,7 @@ func TestOriginalAllAndAnyReallyFire(t *testing.T) {
 		t.Error("both hold and it does not fire")
 	}
 
-	s, _ = original(t, `{"type":"any","conditions":[{"type":"metric_exceeds","metric":"cpu","threshold":80},{"type":"metric_below","metric":"free","threshold":5}]}`)
+	s, _ = fromText(t, `{"type":"any","conditions":[{"type":"metric_exceeds","metric":"cpu","threshold":80},{"type":"metric_below","metric":"free","threshold":5}]}`)
 	c = must(t, s)
 	for name, v := range map[string]float64{"cpu": 90, "free": 4} {
 		in := c.Instance(host(name, "a"))
