@@ -57,6 +57,7 @@ type step struct {
 	dark          bool // nothing known for stale_after
 	unknown       bool // to be shown as unknown
 	fresh         bool // a sample came since the last look
+	back          bool // something is known again after stale_after without
 }
 
 // rebooted restarts what is lasting when its stamps are of another boot.
@@ -82,7 +83,8 @@ func (a *step) take(ev Evaluation) {
 		n.Every = ev.Interval.Milliseconds()
 	}
 	aware := a.c.code.Uses.Silence && ev.Fire != Unknown
-	if n.Known.IsZero() || ev.Fire != Unknown && (a.fresh || aware) {
+	if known := ev.Fire != Unknown && (a.fresh || aware); known || n.Known.IsZero() {
+		a.back = known && !n.Known.IsZero() && a.since(n.Known) >= a.staleAfter()
 		n.Known = a.now
 	}
 	a.dark = ev.Ended && !aware || a.since(n.Known) >= a.staleAfter()
@@ -141,9 +143,10 @@ func (a *step) times(fire Truth) Truth {
 	return False
 }
 
-// returned restarts what must last after a stretch in which nothing was known.
+// returned restarts what must last after a stretch in which nothing was known,
+// whether it was shown or kept silent about.
 func (a *step) returned() {
-	if a.prev.State != StateUnknown {
+	if a.prev.State != StateUnknown && !(a.back && a.noData() == NoDataKeep) {
 		return
 	}
 	switch a.base {
