@@ -7,17 +7,19 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/engine/policy"
+	"vigil/engine/remedy"
 	"vigil/engine/series"
 )
 
-// compile checks a policy document and makes the entry it would be evaluated
-// as. Issue places are JSON pointers into the document (/condition/fire); who
-// has the text turns them into lines.
-func (e *Engine) compile(doc PolicyDocument) (*entry, fault.Issues) {
+// Compile checks a policy document and compiles its condition. Issue places are
+// JSON pointers into the document (/condition/fire); who has the text turns them
+// into lines. actions may be nil: then their names are not checked. memory caps
+// the bytes that the windows of one series may hold.
+func Compile(doc PolicyDocument, actions remedy.Actions, memory int) (*policy.Condition, fault.Issues) {
 	var is fault.Issues
 	checkName(&is, doc.Name)
-	oneOf(&is, "/severity", doc.Severity, "info", "warning", "critical")
-	oneOf(&is, "/mode", doc.Mode, "off", "shadow", "suggest", "act")
+	OneOf(&is, "/severity", doc.Severity, "info", "warning", "critical")
+	OneOf(&is, "/mode", doc.Mode, "off", "shadow", "suggest", "act")
 	if doc.Accept != "" && doc.Accept != series.OriginOpen {
 		is.Add("/accept", "accept %q: the only choice is open (samples of callers that were not authenticated may act)", doc.Accept)
 	}
@@ -32,8 +34,8 @@ func (e *Engine) compile(doc PolicyDocument) (*entry, fault.Issues) {
 		is = append(is, x)
 	}
 	if doc.Remedy != nil {
-		for _, x := range doc.Remedy.Check(e.actions) {
-			x.Place = "/remedy" + pointer(x.Place)
+		for _, x := range doc.Remedy.Check(actions) {
+			x.Place = "/remedy" + Pointer(x.Place)
 			is = append(is, x)
 		}
 		if v := doc.Remedy.Verify; v != nil && v.Expr != "" {
@@ -49,15 +51,16 @@ func (e *Engine) compile(doc PolicyDocument) (*entry, fault.Issues) {
 	if len(is) > 0 {
 		return nil, is
 	}
-	if n := cond.Bytes(); n > e.cfg.WindowMemory {
-		is.Add("/condition/fire", "one series of this policy would hold %d bytes of windows, the cap is %d", n, e.cfg.WindowMemory)
+	if n := cond.Bytes(); memory > 0 && n > memory {
+		is.Add("/condition/fire", "one series of this policy would hold %d bytes of windows, the cap is %d", n, memory)
 		is[0].Hint = "shorten the windows"
 		return nil, is
 	}
-	return &entry{doc: doc, cond: cond, shard: e.shardOf(doc.Name), insts: map[uint64]*instance{}}, nil
+	return cond, nil
 }
 
-func pointer(place string) string {
+// Pointer makes a JSON pointer of a place in a plan.
+func Pointer(place string) string {
 	if place == "" || strings.HasPrefix(place, "/") {
 		return place
 	}
@@ -75,7 +78,8 @@ func checkName(is *fault.Issues, name string) {
 	}
 }
 
-func oneOf(is *fault.Issues, place, v string, choices ...string) {
+// OneOf adds an issue unless v is one of the choices.
+func OneOf(is *fault.Issues, place, v string, choices ...string) {
 	for _, c := range choices {
 		if v == c {
 			return

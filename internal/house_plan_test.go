@@ -66,6 +66,17 @@ var plan = []room{
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
 
+	{dir: "engine/match", floor: 2, ours: []string{"engine/series"}},
+	{dir: "engine/shard", floor: 2, ours: []string{"engine", "floors 0-1", "engine/match"}},
+	{dir: "engine/evaluate", floor: 2, ours: []string{"engine", "floors 0-1", "engine/match", "engine/shard"}},
+	{dir: "engine/policies", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/shard"}},
+	{dir: "engine/holds", floor: 2, ours: []string{"engine", "floors 0-1"}},
+	{dir: "engine/direct", floor: 2, ours: []string{"engine", "floors 0-1"}},
+	{dir: "engine/judge", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/holds", "engine/shard"}},
+	{dir: "engine/explain", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/shard"}},
+	{dir: "engine/rehearse", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies"}},
+	{dir: "engine/hall", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies", "engine/holds", "engine/direct", "engine/judge", "engine/explain"}},
+
 	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk", "engine/tsdb/wal", "engine/tsdb/rows", "engine/tsdb/index"}, guests: []string{gSys}},
 	{dir: "engine/tsdb/chunk", floor: 3, ours: []string{"engine/series"}, guests: []string{"github.com/prometheus/prometheus/tsdb/chunkenc"}},
 	{dir: "engine/tsdb/wal", floor: 3, guests: []string{gSys}},
@@ -101,15 +112,16 @@ var plan = []room{
 
 	{dir: "internal/daemon/settings", floor: 4, ours: []string{"engine/document", "engine/fault"}, guests: []string{"github.com/BurntSushi/toml"}},
 	{dir: "internal/daemon/source", floor: 4, ours: []string{"engine/document", "engine/fault", "gitwatch/paths"}},
-	{dir: "internal/daemon/stories", floor: 4, ours: []string{"engine", "floors 0-1", "engine/policy/story"}},
+	{dir: "internal/daemon/stories", floor: 4, ours: []string{"engine", "floors 0-1", "engine/policy/story", "engine/rehearse"}},
 	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "actions/catalogue", "actions/supervise", "api", "internal/daemon/settings"}},
-	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/catalogue", "actions/launch", "actions/supervise", "gitwatch/paths", "api", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
+	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/hall", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/catalogue", "actions/launch", "actions/supervise", "gitwatch/paths", "api", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
 	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
 
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
 	{dir: "engine/ledger/powercut", floor: 3, guests: []string{gSQLite, "modernc.org/libc"}, test: true},
 	{dir: "engine/tsdb/wal/waltest", floor: 3, ours: []string{"engine/tsdb/wal"}, test: true},
 	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "internal/daemon", "internal/cli"}, test: true},
+	{dir: "internal/load", floor: 4, ours: []string{"floor 0", "api/client"}, guests: []string{gCompress}},
 	{dir: "internal", floor: 4, test: true},
 	{dir: ".", floor: 5, ours: []string{"internal/cli", "internal/daemon"}},
 }

@@ -15,6 +15,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/policy/story"
+	"vigil/engine/rehearse"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
 )
@@ -131,7 +132,7 @@ func documents(s *story.Story, file string, shared []document.Document, issues *
 // play feeds the samples in order of time and looks at each expected moment.
 func play(file string, s *story.Story, docs []engine.PolicyDocument, actions remedy.Actions) (Result, error) {
 	res := Result{File: file, Expected: len(s.Expect)}
-	r, err := engine.NewRehearsal(docs, actions)
+	r, err := rehearse.New(docs, actions)
 	if err != nil {
 		return res, fmt.Errorf("%s: %w", file, err)
 	}
@@ -183,7 +184,7 @@ func moments(s *story.Story) map[time.Duration]*moment {
 
 // check says what is not as expected, "" nothing. fresh is what was queued since
 // the expectation before that asked.
-func check(e story.Expectation, r *engine.Rehearsal, fresh []engine.Rehearsed) string {
+func check(e story.Expectation, r *rehearse.Rehearsal, fresh []rehearse.Rehearsed) string {
 	want := e.Labels.Map()
 	st, one := r.State(e.Policy, want)
 	if !one {
@@ -192,7 +193,7 @@ func check(e story.Expectation, r *engine.Rehearsal, fresh []engine.Rehearsed) s
 	if st != e.State {
 		return fmt.Sprintf("is %s, expected %s", st, e.State)
 	}
-	var mine []engine.Rehearsed
+	var mine []rehearse.Rehearsed
 	for _, d := range fresh {
 		if d.Remediation.Policy == e.Policy && fits(d.Remediation.Labels, want) {
 			mine = append(mine, d)
@@ -215,7 +216,7 @@ func check(e story.Expectation, r *engine.Rehearsal, fresh []engine.Rehearsed) s
 	return fmt.Sprintf("the remedy was %s; expected %s %s", say(mine[0]), e.Remedy.Action, e.Remedy.Target)
 }
 
-func say(d engine.Rehearsed) string {
+func say(d rehearse.Rehearsed) string {
 	action := "nothing"
 	if l := d.Remediation.Plan.Ladder; len(l) > 0 {
 		action = l[0].Action

@@ -1,4 +1,4 @@
-package engine
+package shard
 
 import (
 	"math"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vigil/engine/clock"
+	"vigil/engine/match"
 	"vigil/engine/policy"
 	"vigil/engine/series"
 )
@@ -13,14 +14,14 @@ import (
 // hit is one point on its way into the windows.
 type hit struct {
 	t   int64
-	w   *watch
+	w   *match.Watch[Tap]
 	p   series.Point
 	seq int
 }
 
 // change is an instance whose state moved.
 type change struct {
-	inst  *instance
+	inst  *Instance
 	tr    policy.Transition
 	ev    policy.Evaluation
 	cause string
@@ -32,8 +33,8 @@ type change struct {
 const backStep = 10 * time.Second
 
 // observe takes one batch in: per distinct timestamp, ascending, all points,
-// then each touched instance once. s.mu is held.
-func (s *shard) observe(b *block, now clock.Stamp) {
+// then each touched instance once. s.Mu is held.
+func (s *Shard) observe(b *Block, now clock.Stamp) {
 	if !s.lastAt.IsZero() {
 		d, same := b.at.Sub(s.lastAt)
 		wall := time.Duration(b.at.Wall-s.lastAt.Wall) * time.Microsecond
@@ -78,25 +79,25 @@ func (s *shard) observe(b *block, now clock.Stamp) {
 }
 
 // instant takes in the points of one timestamp and evaluates what they touched.
-func (s *shard) instant(hits []hit, b *block, now clock.Stamp) {
+func (s *Shard) instant(hits []hit, b *Block, now clock.Stamp) {
 	s.round++
 	s.touched = s.touched[:0]
 	for i := range hits {
 		h := &hits[i]
-		for _, t := range h.w.taps {
-			x := t.inst
-			if x.en.shard != s || x.dead {
+		for _, t := range h.w.Taps {
+			x := t.Inst
+			if x.En.Shard != s || x.Dead {
 				continue
 			}
-			if x.cold {
-				x.backlog = append(x.backlog, waiting{t.source, h.w.ref, h.p, b.at})
+			if x.Cold {
+				x.backlog = append(x.backlog, waiting{t.Source, h.w.Ref, h.p, b.at})
 				continue
 			}
-			s.feed(x, t.source, h.w.ref, h.p, b.at)
+			s.feed(x, t.Source, h.w.Ref, h.p, b.at)
 		}
 	}
 	for _, x := range s.touched {
-		if b.replay && hits[0].t <= x.stored.Seen {
+		if b.replay && hits[0].t <= x.Stored.Seen {
 			continue
 		}
 		s.evaluate(x, hits[0].t, now)
@@ -105,80 +106,80 @@ func (s *shard) instant(hits []hit, b *block, now clock.Stamp) {
 
 // feed takes one point into one instance. Points of the matched series touch
 // it; joined ones are only read.
-func (s *shard) feed(x *instance, source int, ref series.Ref, p series.Point, at clock.Stamp) {
+func (s *Shard) feed(x *Instance, source int, ref series.Ref, p series.Point, at clock.Stamp) {
 	if x.era != s.era {
 		// The wall clock went back: what the windows hold lies in a future that
 		// did not come. The firing's own state stays.
 		x.era = s.era
-		x.in = x.en.cond.Instance(x.labels)
-		x.row.State.Seen = 0
+		x.In = x.En.Cond.Instance(x.Labels)
+		x.Row.State.Seen = 0
 	}
-	if v := x.en.verify; v != nil && !v.pointAfter(p) {
+	if l := x.En.Listen; l != nil && p.T <= l.After {
 		return
 	}
-	if !x.in.Observe(source, ref, p) {
-		s.e.count.late.Add(1)
+	if !x.In.Observe(source, ref, p) {
+		s.c.Count.Late.Add(1)
 		return
 	}
 	if source != 0 {
 		return
 	}
-	x.fresh = x.fresh || s.e.opened.Load()
-	x.arrived = at
+	x.Fresh = x.Fresh || s.c.Opened.Load()
+	x.Arrived = at
 	if x.touched != s.round {
 		x.touched = s.round
 		s.touched = append(s.touched, x)
 	}
 }
 
-// evaluate looks once and moves the firing on; s.mu is held.
-func (s *shard) evaluate(x *instance, at int64, now clock.Stamp) {
-	s.e.count.evaluations.Add(1)
-	st := &x.row.State
+// evaluate looks once and moves the firing on; s.Mu is held.
+func (s *Shard) evaluate(x *Instance, at int64, now clock.Stamp) {
+	s.c.Count.Evaluations.Add(1)
+	st := &x.Row.State
 	var firingFor time.Duration
-	if x.isFiring() {
+	if x.IsFiring() {
 		firingFor, _ = now.Sub(st.Fired)
 	}
-	ev := x.in.Evaluate(at, x.isFiring(), firingFor)
-	if x.en.verify != nil {
-		x.en.verify.saw(x, ev)
+	ev := x.In.Evaluate(at, x.IsFiring(), firingFor)
+	if l := x.En.Listen; l != nil {
+		l.Saw(x.In, ev)
 		s.rewake(x, ev, clock.Stamp{}, now)
 		return
 	}
-	was := x.isFiring()
-	cause := s.e.cause(x.en)
-	next, tr, wake := policy.Advance(x.en.cond, *st, ev, cause, now)
-	x.row.State = next
-	x.row.Evaluation = s.e.count.evaluations.Load()
-	if is := x.isFiring(); is != was {
+	was := x.IsFiring()
+	cause := s.c.cause(x.En)
+	next, tr, wake := policy.Advance(x.En.Cond, *st, ev, cause, now)
+	x.Row.State = next
+	x.Row.Evaluation = s.c.Count.Evaluations.Load()
+	if is := x.IsFiring(); is != was {
 		if is {
-			x.en.firing.Add(1)
+			x.En.Firing.Add(1)
 		} else {
-			x.en.firing.Add(-1)
+			x.En.Firing.Add(-1)
 		}
 	}
 	if tr.Changed() {
 		c := change{inst: x, tr: tr, ev: ev, cause: cause}
 		if told(tr) {
-			c.expl = x.in.Explain()
+			c.expl = x.In.Explain()
 		}
 		s.changes = append(s.changes, c)
-	} else if !sameState(next, x.stored) {
+	} else if !sameState(next, x.Stored) {
 		s.dirty[x] = struct{}{}
 	}
 	s.rewake(x, ev, wake, now)
 }
 
 // rewake schedules the next look that no sample brings.
-func (s *shard) rewake(x *instance, ev policy.Evaluation, wake, now clock.Stamp) {
-	s.schedule(x, wake)
-	if x.en.cond.TimeDriven {
-		s.schedule(x, now.Add(secondsOne))
+func (s *Shard) rewake(x *Instance, ev policy.Evaluation, wake, now clock.Stamp) {
+	s.Schedule(x, wake)
+	if x.En.Cond.TimeDriven {
+		s.Schedule(x, now.Add(time.Second))
 	}
 	if ev.StaleAt > 0 && !ev.NoData {
-		s.schedule(x, now.Add(max(time.Duration(ev.StaleAt-x.now(now))*time.Millisecond, 0)+time.Millisecond))
+		s.Schedule(x, now.Add(max(time.Duration(ev.StaleAt-x.Now(now))*time.Millisecond, 0)+time.Millisecond))
 	}
-	if !x.isFiring() || x.en.doc.Remedy == nil {
+	if !x.IsFiring() || x.En.P.Doc.Remedy == nil {
 		return
 	}
 	switch {
@@ -188,7 +189,7 @@ func (s *shard) rewake(x *instance, ev policy.Evaluation, wake, now clock.Stamp)
 		x.checkAt = now.Boot + int64(raiseEvery)
 		s.raises = append(s.raises, x)
 	}
-	s.schedule(x, now.Add(time.Duration(x.checkAt-now.Boot)))
+	s.Schedule(x, now.Add(time.Duration(x.checkAt-now.Boot)))
 }
 
 // sameState compares what must survive a restart; the value and the time last
@@ -205,36 +206,8 @@ func told(tr policy.Transition) bool {
 	return !(quiet(tr.From) && quiet(tr.To))
 }
 
-// cause names the deepest policy that fires among those an entry depends on.
-func (e *Engine) cause(en *entry) string {
-	if len(en.doc.DependsOn) == 0 {
-		return ""
-	}
-	return e.deepest(en.doc.DependsOn, 0)
-}
-
-func (e *Engine) deepest(names []string, depth int) string {
-	if depth > 16 {
-		return ""
-	}
-	deps := *e.reg.deps.Load()
-	for _, n := range names {
-		d := deps[n]
-		if d == nil {
-			continue
-		}
-		if deeper := e.deepest(d.on, depth+1); deeper != "" {
-			return deeper
-		}
-		if d.firing.Load() > 0 {
-			return n
-		}
-	}
-	return ""
-}
-
-// finite keeps JSON from refusing a value.
-func finite(v float64) float64 {
+// Finite keeps JSON from refusing a value.
+func Finite(v float64) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0
 	}

@@ -1,4 +1,11 @@
-package engine
+// Package holds is the word of people that something must not be acted on:
+// pauses, silences, maintenance windows, hands-off.
+//
+// The ledger has every hold before the book does; a hold ends at its time, is
+// never extended by itself, and never returns. It refuses holds without a reason
+// and, but for recurring maintenance, without an end. Reading takes a read lock
+// of memory only. It starts nothing.
+package holds
 
 import (
 	"cmp"
@@ -12,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
@@ -20,25 +28,35 @@ import (
 	"vigil/engine/series"
 )
 
-// holdBook is what people have said must not be acted on. Reads take a read
-// lock; the ledger has every hold before the book does.
-type holdBook struct {
+// Book is what stands. Methods may be called concurrently.
+type Book struct {
+	journal engine.Journal
+	clock   clock.Clock
+	nudge   func()
+
 	mu   sync.RWMutex
 	all  map[string]heldUp
-	safe Hold // safe mode, set at start; not in the ledger, it lives as long as the run
+	safe engine.Hold // safe mode, set at start; not in the ledger, it lives as long as the run
 }
 
 type heldUp struct {
-	Hold
+	engine.Hold
 	sel series.Selector
 }
 
 // longestHandsOff is the most that a subject can be left alone by one word.
 const longestHandsOff = 24 * time.Hour
 
-func (b *holdBook) load(hs []Hold) {
+// New makes an empty book; nudge tells the worker to look.
+func New(j engine.Journal, c clock.Clock, nudge func()) *Book {
+	return &Book{journal: j, clock: c, nudge: nudge, all: map[string]heldUp{}}
+}
+
+// Load takes over what the ledger kept, and the safe mode of this start (zero: none).
+func (b *Book) Load(hs []engine.Hold, safe engine.Hold) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.safe = safe
 	b.all = make(map[string]heldUp, len(hs))
 	for _, h := range hs {
 		sel, _ := selectorOf(h.Matchers)
@@ -53,8 +71,8 @@ func selectorOf(text string) (series.Selector, error) {
 	return policy.ParseSelector(text)
 }
 
-// facts fills what the gates pause, window and hands-off ask.
-func (b *holdBook) facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
+// Facts fills what the gates pause, window and hands-off ask.
+func (b *Book) Facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.safe.ID != "" && !now.Reached(b.safe.Until) {
@@ -62,19 +80,19 @@ func (b *holdBook) facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp)
 	}
 	var ls series.Labels
 	for _, h := range b.all {
-		until, in := h.inForce(now)
+		until, in := inForce(h.Hold, now)
 		if !in {
 			continue
 		}
 		said := fmt.Sprintf("%s (%s)", h.Reason, h.Actor)
 		switch h.Kind {
-		case HoldPause:
+		case engine.HoldPause:
 			f.Paused, f.PausedUntil = said, until
-		case HoldHandsOff:
+		case engine.HoldHandsOff:
 			if h.Subject == f.Spec.Subject {
 				f.HandsOff, f.HandsOffUntil = said, until
 			}
-		case HoldSilence, HoldMaintenance:
+		case engine.HoldSilence, engine.HoldMaintenance:
 			if ls == nil {
 				ls = aboutLabels(r)
 			}
@@ -98,7 +116,7 @@ func aboutLabels(r remedy.Remediation) series.Labels {
 }
 
 // inForce says whether a hold holds now, and until when.
-func (h Hold) inForce(now clock.Stamp) (until clock.Stamp, in bool) {
+func inForce(h engine.Hold, now clock.Stamp) (until clock.Stamp, in bool) {
 	if !h.Ended.IsZero() || !now.Reached(h.From) {
 		return until, false
 	}
@@ -117,11 +135,8 @@ func (h Hold) inForce(now clock.Stamp) (until clock.Stamp, in bool) {
 
 // PutHold writes down a hold and returns it with its id. A pause, a silence and
 // hands-off must end; a maintenance window may recur.
-func (e *Engine) PutHold(ctx context.Context, actor string, h Hold) (Hold, error) {
-	if err := e.usable(); err != nil {
-		return h, err
-	}
-	now := e.clock()
+func (b *Book) PutHold(ctx context.Context, actor string, h engine.Hold) (engine.Hold, error) {
+	now := b.clock()
 	sel, is := checkHold(h, now)
 	if err := is.Err(); err != nil {
 		return h, err
@@ -133,27 +148,27 @@ func (e *Engine) PutHold(ctx context.Context, actor string, h Hold) (Hold, error
 	if h.Owner == "" {
 		h.Owner = "api"
 	}
-	if h.Kind == HoldHandsOff && (h.Until.IsZero() || h.Until.Reached(now.Add(longestHandsOff))) {
+	if h.Kind == engine.HoldHandsOff && (h.Until.IsZero() || h.Until.Reached(now.Add(longestHandsOff))) {
 		h.Until = now.Add(longestHandsOff)
 	}
 	verb := string(h.Kind) + ".put"
 	if h.ID == "" {
 		h.ID = newID(now)
 	}
-	d := &Decision{At: now, Holds: []Hold{h}, Audit: []audit.Record{{
+	d := &engine.Decision{At: now, Holds: []engine.Hold{h}, Audit: []audit.Record{{
 		At: now, Actor: actor, Verb: verb, Object: "hold:" + h.ID, Reason: h.Reason, Evidence: holdEvidence(h),
 	}}}
-	if _, err := e.journal.Commit(ctx, d); err != nil {
+	if _, err := b.journal.Commit(ctx, d); err != nil {
 		return h, err
 	}
-	e.holds.mu.Lock()
-	e.holds.all[h.ID] = heldUp{h, sel}
-	e.holds.mu.Unlock()
-	e.nudge()
+	b.mu.Lock()
+	b.all[h.ID] = heldUp{h, sel}
+	b.mu.Unlock()
+	b.nudge()
 	return h, nil
 }
 
-func checkHold(h Hold, now clock.Stamp) (series.Selector, fault.Issues) {
+func checkHold(h engine.Hold, now clock.Stamp) (series.Selector, fault.Issues) {
 	var is fault.Issues
 	sel, err := selectorOf(h.Matchers)
 	if err != nil {
@@ -163,15 +178,15 @@ func checkHold(h Hold, now clock.Stamp) (series.Selector, fault.Issues) {
 		is.Add("/reason", "say why: a hold without a reason cannot be judged by the next person")
 	}
 	switch h.Kind {
-	case HoldPause, HoldSilence:
+	case engine.HoldPause, engine.HoldSilence:
 		if h.Until.IsZero() {
 			is.Add("/until", "a %s must end: give for or until", h.Kind)
 		}
-	case HoldHandsOff:
+	case engine.HoldHandsOff:
 		if h.Subject == "" {
 			is.Add("/subject", "hands-off needs a subject, such as systemd:web.service")
 		}
-	case HoldMaintenance:
+	case engine.HoldMaintenance:
 		if h.Schedule == "" && h.Until.IsZero() {
 			is.Add("/until", "a maintenance window needs an end or a schedule")
 		}
@@ -192,69 +207,66 @@ func checkHold(h Hold, now clock.Stamp) (series.Selector, fault.Issues) {
 }
 
 // ReleaseHold ends a hold before its time.
-func (e *Engine) ReleaseHold(ctx context.Context, actor, id string) error {
-	if err := e.usable(); err != nil {
-		return err
-	}
-	now := e.clock()
-	e.holds.mu.Lock()
-	h, ok := e.holds.all[id]
-	safe := e.holds.safe.ID == id && id != ""
-	e.holds.mu.Unlock()
+func (b *Book) ReleaseHold(ctx context.Context, actor, id string) error {
+	now := b.clock()
+	b.mu.Lock()
+	h, ok := b.all[id]
+	safe := b.safe.ID == id && id != ""
+	b.mu.Unlock()
 	if !ok && !safe {
 		return fault.New(fault.NotFound, "no hold %q stands", id).Mend("vigild silence list and vigild maintenance list show what does")
 	}
 	kind := h.Kind
-	d := &Decision{At: now}
+	d := &engine.Decision{At: now}
 	if safe {
-		kind = HoldPause
+		kind = engine.HoldPause
 	} else {
 		d.Released = []string{id}
 	}
 	d.Audit = []audit.Record{{At: now, Actor: actor, Verb: string(kind) + ".release", Object: "hold:" + id, Reason: "ended by " + actor}}
-	if _, err := e.journal.Commit(ctx, d); err != nil {
+	if _, err := b.journal.Commit(ctx, d); err != nil {
 		return err
 	}
-	e.holds.mu.Lock()
-	delete(e.holds.all, id)
+	b.mu.Lock()
+	delete(b.all, id)
 	if safe {
-		e.holds.safe = Hold{}
+		b.safe = engine.Hold{}
 	}
-	e.holds.mu.Unlock()
-	e.nudge()
+	b.mu.Unlock()
+	b.nudge()
 	return nil
 }
 
 // Holds lists what stands, newest first; what has run out is left out.
-func (e *Engine) Holds() []Hold {
-	now := e.clock()
-	e.holds.mu.Lock()
-	defer e.holds.mu.Unlock()
-	var out []Hold
-	if e.holds.safe.ID != "" && !now.Reached(e.holds.safe.Until) {
-		out = append(out, e.holds.safe)
+func (b *Book) Holds() []engine.Hold {
+	now := b.clock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []engine.Hold
+	if b.safe.ID != "" && !now.Reached(b.safe.Until) {
+		out = append(out, b.safe)
 	}
-	for id, h := range e.holds.all {
+	for id, h := range b.all {
 		if !h.Until.IsZero() && now.Reached(h.Until) {
-			delete(e.holds.all, id)
+			delete(b.all, id)
 			continue
 		}
 		out = append(out, h.Hold)
 	}
-	slices.SortFunc(out, func(a, b Hold) int {
-		return cmp.Or(-cmp.Compare(a.Created.Wall, b.Created.Wall), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(out, func(x, y engine.Hold) int {
+		return cmp.Or(-cmp.Compare(x.Created.Wall, y.Created.Wall), cmp.Compare(x.ID, y.ID))
 	})
 	return out
 }
 
 // newID is unique and sorts by time: 11 hex digits of Unix ms, then 8 random.
 func newID(now clock.Stamp) string {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails, by its contract
-	return fmt.Sprintf("%011x%s", now.Millis(), hex.EncodeToString(b[:]))
+	var r [4]byte
+	_, _ = rand.Read(r[:]) // never fails, by its contract
+	return fmt.Sprintf("%011x%s", now.Millis(), hex.EncodeToString(r[:]))
 }
 
-func holdEvidence(h Hold) []byte {
+func holdEvidence(h engine.Hold) []byte {
 	m := map[string]string{
 		"kind": string(h.Kind), "matchers": h.Matchers, "subject": h.Subject, "schedule": h.Schedule, "zone": h.Zone,
 		"from": h.From.Time().Format(time.RFC3339),

@@ -1,22 +1,32 @@
-package engine
+// Package rehearse runs policies over given samples on a virtual clock: the
+// engine itself, stopping before the commit.
+//
+// Nothing is stored, nothing is done, and the same story gives the same states
+// and remediations every time. It stands in for store and ledger by remembering
+// nothing on disk; in a rehearsal every remediation stays queued. One goroutine;
+// it starts nothing.
+package rehearse
 
 import (
 	"context"
 	"time"
 
+	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/clock"
+	"vigil/engine/document"
+	"vigil/engine/evaluate"
 	"vigil/engine/fault"
+	"vigil/engine/policies"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
 )
 
-// Rehearsal runs policies over given samples on a virtual clock: the engine
-// itself, stopping before the commit. Nothing is stored and nothing is done.
-// One goroutine.
+// Rehearsal is one run of a story. See the package comment.
 type Rehearsal struct {
-	e       *Engine
+	e       *evaluate.Evaluator
+	keeper  *policies.Keeper
 	stage   *stage
 	now     clock.Stamp
 	Decided []Rehearsed
@@ -31,26 +41,23 @@ type Rehearsed struct {
 // rehearsalStart is the wall clock at time zero of a story: a Monday, 00:00 UTC.
 const rehearsalStart = 1_767_571_200_000_000
 
-// NewRehearsal makes one from policy documents; issues name what is wrong.
-func NewRehearsal(docs []PolicyDocument, actions remedy.Actions) (*Rehearsal, error) {
+// New makes one from policy documents; issues name what is wrong.
+func New(docs []engine.PolicyDocument, actions remedy.Actions) (*Rehearsal, error) {
 	r := &Rehearsal{now: clock.Stamp{Wall: rehearsalStart, Boot: int64(24 * time.Hour), BootID: "rehearsal"}}
 	r.stage = &stage{refs: map[uint64]series.Ref{}, seq: 1}
-	cfg := Defaults()
+	cfg := engine.Defaults()
 	cfg.Shards = 1
-	e, err := New(cfg, Deps{
-		Samples: r.stage, Journal: r.stage, Reader: r.stage, Actions: actions,
-		Clock: func() clock.Stamp { return r.now },
-	})
+	tell := func() clock.Stamp { return r.now }
+	e, err := evaluate.New(cfg, engine.Deps{Samples: r.stage, Journal: r.stage, Reader: r.stage, Clock: tell})
 	if err != nil {
 		return nil, err
 	}
-	r.e = e
-	if err := e.load(context.Background()); err != nil {
+	r.e, r.keeper = e, policies.New(e, actions, cfg.WindowMemory, tell)
+	if err := e.Load(context.Background(), &engine.Snapshot{Epoch: 1}); err != nil {
 		return nil, err
 	}
-	e.opened.Store(true)
 	for _, d := range docs {
-		if _, err := e.PutPolicy(context.Background(), "rehearsal", d, "folder", "", true); err != nil {
+		if _, err := r.keeper.PutPolicy(context.Background(), "rehearsal", d, document.Folder, "", true); err != nil {
 			return nil, err
 		}
 	}
@@ -68,16 +75,20 @@ func (r *Rehearsal) Feed(d time.Duration, ls []series.Labels, vs []float64) {
 		b.Add(ls[i], r.At(d), vs[i])
 	}
 	r.stage.commit(r.e, b, ls)
-	r.work()
+	r.e.Wake(context.Background())
+	r.collect()
 }
 
 // Advance moves the clock to d, waking what falls due on the way.
 func (r *Rehearsal) Advance(d time.Duration) {
-	s := r.e.shards[0]
 	end := int64(24*time.Hour) + int64(d)
-	for len(s.due) > 0 && s.due[0].at <= end {
-		r.set(max(s.due[0].at, r.now.Boot))
-		s.expire(context.Background())
+	for {
+		at, ok := r.e.NextWake()
+		if !ok || at > end {
+			break
+		}
+		r.set(max(at, r.now.Boot))
+		r.e.Wake(context.Background())
 		r.collect()
 	}
 	r.set(end)
@@ -86,14 +97,6 @@ func (r *Rehearsal) Advance(d time.Duration) {
 func (r *Rehearsal) set(boot int64) {
 	r.now.Boot = boot
 	r.now.Wall = rehearsalStart + (boot-int64(24*time.Hour))/1000
-}
-
-func (r *Rehearsal) work() {
-	s := r.e.shards[0]
-	for bs := s.take(); len(bs) > 0; bs = s.take() {
-		s.round1(context.Background(), bs)
-	}
-	r.collect()
 }
 
 func (r *Rehearsal) collect() {
@@ -109,7 +112,7 @@ func (r *Rehearsal) collect() {
 func (r *Rehearsal) State(name string, labels map[string]string) (st policy.State, ok bool) {
 	st = policy.StateOK
 	n := 0
-	for _, f := range r.e.firings(true) {
+	for _, f := range r.e.States(true) {
 		if f.Policy != name {
 			continue
 		}
@@ -135,18 +138,20 @@ type stage struct {
 	known []remedy.Remediation
 }
 
-func (s *stage) Start(context.Context, uint64, Hooks) error                { return nil }
-func (s *stage) Append(context.Context, *series.Batch) error               { return nil }
-func (s *stage) Evaluated(uint64)                                          {}
-func (s *stage) Load(context.Context) (*Snapshot, error)                   { return &Snapshot{Epoch: 1}, nil }
+func (s *stage) Start(context.Context, uint64, engine.Hooks) error { return nil }
+func (s *stage) Append(context.Context, *series.Batch) error       { return nil }
+func (s *stage) Evaluated(uint64)                                  {}
+func (s *stage) Load(context.Context) (*engine.Snapshot, error) {
+	return &engine.Snapshot{Epoch: 1}, nil
+}
 func (s *stage) Attempts(context.Context, int64) ([]remedy.Attempt, error) { return nil, nil }
 
-func (s *stage) Select(context.Context, series.Selector, int64, int64) (Cursor, error) {
+func (s *stage) Select(context.Context, series.Selector, int64, int64) (engine.Cursor, error) {
 	return noCursor{}, nil
 }
 
-func (s *stage) Commit(_ context.Context, d *Decision) (Receipt, error) {
-	var rc Receipt
+func (s *stage) Commit(_ context.Context, d *engine.Decision) (engine.Receipt, error) {
+	var rc engine.Receipt
 	for _, r := range d.Remediations {
 		s.ids++
 		r.ID, r.Version = s.ids, 1
@@ -158,7 +163,7 @@ func (s *stage) Commit(_ context.Context, d *Decision) (Receipt, error) {
 
 // Remediations answers what the evaluator asks: whether one is under way. In a
 // rehearsal every remediation stays queued.
-func (s *stage) Remediations(_ context.Context, f RemediationFilter) ([]remedy.Remediation, int, error) {
+func (s *stage) Remediations(_ context.Context, f engine.RemediationFilter) ([]remedy.Remediation, int, error) {
 	for i := len(s.known) - 1; i >= 0; i-- {
 		if r := s.known[i]; r.Policy == f.Policy && (f.Firing == nil || *f.Firing == r.Fingerprint) {
 			return []remedy.Remediation{r}, 1, nil
@@ -175,7 +180,7 @@ func (s *stage) AuditAbout(context.Context, []string, int) ([]audit.Record, erro
 func (s *stage) Counts(context.Context, clock.Stamp) (map[remedy.State]int, error) { return nil, nil }
 
 // commit registers what is new and hands the batch over as the store would.
-func (s *stage) commit(e *Engine, b *series.Batch, ls []series.Labels) {
+func (s *stage) commit(e *evaluate.Evaluator, b *series.Batch, ls []series.Labels) {
 	for i := range b.Items {
 		fp := ls[i].Fingerprint()
 		ref, ok := s.refs[fp]

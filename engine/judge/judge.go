@@ -1,0 +1,86 @@
+// Package judge answers the worker's questions about conditions: does it still
+// hold, and did the remedy work.
+//
+// Facts are gathered from memory at the instant they are asked for. A
+// verification listens to samples younger than the act alone; unknown is not
+// success. It decides nothing and starts nothing; Verify blocks until its answer
+// is known or its deadline comes, and leaves no listener behind.
+package judge
+
+import (
+	"context"
+	"encoding/json"
+
+	"vigil/engine/clock"
+	"vigil/engine/evaluate"
+	"vigil/engine/holds"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+)
+
+// Judge satisfies remedy.Judge.
+type Judge struct {
+	states *evaluate.Evaluator
+	holds  *holds.Book
+	clock  clock.Clock
+}
+
+// New makes a judge.
+func New(ev *evaluate.Evaluator, b *holds.Book, c clock.Clock) *Judge { return &Judge{ev, b, c} }
+
+var _ remedy.Judge = (*Judge)(nil)
+
+// Facts gathers what the gates ask, as of this instant. It takes locks of
+// memory only.
+func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec) (remedy.Facts, error) {
+	now := j.clock()
+	f := remedy.Facts{At: now, Spec: spec, Warm: true, Trusted: true, Holds: int8(policy.True)}
+	j.holds.Facts(&f, r, now)
+	if r.Policy == "" {
+		return f, nil
+	}
+	found := j.states.InspectOne(r.Policy, r.Fingerprint, func(l *evaluate.Look) {
+		f.Evaluation, f.FiringVersion = l.Row.Evaluation, l.Row.Version
+		f.Flapping = l.Row.State.State == policy.StateFlapping
+		f.Trusted, f.Warm, f.Cause = l.Trusted, l.Cold == "", l.Cause
+		if !l.Policy.Doc.Enabled || l.Policy.Doc.Mode == "off" {
+			f.Holds = int8(policy.False)
+			f.Evidence = said("the policy was turned off")
+			return
+		}
+		f.Holds = int8(holding(l))
+		f.Evidence, _ = json.Marshal(l.Instance.Explain())
+	})
+	if !found {
+		f.Holds = int8(policy.False)
+		f.Evidence = said("the policy or its series is gone")
+	}
+	return f, nil
+}
+
+// holding looks at the condition at this instant: true while the firing has not
+// cleared, unknown while an input is.
+func holding(l *evaluate.Look) policy.Truth {
+	switch l.Row.State.State {
+	case policy.StateFiring, policy.StateRecovering, policy.StateFlapping:
+	case policy.StateUnknown:
+		return policy.Unknown
+	default:
+		return policy.False
+	}
+	ev := l.Instance.Evaluate(l.Now, true, l.For)
+	switch {
+	case ev.NoData && l.Policy.Cond.Spec.NoData == policy.NoDataFire:
+		return policy.True
+	case ev.Clear == policy.True:
+		return policy.False
+	case ev.NoData || ev.Fire == policy.Unknown:
+		return policy.Unknown
+	}
+	return policy.True
+}
+
+func said(reason string) json.RawMessage {
+	b, _ := json.Marshal(map[string]string{"reason": reason})
+	return b
+}

@@ -1,0 +1,118 @@
+package judge
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"vigil/engine/clock"
+	"vigil/engine/evaluate"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+	"vigil/engine/shard"
+)
+
+// Verify waits until samples younger than `after` show how the remedy did.
+func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadline clock.Stamp) (remedy.Verification, error) {
+	if r.Policy == "" {
+		return remedy.Verification{OK: true, Reason: "a direct action has nothing to verify"}, nil
+	}
+	p, ok := j.states.Lookup(r.Policy)
+	if !ok || p.Cond == nil {
+		return remedy.Verification{OK: true, Reason: "the policy is gone"}, nil
+	}
+	v := &verification{after: after.Millis(), need: 1, done: make(chan struct{})}
+	cond := p.Cond
+	if pv := r.Plan.Verify; pv != nil {
+		v.need = max(1, pv.Successes)
+		if pv.Expr != "" {
+			c, is := policy.Compile(policy.Spec{Match: p.Cond.Spec.Match, Fire: pv.Expr, On: p.Cond.Spec.On})
+			if err := is.Err(); err != nil {
+				return remedy.Verification{}, err
+			}
+			cond, v.direct = c, true
+		}
+	}
+	v.timed = cond.TimeDriven
+	l := shard.Listener{Fingerprint: r.Fingerprint, After: v.after, Saw: v.saw}
+	if !j.states.InspectOne(r.Policy, r.Fingerprint, func(k *evaluate.Look) { l.Any = k.Anchor }) {
+		// Its series may come back under the act: listen to all that match.
+		l.Any = true
+	}
+	stop := j.states.Listen(r.Policy, cond, l)
+	defer stop()
+	left, _ := deadline.Sub(j.clock())
+	t := time.NewTimer(max(left, 0))
+	defer t.Stop()
+	select {
+	case <-v.done:
+	case <-ctx.Done():
+		return remedy.Verification{}, ctx.Err()
+	case <-t.C:
+	}
+	return v.answer(), nil
+}
+
+// verification counts what it sees.
+type verification struct {
+	after  int64 // Unix ms
+	direct bool  // an expression of its own: true is success; else fire must be false
+	timed  bool  // time alone may change its truth
+	need   int
+
+	mu    sync.Mutex
+	got   int
+	looks int
+	said  policy.Truth
+	last  policy.Explanation
+	seen  int64
+	ok    bool
+	done  chan struct{}
+}
+
+// saw takes one evaluation.
+func (v *verification) saw(in *policy.Instance, ev policy.Evaluation) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ok || ev.Newest <= v.after || (ev.Newest == v.seen && !v.timed) {
+		return
+	}
+	v.seen = ev.Newest
+	v.looks++
+	v.said = ev.Fire
+	if !v.direct {
+		v.said = -ev.Fire
+	}
+	if v.said != policy.True {
+		v.got = 0
+		v.last = in.Explain()
+		return
+	}
+	if v.got++; v.got < v.need {
+		return
+	}
+	v.ok, v.last = true, in.Explain()
+	close(v.done)
+}
+
+func (v *verification) answer() remedy.Verification {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := remedy.Verification{OK: v.ok}
+	switch {
+	case v.ok:
+		out.Reason = "samples after the act show that it worked"
+	case v.looks == 0:
+		out.Reason = "no sample came after the act"
+		return out
+	case v.said == policy.Unknown:
+		out.Reason = "the samples after the act do not say (unknown is not success)"
+	case v.said == policy.True:
+		out.Reason = "it looked well, but not often enough in the time given"
+	default:
+		out.Reason = "the samples after the act say that it did not help"
+	}
+	out.Evidence, _ = json.Marshal(v.last)
+	return out
+}

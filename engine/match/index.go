@@ -1,0 +1,178 @@
+// Package match says which subscriptions a series is for, and what is tapped
+// from it.
+//
+// A subscription is a selector with a key of the caller's. It is matched when a
+// series is registered or the subscription is added, never when a sample comes:
+// subscriptions are indexed by metric name, then by an equality label; those
+// that name no metric are kept apart and counted. What taps a live series lies
+// in a slice by its local index, read without a lock.
+//
+// It refuses to know what is subscribed and why. [Index] is changed under its
+// caller's lock ([Index.Mu]); [Index.Watch] may be called by anyone at any time.
+// It starts nothing.
+package match
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"vigil/engine/series"
+)
+
+// Live is a series that exists. Immutable.
+type Live struct {
+	Ref    series.Ref
+	Local  series.Local
+	Labels series.Labels
+}
+
+// Watch is what taps one live series. Immutable once published; a change
+// publishes another.
+type Watch[T comparable] struct {
+	Live
+	Taps []T
+}
+
+// Index matches series and subscriptions of keys K, and publishes taps T.
+type Index[K, T comparable] struct {
+	Mu sync.RWMutex // held by the caller of every method but Watch
+
+	pages  atomic.Pointer[[]*page[T]]
+	names  map[string]map[series.Ref]*Live // metric name -> its live series
+	locals map[series.Local]*Live
+	byName map[string]*bucket[K]
+	loose  []sub[K] // subscriptions that name no metric
+}
+
+type sub[K comparable] struct {
+	key K
+	sel series.Selector
+}
+
+// bucket holds the subscriptions of one metric name, split by an equality label
+// where the selector has one.
+type bucket[K comparable] struct {
+	equal map[series.Label][]sub[K]
+	rest  []sub[K]
+}
+
+const pageSize = 4096
+
+type page[T comparable] [pageSize]atomic.Pointer[Watch[T]]
+
+// New makes an empty index.
+func New[K, T comparable]() *Index[K, T] {
+	x := &Index[K, T]{
+		names: map[string]map[series.Ref]*Live{}, locals: map[series.Local]*Live{}, byName: map[string]*bucket[K]{},
+	}
+	x.pages.Store(&[]*page[T]{})
+	return x
+}
+
+// Watch is the hot path: what taps a series, nil for one that nothing taps.
+func (x *Index[K, T]) Watch(l series.Local) *Watch[T] {
+	ps := *x.pages.Load()
+	if int(l/pageSize) >= len(ps) {
+		return nil
+	}
+	return ps[l/pageSize][l%pageSize].Load()
+}
+
+// Register makes a series live and lists the keys of the subscriptions it is for.
+func (x *Index[K, T]) Register(lv *Live) []K {
+	name := lv.Labels.Name()
+	if x.names[name] == nil {
+		x.names[name] = map[series.Ref]*Live{}
+	}
+	x.names[name][lv.Ref] = lv
+	x.locals[lv.Local] = lv
+	x.slot(lv.Local).Store(nil)
+	var out []K
+	take := func(subs []sub[K]) {
+		for _, s := range subs {
+			if s.sel.Matches(lv.Labels) {
+				out = append(out, s.key)
+			}
+		}
+	}
+	if b := x.byName[name]; b != nil {
+		take(b.rest)
+		if len(b.equal) > 0 {
+			for _, l := range lv.Labels {
+				take(b.equal[l])
+			}
+		}
+	}
+	take(x.loose)
+	return out
+}
+
+// Drop ends a live series and returns what tapped it, nil for nothing.
+func (x *Index[K, T]) Drop(ref series.Ref, l series.Local) *Watch[T] {
+	lv := x.locals[l]
+	if lv == nil || lv.Ref != ref {
+		return nil
+	}
+	delete(x.locals, l)
+	name := lv.Labels.Name()
+	if m := x.names[name]; m != nil {
+		delete(m, ref)
+		if len(m) == 0 {
+			delete(x.names, name)
+		}
+	}
+	return x.slot(l).Swap(nil)
+}
+
+// Add subscribes a key to a selector; Remove takes exactly that back.
+func (x *Index[K, T]) Add(key K, sel series.Selector) {
+	list, done := x.list(sel)
+	*list = append(*list, sub[K]{key, sel})
+	done()
+}
+
+// Remove ends a subscription.
+func (x *Index[K, T]) Remove(key K, sel series.Selector) {
+	list, done := x.list(sel)
+	for i := range *list {
+		if (*list)[i].key == key {
+			*list = append((*list)[:i:i], (*list)[i+1:]...)
+			break
+		}
+	}
+	done()
+}
+
+// list is where the subscriptions like sel lie; done stores the list again.
+func (x *Index[K, T]) list(sel series.Selector) (list *[]sub[K], done func()) {
+	name := sel.Name()
+	if name == "" {
+		return &x.loose, func() {}
+	}
+	b := x.byName[name]
+	if b == nil {
+		b = &bucket[K]{equal: map[series.Label][]sub[K]{}}
+		x.byName[name] = b
+	}
+	tidy := func() {
+		if len(b.rest) == 0 && len(b.equal) == 0 {
+			delete(x.byName, name)
+		}
+	}
+	for _, m := range sel {
+		if m.Type == series.MatchEqual && m.Name != series.NameLabel && m.Value != "" {
+			key := series.Label{Name: m.Name, Value: m.Value}
+			l := b.equal[key]
+			return &l, func() {
+				if b.equal[key] = l; len(l) == 0 {
+					delete(b.equal, key)
+				}
+				tidy()
+			}
+		}
+	}
+	return &b.rest, tidy
+}
+
+// Loose counts the subscriptions that name no metric.
+func (x *Index[K, T]) Loose() int { return len(x.loose) }

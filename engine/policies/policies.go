@@ -1,0 +1,248 @@
+// Package policies changes the policies: by a person over the API, by a folder
+// or a revision as a whole.
+//
+// A document is compiled before anything is written; what is refused is named
+// with its place, all at once, and one issue refuses the whole set. Only its
+// owner changes a policy; anyone who may can turn one off. Every change is one
+// transaction with its audit record, and in force when the call returns. One
+// change at a time; it starts nothing.
+package policies
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"vigil/engine"
+	"vigil/engine/audit"
+	"vigil/engine/clock"
+	"vigil/engine/document"
+	"vigil/engine/evaluate"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+	"vigil/engine/shard"
+)
+
+// Keeper changes policies. See the package comment.
+type Keeper struct {
+	states  *evaluate.Evaluator
+	actions remedy.Actions
+	memory  int
+	clock   clock.Clock
+
+	editing sync.Mutex
+}
+
+// New makes a keeper; memory caps the windows of one series, in bytes.
+func New(ev *evaluate.Evaluator, a remedy.Actions, memory int, c clock.Clock) *Keeper {
+	return &Keeper{states: ev, actions: a, memory: memory, clock: c}
+}
+
+// PutPolicy creates or replaces a policy. With create, one that exists is a
+// Conflict. Issues come back as fault.Issues with JSON pointers.
+func (k *Keeper) PutPolicy(ctx context.Context, actor string, doc engine.PolicyDocument, owner document.Owner, place string, create bool) (engine.PolicyView, error) {
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	old, exists := k.states.Lookup(doc.Name)
+	if exists && create {
+		return engine.PolicyView{}, fault.New(fault.Conflict, "Policy '%s' already exists", doc.Name)
+	}
+	if err := mayChange(old, exists, doc.Name, owner, place); err != nil {
+		return engine.PolicyView{}, err
+	}
+	c := k.begin(actor)
+	if err := c.put(doc, owner, place, ""); err != nil {
+		return engine.PolicyView{}, err
+	}
+	return k.carry(ctx, c, doc.Name)
+}
+
+// DeletePolicy removes a policy and closes its firings.
+func (k *Keeper) DeletePolicy(ctx context.Context, actor, name string) error {
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	old, exists := k.states.Lookup(name)
+	if !exists {
+		return notFound(name)
+	}
+	if err := mayChange(old, exists, name, document.API, ""); err != nil {
+		return err
+	}
+	c := k.begin(actor)
+	c.drop(name, "the policy was deleted")
+	_, err := k.carry(ctx, c, "")
+	return err
+}
+
+// EnablePolicy turns a policy on or off, whoever owns it: a person may always
+// stop one. A disabled policy is evaluated and leads to nothing.
+func (k *Keeper) EnablePolicy(ctx context.Context, actor, name string, on bool) (engine.PolicyView, error) {
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	old, exists := k.states.Lookup(name)
+	if !exists {
+		return engine.PolicyView{}, notFound(name)
+	}
+	doc := old.Doc
+	doc.Enabled = on
+	verb := "policy.disable"
+	if on {
+		verb = "policy.enable"
+	}
+	c := k.begin(actor)
+	if err := c.put(doc, old.Owner, old.Place, verb); err != nil {
+		return engine.PolicyView{}, err
+	}
+	return k.carry(ctx, c, name)
+}
+
+// ApplyFolder makes the policies of one owner exactly these documents, in one
+// transaction: one issue and nothing of them is applied. Documents of other
+// kinds are left to others. That a person disabled a policy is kept.
+func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error {
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	var is fault.Issues
+	c := k.begin(actor)
+	want := map[string]string{}
+	for _, d := range ds {
+		if d.Kind != "Policy" {
+			continue
+		}
+		doc, di := engine.PolicyFromDocument(d)
+		if len(di) > 0 {
+			is = append(is, di...)
+			continue
+		}
+		if first, twice := want[doc.Name]; twice {
+			is.Add(d.Place, "policy %s is already defined at %s", doc.Name, first)
+			continue
+		}
+		want[doc.Name] = d.Place
+		old, exists := k.states.Lookup(doc.Name)
+		if err := mayChange(old, exists, doc.Name, owner, d.Place); err != nil {
+			is.Add(d.Place, "%s", err.Error())
+			continue
+		}
+		if exists {
+			doc.Enabled = doc.Enabled && old.Doc.Enabled
+			if old.Owner == owner && old.Place == d.Place && sameJSON(old.Doc, doc) {
+				continue
+			}
+		}
+		if err := c.put(doc, owner, d.Place, ""); err != nil {
+			is = append(is, placed(err, d)...)
+		}
+	}
+	if len(is) > 0 {
+		return is
+	}
+	k.states.Each(func(p shard.Policy) {
+		if _, stays := want[p.Doc.Name]; !stays && p.Owner == owner {
+			c.drop(p.Doc.Name, "its document is gone")
+		}
+	})
+	if len(c.Put) == 0 && len(c.Drop) == 0 {
+		return nil
+	}
+	_, err := k.carry(ctx, c, "")
+	return err
+}
+
+// change is one edit in the making.
+type change struct {
+	evaluate.Change
+	k     *Keeper
+	actor string
+}
+
+func (k *Keeper) begin(actor string) *change {
+	c := &change{k: k, actor: actor}
+	c.Decision.At = k.clock()
+	return c
+}
+
+func (c *change) put(doc engine.PolicyDocument, owner document.Owner, place, verb string) error {
+	cond, is := engine.Compile(doc, c.k.actions, c.k.memory)
+	if err := is.Err(); err != nil {
+		return err
+	}
+	if via := c.k.loop(doc); via != "" {
+		return fault.Issues{{Place: "/depends_on", Msg: "policy " + doc.Name + " depends on itself through " + via}}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return fault.Wrap(fault.Unprocessable, err, "policy %s", doc.Name)
+	}
+	now := c.Decision.At
+	row := engine.PolicyRow{Name: doc.Name, Owner: string(owner), Place: place, Enabled: doc.Enabled, Text: text, Created: now, Updated: now}
+	old, exists := c.k.states.Lookup(doc.Name)
+	if exists {
+		row.Version, row.Created = old.Version, old.Created
+	}
+	if verb == "" {
+		verb = "policy.create"
+		if exists {
+			verb = "policy.update"
+		}
+	}
+	c.Decision.Policies = append(c.Decision.Policies, row)
+	c.Put = append(c.Put, shard.Policy{
+		Doc: doc, Owner: owner, Place: place, Version: row.Version + 1, Created: row.Created, Updated: now, Cond: cond,
+	})
+	c.Decision.Audit = append(c.Decision.Audit, audit.Record{
+		At: now, Actor: c.actor, Verb: verb, Object: "policy:" + doc.Name, Reason: "as its owner " + string(owner) + " says", Evidence: text,
+	})
+	return nil
+}
+
+func (c *change) drop(name, reason string) {
+	c.Drop = append(c.Drop, name)
+	c.Decision.Deleted = append(c.Decision.Deleted, name)
+	c.Decision.Audit = append(c.Decision.Audit, audit.Record{
+		At: c.Decision.At, Actor: c.actor, Verb: "policy.delete", Object: "policy:" + name, Reason: reason,
+	})
+}
+
+// carry applies a change and shows the policy it was about, if one is named.
+func (k *Keeper) carry(ctx context.Context, c *change, name string) (engine.PolicyView, error) {
+	if err := k.states.Usable(); err != nil {
+		return engine.PolicyView{}, err
+	}
+	if err := k.states.Apply(ctx, c.Change); err != nil {
+		return engine.PolicyView{}, err
+	}
+	k.states.Nudge()
+	if name == "" {
+		return engine.PolicyView{}, nil
+	}
+	return k.Policy(name)
+}
+
+// Policy shows one policy; NotFound if there is none.
+func (k *Keeper) Policy(name string) (engine.PolicyView, error) {
+	if v, ok := k.states.View(name); ok {
+		return v, nil
+	}
+	return engine.PolicyView{}, notFound(name)
+}
+
+// Policies shows all, by name.
+func (k *Keeper) Policies() []engine.PolicyView {
+	var out []engine.PolicyView
+	for _, n := range k.names() {
+		if v, ok := k.states.View(n); ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (k *Keeper) names() (out []string) {
+	k.states.Each(func(p shard.Policy) { out = append(out, p.Doc.Name) })
+	slices.Sort(out)
+	return out
+}
+
+func notFound(name string) error { return fault.New(fault.NotFound, "Policy '%s' not found", name) }

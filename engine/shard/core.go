@@ -1,0 +1,80 @@
+// Package shard evaluates some of the policies, one batch after another.
+//
+// A [Shard] owns instances: it takes in all points of one timestamp, evaluates
+// each touched instance once, advances its firing, and makes one decision of
+// what moved in a round, which is committed in one transaction before the worker
+// is nudged. Timers wake what time alone can move.
+//
+// It refuses to know how series find their instances (the evaluator's index
+// does) and where anything is stored. Its lock, Mu, covers its entries and
+// instances and is never held over disk. What was decided is never dropped: a
+// decision that cannot be written is tried again, and evaluation waits. Run
+// blocks until ctx ends.
+package shard
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+)
+
+// Core is what all shards share.
+type Core struct {
+	Journal engine.Journal
+	Reader  engine.Reader
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Track   *Tracker
+	Count   *Counters
+	Opened  *atomic.Bool // loaded: what comes now is fresh
+
+	// Find finds a policy's entry without a lock, nil if there is none.
+	Find func(name string) *Entry
+	// Deps is who depends on whom, read without a lock.
+	Deps func() map[string]*Dep
+	// Nudge tells the worker to look; it never blocks.
+	Nudge func()
+	// Stored is told the evaluated position after each commit.
+	Stored func(position uint64)
+}
+
+// Counters count what shards do.
+type Counters struct {
+	Evaluations, Late, Refused, Decisions, CommitErrors atomic.Uint64
+}
+
+// Dep is a policy as others depend on it.
+type Dep struct {
+	On     []string
+	Firing *atomic.Int32
+}
+
+// cause names the deepest policy that fires among those an entry depends on.
+func (c *Core) cause(en *Entry) string {
+	if len(en.P.Doc.DependsOn) == 0 {
+		return ""
+	}
+	return c.deepest(en.P.Doc.DependsOn, 0)
+}
+
+func (c *Core) deepest(names []string, depth int) string {
+	if depth > 16 {
+		return ""
+	}
+	deps := c.Deps()
+	for _, n := range names {
+		d := deps[n]
+		if d == nil {
+			continue
+		}
+		if deeper := c.deepest(d.On, depth+1); deeper != "" {
+			return deeper
+		}
+		if d.Firing.Load() > 0 {
+			return n
+		}
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+package shard
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"vigil/engine"
+	"vigil/engine/audit"
+	"vigil/engine/clock"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+)
+
+// Outcome is what one round of a shard found, before it is a decision.
+type Outcome struct {
+	changes []change
+	Closing []engine.FiringRow
+	Dirty   []*Instance
+	raises  []*Instance // firing, due for a remediation, and the ledger knows no live one
+	moves   []engine.RemediationMove
+}
+
+func (o Outcome) empty() bool {
+	return len(o.changes) == 0 && len(o.Closing) == 0 && len(o.Dirty) == 0 && len(o.raises) == 0 && len(o.moves) == 0
+}
+
+// Decide turns what a round found into one value. Pure but for marking which
+// episodes have their remediation; the shard's lock is held.
+func Decide(o Outcome, position uint64, now clock.Stamp) *engine.Decision {
+	d := &engine.Decision{At: now, Position: position}
+	seen := make(map[*Instance]bool, len(o.changes))
+	for i := range o.changes {
+		c := &o.changes[i]
+		x := c.inst
+		if x.Dead || x.En.Listen != nil {
+			continue
+		}
+		seen[x] = true
+		if told(c.tr) {
+			d.Audit = append(d.Audit, firingRecord(c, now))
+		}
+		if c.tr.To == policy.StateOK {
+			x.Remedied = false
+		}
+		if c.tr.To == policy.StateFiring && !x.Remedied && x.remediable() {
+			remediate(d, x, c.tr.Reason, now)
+		}
+	}
+	for _, x := range o.raises {
+		if !x.Dead && x.IsFiring() && x.remediable() {
+			remediate(d, x, "it still fires and nothing is under way", now)
+		}
+	}
+	for _, x := range o.Dirty {
+		if !x.Dead {
+			seen[x] = true
+		}
+	}
+	for x := range seen {
+		d.Firings = append(d.Firings, x.Row)
+	}
+	for _, row := range o.Closing {
+		d.Firings = append(d.Firings, row)
+		if s := row.State.State; s != policy.StateOK && s != policy.StatePending {
+			d.Audit = append(d.Audit, audit.Record{
+				At: now, Actor: "policy:" + row.Policy, Verb: "firing.close", Object: FiringObject(row.Policy, row.Fingerprint),
+				Reason: row.Closed,
+			})
+		}
+	}
+	d.Moves = append(d.Moves, o.moves...)
+	return d
+}
+
+func remediate(d *engine.Decision, x *Instance, reason string, now clock.Stamp) {
+	x.Remedied = true
+	plan := *x.En.P.Doc.Remedy
+	plan.Mode = x.En.P.Doc.Mode
+	plan.Open = x.En.P.Doc.Accept == "open"
+	r := remedy.Remediation{
+		Source: remedy.FromPolicy, Policy: x.En.Name, Fingerprint: x.FP, Labels: x.Labels.Map(),
+		Target: x.Row.Target, Severity: x.En.P.Doc.Severity, Priority: priorityOf(x.En.P.Doc.Severity),
+		Actor: "policy:" + x.En.Name, Plan: plan, State: remedy.Queued, Reason: reason, Created: now,
+		Approval: plan.Approval != nil,
+	}
+	if plan.External {
+		r.Source = remedy.FromExternal
+	}
+	if t, err := remedy.TargetOf(plan, r); err == nil && t != "" {
+		r.Target = t
+	}
+	if r.Target == "" {
+		r.Target = x.En.Name
+	}
+	d.Remediations = append(d.Remediations, r)
+	d.Audit = append(d.Audit, audit.Record{
+		At: now, Actor: r.Actor, Verb: "remediation.queue", Object: FiringObject(r.Policy, r.Fingerprint),
+		Reason: fmt.Sprintf("%s: %s", plan.Ladder[0].Action, reason),
+	})
+}
+
+func priorityOf(severity string) string {
+	switch severity {
+	case "critical":
+		return "high"
+	case "info":
+		return "low"
+	}
+	return "medium"
+}
+
+func firingRecord(c *change, now clock.Stamp) audit.Record {
+	verb := map[policy.State]string{
+		policy.StateOK: "firing.clear", policy.StatePending: "firing.pending", policy.StateFiring: "firing.fire",
+		policy.StateRecovering: "firing.recover", policy.StateUnknown: "firing.unknown",
+		policy.StateFlapping: "firing.flapping", policy.StateSuppressed: "firing.suppress",
+	}[c.tr.To]
+	ev, err := json.Marshal(struct {
+		From, To policy.State
+		Value    float64
+		Cause    string `json:",omitempty"`
+		policy.Explanation
+	}{c.tr.From, c.tr.To, Finite(c.ev.Value), c.cause, c.expl})
+	if err != nil {
+		ev, _ = json.Marshal(map[string]string{"error": err.Error()})
+	}
+	return audit.Record{
+		At: now, Actor: "policy:" + c.inst.En.Name, Verb: verb,
+		Object: FiringObject(c.inst.En.Name, c.inst.FP), Reason: c.tr.Reason, Evidence: ev,
+	}
+}
+
+// FiringObject is how the audit names a firing: firing:POLICY/FINGERPRINT.
+func FiringObject(policyName string, fp uint64) string {
+	return fmt.Sprintf("firing:%s/%016x", policyName, fp)
+}

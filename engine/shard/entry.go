@@ -1,0 +1,145 @@
+package shard
+
+import (
+	"sync/atomic"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/document"
+	"vigil/engine/policy"
+	"vigil/engine/series"
+)
+
+// Policy is one policy as it is evaluated.
+type Policy struct {
+	Doc              engine.PolicyDocument
+	Owner            document.Owner
+	Place            string
+	Version          int64 // of its row in the ledger
+	Created, Updated clock.Stamp
+	Cond             *policy.Condition // nil when Broken
+	Broken           string            // why it cannot be evaluated, "" if it can
+}
+
+// Entry is one policy in memory, or a listener. It stays the same while match
+// and fire stay; P may be replaced under the shard's lock.
+type Entry struct {
+	Name  string
+	Cond  *policy.Condition
+	Shard *Shard
+
+	// Under Shard.Mu:
+	P       Policy
+	Insts   map[uint64]*Instance // by fingerprint
+	Filling bool                 // windows are still to be refilled: new instances begin cold
+	Inherit *Entry               // the policy before an edit that keeps its firings
+
+	Firing atomic.Int32 // instances that fire, read by dependents of any shard
+	Listen *Listener    // not nil: it tells instead of firing
+}
+
+// Listener watches one label set (or, with Any, all that match) under a
+// condition of its own and tells what it sees, instead of firing. Its windows
+// hold only what is younger than After.
+type Listener struct {
+	Fingerprint uint64
+	Any         bool
+	After       int64 // Unix ms
+	// Saw is called under the shard's lock; it must not block or call back.
+	Saw func(in *policy.Instance, ev policy.Evaluation)
+}
+
+// Tap leads from a series to a source of one instance.
+type Tap struct {
+	Inst   *Instance
+	Source int
+}
+
+// Instance is one series (or the selector's anchor) under one policy. It belongs
+// to its entry's shard and is touched under that shard's lock alone.
+type Instance struct {
+	En     *Entry
+	In     *policy.Instance
+	FP     uint64
+	Labels series.Labels
+	Anchor bool // stands for a selector that nothing matches
+
+	Row      engine.FiringRow // as the ledger has it (Version) with the newest State
+	Stored   policy.Firing    // the State that the ledger has
+	Dead     bool
+	Cold     bool // windows not refilled yet: points wait in the backlog
+	Fresh    bool // a sample since start: warm, with the refill
+	Remedied bool // this episode has had its remediation
+
+	// Arrived is the instance's own sample clock: when its newest sample came.
+	// Silence is measured on the boot clock, so a step of the wall clock makes
+	// nothing old.
+	Arrived clock.Stamp
+
+	backlog []waiting
+	era     uint32
+	touched uint64 // the round in which a sample touched it
+	wakeAt  int64  // boot ns; 0 none
+	checkAt int64  // boot ns: when a firing without a live remediation is looked at
+}
+
+type waiting struct {
+	source int
+	ref    series.Ref
+	p      series.Point
+	at     clock.Stamp
+}
+
+// NewInstance makes the instance of a label set; the shard is locked.
+func NewInstance(en *Entry, ls series.Labels, cold bool) *Instance {
+	in := en.Cond.Instance(ls)
+	return &Instance{
+		En: en, In: in, FP: ls.Fingerprint(), Labels: ls, Cold: cold, era: en.Shard.era,
+		Row: engine.FiringRow{
+			Policy: en.Name, Fingerprint: ls.Fingerprint(), Labels: ls, Target: in.Target,
+			State: policy.Firing{State: policy.StateOK},
+		},
+	}
+}
+
+// IsFiring reports whether the condition counts as firing for people and for
+// the expression language.
+func (x *Instance) IsFiring() bool {
+	s := x.Row.State.State
+	return s == policy.StateFiring || s == policy.StateRecovering
+}
+
+// Now is a moment on the instance's own sample clock, in Unix ms.
+func (x *Instance) Now(at clock.Stamp) int64 {
+	if x.Arrived.IsZero() || x.Arrived.BootID != at.BootID {
+		return at.Millis()
+	}
+	return x.Arrived.Millis() + (at.Boot-x.Arrived.Boot)/int64(time.Millisecond)
+}
+
+// Trusted reports whether samples of this series may lead to an act; open says
+// that the daemon trusts every caller.
+func (x *Instance) Trusted(open bool) bool {
+	return open || x.En.P.Doc.Accept == series.OriginOpen || x.Labels.Get(series.OriginLabel) != series.OriginOpen
+}
+
+// Cause is the deepest cause that fires, "" none; the shard is locked.
+func (x *Instance) Cause() string { return x.En.Shard.c.cause(x.En) }
+
+// Restore gives the instance a state that was kept; the shard is locked.
+func (x *Instance) Restore(row engine.FiringRow, stored policy.Firing, remedied bool, now clock.Stamp) {
+	x.Row.Version, x.Row.State, x.Row.Evaluation = row.Version, row.State, row.Evaluation
+	x.Stored, x.Remedied = stored, remedied
+	if x.IsFiring() {
+		x.En.Firing.Add(1)
+	}
+	x.En.Shard.Schedule(x, now.Add(time.Second))
+}
+
+// remediable says whether a firing leads to a remediation at all; every other
+// question is a gate's, so that the answer is on record.
+func (x *Instance) remediable() bool {
+	d := &x.En.P.Doc
+	return d.Enabled && d.Remedy != nil && d.Mode != "off" && len(d.Remedy.Ladder) > 0
+}

@@ -1,0 +1,202 @@
+package shard
+
+import (
+	"context"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+)
+
+// raiseEvery is how often a firing is asked whether anything is still under way
+// for it: acting once and never again is the bug this guards against.
+const raiseEvery = 15 * time.Second
+
+// settle decides on what a round found, commits it and only then nudges the
+// worker. It returns false when ctx ended before the decision was on disk; then
+// nothing counts as evaluated and the log brings it back.
+func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
+	s.Mu.Lock()
+	o := Outcome{changes: s.changes, Closing: s.closing}
+	raises := s.raises
+	s.changes, s.closing, s.raises = nil, nil, nil
+	s.Mu.Unlock()
+	for _, x := range raises {
+		if s.c.idle(ctx, x, now) {
+			o.raises = append(o.raises, x)
+		}
+	}
+	for i := range o.changes {
+		c := &o.changes[i]
+		if c.tr.To == policy.StateOK && told(c.tr) && c.inst.En.P.Doc.Remedy != nil {
+			o.moves = append(o.moves, s.c.withdraw(ctx, c.inst, now)...)
+		}
+	}
+	if o.empty() {
+		return true
+	}
+	s.Mu.Lock()
+	d := Decide(o, s.c.Track.Position(), now)
+	s.Mu.Unlock()
+	if !s.commit(ctx, d) {
+		return false
+	}
+	s.Committed(d.Firings)
+	if len(d.Remediations) > 0 {
+		s.c.Nudge()
+	}
+	return true
+}
+
+// Committed notes what the ledger now has.
+func (s *Shard) Committed(rows []engine.FiringRow) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for i := range rows {
+		en := s.c.Find(rows[i].Policy)
+		if en == nil || rows[i].Closed != "" {
+			continue
+		}
+		if x := en.Insts[rows[i].Fingerprint]; x != nil {
+			x.Row.Version = rows[i].Version + 1
+			x.Stored = rows[i].State
+			if sameState(x.Row.State, x.Stored) {
+				delete(s.dirty, x)
+			}
+		}
+	}
+}
+
+// commit writes a decision, again and again while the ledger cannot be written:
+// what was decided is never dropped, and evaluation waits, which ingest feels as
+// Lagging. It returns false only when ctx ended.
+func (s *Shard) commit(ctx context.Context, d *engine.Decision) bool {
+	c := s.c
+	conflicts := 0
+	wait := 50 * time.Millisecond
+	for {
+		_, err := c.Journal.Commit(ctx, d)
+		if err == nil {
+			c.Count.Decisions.Add(1)
+			c.Stored(d.Position)
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		c.Count.CommitErrors.Add(1)
+		if fault.KindOf(err) == fault.Conflict {
+			if len(d.Moves) > 0 {
+				// Somebody moved a remediation that was to be withdrawn: gate 4 will
+				// see that its condition has gone.
+				d.Moves = nil
+				continue
+			}
+			// A policy was edited or deleted in between, and its firings closed: what is
+			// left of the decision stands.
+			if conflicts++; conflicts <= 20 {
+				s.freshen(d, conflicts)
+				continue
+			}
+			c.Log.Error("decision conflicts with the ledger and is dropped", "error", err, "firings", len(d.Firings))
+			return true
+		}
+		c.Log.Warn("decision not written, will retry", "error", err, "wait", wait)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// freshen takes the row versions of a decision again and leaves out what has been
+// closed; a closing itself is given up last.
+func (s *Shard) freshen(d *engine.Decision, try int) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	rows := d.Firings[:0]
+	for _, row := range d.Firings {
+		if row.Closed != "" {
+			if try <= 10 {
+				rows = append(rows, row)
+			}
+			continue
+		}
+		en := s.c.Find(row.Policy)
+		if en == nil || en.Shard != s {
+			continue
+		}
+		x := en.Insts[row.Fingerprint]
+		if x == nil || x.Dead {
+			continue
+		}
+		row.Version = x.Row.Version
+		rows = append(rows, row)
+	}
+	d.Firings = rows
+}
+
+// idle reports whether a firing has no remediation alive and the last one ended
+// in a way after which another is due: it succeeded, or was withdrawn because
+// the condition had gone, and the cool-down is over.
+func (c *Core) idle(ctx context.Context, x *Instance, now clock.Stamp) bool {
+	if c.Reader == nil {
+		return false
+	}
+	fp := x.FP
+	rs, _, err := c.Reader.Remediations(ctx, engine.RemediationFilter{Policy: x.En.Name, Firing: &fp, Limit: 1})
+	if err != nil {
+		return false
+	}
+	if len(rs) == 0 {
+		return true
+	}
+	r := rs[0]
+	cooldown := time.Minute
+	if c := x.En.P.Doc.Remedy.Cooldown; c != nil {
+		cooldown = max(c.Std(), time.Second)
+	}
+	since, _ := now.Sub(r.Finished)
+	switch r.State {
+	case remedy.Succeeded:
+		return since >= cooldown
+	case remedy.Cancelled:
+		return r.Gate == "recheck" && since >= cooldown
+	case remedy.Refused:
+		if r.Gate == "mode" && r.Plan.Mode != x.En.P.Doc.Mode {
+			return true
+		}
+	}
+	// Held, running, gave_up (which retries by itself), refused and what a person
+	// cancelled stay as they are for this episode.
+	started, _ := now.Sub(x.Row.State.Fired)
+	made, _ := now.Sub(r.Created)
+	return r.State.Final() && r.State != remedy.GaveUp && made > started
+}
+
+// withdraw cancels what still waits for a firing that cleared.
+func (c *Core) withdraw(ctx context.Context, x *Instance, now clock.Stamp) []engine.RemediationMove {
+	if c.Reader == nil {
+		return nil
+	}
+	fp := x.FP
+	rs, _, err := c.Reader.Remediations(ctx, engine.RemediationFilter{
+		Policy: x.En.Name, Firing: &fp, Limit: 8,
+		States: []remedy.State{remedy.Queued, remedy.Held, remedy.GaveUp},
+	})
+	if err != nil {
+		return nil
+	}
+	var out []engine.RemediationMove
+	for _, r := range rs {
+		if m, err := remedy.Withdraw(r, "the condition cleared before the act", now); err == nil {
+			out = append(out, engine.RemediationMove{Version: r.Version, Move: m})
+		}
+	}
+	return out
+}
