@@ -117,8 +117,16 @@ func (w *Worker) release(id int64) {
 func (w *Worker) stoppable(id int64, stop context.CancelFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if j := w.busy[id]; j != nil {
-		j.stop = stop
+	j := w.busy[id]
+	if j == nil {
+		return
+	}
+	j.stop = stop
+	if stop != nil {
+		select {
+		case w.began <- struct{}{}:
+		default:
+		}
 	}
 }
 

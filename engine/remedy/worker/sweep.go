@@ -23,21 +23,38 @@ func (w *Worker) firstSweep(cs contexts) {
 // remediator told and that nobody verifies. While something runs it also looks
 // whether it was cancelled, as all workers may be busy with their acts then.
 func (w *Worker) sweeps(cs contexts) {
-	t := time.NewTicker(cancelEvery)
-	defer t.Stop()
 	last := w.Clock()
 	for {
+		d := sweepEvery
+		if w.anyActing() {
+			d = cancelEvery
+		}
+		t := time.NewTimer(d)
 		select {
 		case <-cs.look.Done():
+			t.Stop()
 			return
+		case <-w.began: // looks more often from now on
 		case <-t.C:
+			w.stopCancelled(cs)
 		}
-		w.stopCancelled(cs)
+		t.Stop()
 		if d, same := w.Clock().Sub(last); !same || d >= sweepEvery {
 			last = w.Clock()
 			w.sweep(cs)
 		}
 	}
+}
+
+func (w *Worker) anyActing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, j := range w.busy {
+		if j.stop != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sweep takes up everything unfinished that nobody here is at work on. False:

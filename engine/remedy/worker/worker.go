@@ -58,6 +58,7 @@ type Worker struct {
 
 	lead  chan struct{} // a token: who holds it looks for work
 	again chan struct{} // something of our own ended: look again
+	began chan struct{} // an act or a verification began: it may be cancelled
 	slots chan struct{} // verifications under way
 
 	mu      sync.Mutex
@@ -97,7 +98,7 @@ func New(c remedy.Config, d Deps) (*Worker, error) {
 	}
 	w := &Worker{
 		Deps: d, rules: rules,
-		lead: make(chan struct{}, 1), again: make(chan struct{}, 1), slots: make(chan struct{}, maxVerifies),
+		lead: make(chan struct{}, 1), again: make(chan struct{}, 1), began: make(chan struct{}, 1), slots: make(chan struct{}, maxVerifies),
 		busy: map[int64]*job{}, cold: map[int64]chill{},
 	}
 	w.lead <- struct{}{}
