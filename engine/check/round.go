@@ -48,8 +48,8 @@ func (r *Runner) round(ctx context.Context, j *job) {
 	j.told = j.count
 	removed := j.removed
 	r.mu.Unlock()
-	if !removed { // else its series are ended or handed over when it lands
-		r.sink(ctx, b)
+	if !removed && !r.sink(ctx, b) { // removed ones are ended or handed over when they land
+		j.owe()
 	}
 }
 
@@ -139,6 +139,7 @@ func (j *job) emit(b *series.Batch, ls series.Labels, v float64, limit int) bool
 // told while the process is young: no sample is unknown, which is the truth.
 func (j *job) tell(b *series.Batch, o outcome, limit int) {
 	limit += 8 // the standard series are always let in
+	j.ending = j.ending[:0]
 	if o.grace {
 		j.emit(b, j.std.grace, 1, limit)
 	} else {
@@ -163,15 +164,30 @@ func (j *job) tell(b *series.Batch, o outcome, limit int) {
 	if len(j.kept) > j.count {
 		for fp, k := range j.kept {
 			if k.turn != j.turn {
-				b.Add(k.labels, b.Received, series.Stale())
+				j.end(b, k.labels)
 				delete(j.kept, fp)
 			}
 		}
 	}
 	for _, ls := range j.inherited {
-		b.Add(ls, b.Received, series.Stale())
+		j.end(b, ls)
 	}
 	j.inherited = nil
+}
+
+func (j *job) end(b *series.Batch, ls series.Labels) {
+	b.Add(ls, b.Received, series.Stale())
+	j.ending = append(j.ending, ls)
+}
+
+// owe keeps the ends that the sink did not take for the next round.
+func (j *job) owe() {
+	if len(j.ending) > 0 && j.inherited == nil {
+		j.inherited = map[uint64]series.Labels{}
+	}
+	for _, ls := range j.ending {
+		j.inherited[ls.Fingerprint()] = ls
+	}
 }
 
 // endAll ends every series of the job.
@@ -223,10 +239,11 @@ func (r *Runner) note(j *job, o outcome) {
 	j.state = j.last
 }
 
-// sink hands a batch over. What it refuses is counted, and said once.
-func (r *Runner) sink(ctx context.Context, b *series.Batch) {
+// sink hands a batch over and says whether it was taken. What is refused is
+// counted, and said once.
+func (r *Runner) sink(ctx context.Context, b *series.Batch) bool {
 	if len(b.Items) == 0 {
-		return
+		return true
 	}
 	offered := len(b.Items)
 	err := r.deps.Sink(ctx, b)
@@ -246,4 +263,5 @@ func (r *Runner) sink(ctx context.Context, b *series.Batch) {
 	} else if changed && err == nil {
 		r.deps.Log.Info("what checks measured is taken again")
 	}
+	return err == nil
 }

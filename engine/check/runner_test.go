@@ -523,6 +523,37 @@ func TestSinkFailures(t *testing.T) {
 	})
 }
 
+// TestEndsAreOwed: the end of a series that the sink did not take comes with the
+// next round.
+func TestEndsAreOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := &sunk{}, &fakeClock{from: time.Now()}
+		n := 0
+		r := runner(t, s, c, define(t, "a", Common{Jitter: &noJitter}, func(_ context.Context, emit Emit) error {
+			n++
+			s.mu.Lock()
+			if s.fail = nil; n == 2 {
+				s.fail = fault.New(fault.Exhausted, "later")
+			}
+			s.mu.Unlock()
+			if n == 1 {
+				emit(one("gone"), 1)
+			}
+			if n != 2 {
+				emit(one("back"), float64(n))
+			}
+			return nil
+		}))
+		play(t, r, 35*time.Second, nil)
+		if got := s.of("gone"); !slices.Equal(got, []string{"1", "stale"}) {
+			t.Errorf("gone is %v, want 1 and its end", got)
+		}
+		if got := s.of("back"); !slices.Equal(got, []string{"1", "3", "4"}) {
+			t.Errorf("back is %v, want no end after it came back", got)
+		}
+	})
+}
+
 func TestSeriesAreCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := &sunk{}, &fakeClock{from: time.Now()}
