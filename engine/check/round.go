@@ -34,8 +34,11 @@ func (r *Runner) round(ctx context.Context, j *job) {
 	inactive := j.state == StateInactive
 	r.mu.Unlock()
 	if inactive {
-		j.endAll(b, r.header(b))
-		r.sink(ctx, b)
+		r.header(b)
+		j.endAll(b)
+		if !r.sink(ctx, b) {
+			j.owe()
+		}
 		return
 	}
 	o := r.attempt(ctx, j, b)
@@ -191,12 +194,13 @@ func (j *job) owe() {
 }
 
 // endAll ends every series of the job.
-func (j *job) endAll(b *series.Batch, at clock.Stamp) {
+func (j *job) endAll(b *series.Batch) {
+	j.ending = j.ending[:0]
 	for _, k := range j.kept {
-		b.Add(k.labels, at.Millis(), series.Stale())
+		j.end(b, k.labels)
 	}
 	for _, ls := range j.inherited {
-		b.Add(ls, at.Millis(), series.Stale())
+		j.end(b, ls)
 	}
 	clear(j.kept)
 	j.inherited, j.count = nil, 0
@@ -206,7 +210,8 @@ func (j *job) endAll(b *series.Batch, at clock.Stamp) {
 func (r *Runner) finish(ctx context.Context, j *job) {
 	b := r.batches.Get().(*series.Batch)
 	defer r.batches.Put(b)
-	j.endAll(b, r.header(b))
+	r.header(b)
+	j.endAll(b)
 	r.sink(ctx, b)
 }
 

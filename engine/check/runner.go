@@ -191,7 +191,7 @@ func (r *Runner) decide(j *job, now, wall time.Time) (fly, crowded bool) {
 	}
 	if !schedule.Active(j.def.spans, j.Zone, wall) {
 		j.state, j.reason = StateInactive, ""
-		return len(j.kept) > 0, false // a round that only ends what was measured before
+		return len(j.kept)+len(j.inherited) > 0, false // a round that only ends what was measured before
 	}
 	j.state = j.last
 	j.started = now
