@@ -72,7 +72,7 @@ func figure(v float64) string {
 func (in *Instance) Explain() Explanation {
 	c := in.c
 	e := Explanation{
-		At:     in.last.At,
+		At:     in.looked,
 		Series: in.Labels.String(),
 		Labels: in.Labels.Map(),
 		Target: in.Target,
@@ -120,8 +120,8 @@ func (in *Instance) evidence(i int) WindowEvidence {
 	if track == nil || w.Series > 1 {
 		return w
 	}
-	w.Count = int(track.Stat(at.span, series.StatCount, 0, in.last.At, &in.scratch))
-	for _, p := range track.Samples(at.span, in.last.At, maxEvidence, nil) {
+	w.Count = int(track.Stat(at.span, series.StatCount, 0, in.looked, &in.scratch))
+	for _, p := range track.Samples(at.span, in.looked, maxEvidence, nil) {
 		w.Samples = append(w.Samples, Sample{p.T, strconv.FormatFloat(p.V, 'g', -1, 64)})
 	}
 	if n := len(w.Samples); n > 0 {

@@ -20,7 +20,7 @@ type Instance struct {
 	own     *series.Track
 	joined  []join // by source, the first is not used
 	scratch series.Scratch
-	last    Evaluation
+	looked  int64 // At of the last Evaluate
 	late    uint64
 }
 
@@ -148,9 +148,11 @@ func (in *Instance) Bytes() int {
 // Evaluate computes fire and clear at now: Unix ms, the newest sample's time
 // when a sample woke it, LookAt when the timer did. A now before the newest
 // sample is taken as the newest sample's time. No allocation.
-func (in *Instance) Evaluate(now int64, firing bool, firingFor time.Duration) Evaluation {
+func (in *Instance) Evaluate(now int64, firing bool, firingFor time.Duration) (ev Evaluation) {
 	newest, has := in.own.Newest()
-	ev := Evaluation{Value: math.NaN(), Ended: in.own.Ended(), Interval: time.Duration(in.own.Interval()) * time.Millisecond}
+	ev.Value = math.NaN()
+	ev.Ended = in.own.Ended()
+	ev.Interval = time.Duration(in.own.Interval()) * time.Millisecond
 	if newest.T > now && (has || ev.Ended) {
 		now = newest.T
 	}
@@ -188,7 +190,7 @@ func (in *Instance) Evaluate(now int64, firing bool, firingFor time.Duration) Ev
 	if in.c.TimeDriven {
 		ev.Next = in.next(&ev, has)
 	}
-	in.last = ev
+	in.looked = ev.At
 	return ev
 }
 

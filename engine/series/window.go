@@ -47,6 +47,8 @@ type Track struct {
 	ended  bool // a stale marker came after it
 	gap    [gaps]int64
 	seen   uint32 // gaps seen
+	usual  int64  // Interval, while it is not stale
+	stale  bool
 
 	spans []span
 }
@@ -97,7 +99,9 @@ func (t *Track) Observe(p Point) bool {
 		return true
 	}
 	if t.any && !t.ended {
-		t.gap[t.seen%gaps] = p.T - t.newest.T
+		g := &t.gap[t.seen%gaps]
+		t.stale = t.stale || t.seen < gaps || *g != p.T-t.newest.T
+		*g = p.T - t.newest.T
 		t.seen++
 	}
 	t.newest, t.any, t.ended = p, true, false
@@ -163,7 +167,7 @@ func (t *Track) at(seq uint64) Point { return t.ring[seq&uint64(len(t.ring)-1)] 
 // empty forgets every sample and keeps the memory.
 func (t *Track) empty() {
 	t.base, t.next, t.dropped = 0, 0, math.MinInt64
-	t.seen = 0
+	t.seen, t.usual, t.stale = 0, 0, false
 	for i := range t.spans {
 		t.spans[i].reset()
 	}
@@ -185,13 +189,13 @@ func (t *Track) Ended() bool { return t.ended }
 // Interval is the usual distance between samples in ms (the lower median of the
 // last eight), 0 while fewer than two samples came.
 func (t *Track) Interval() int64 {
-	n := min(int(t.seen), gaps)
-	if n == 0 {
-		return 0
+	if t.stale {
+		n := min(int(t.seen), gaps)
+		sorted := t.gap
+		slices.Sort(sorted[:n])
+		t.usual, t.stale = sorted[(n-1)/2], false
 	}
-	sorted := t.gap
-	slices.Sort(sorted[:n])
-	return sorted[(n-1)/2]
+	return t.usual
 }
 
 // Samples appends the newest samples of a window, oldest first, at most n.

@@ -374,3 +374,26 @@ func BenchmarkWindow(b *testing.B) {
 		}
 	}
 }
+
+// The interval is the lower median of the last eight gaps, whenever it is asked
+// for, and one long silence does not change it.
+func TestIntervalIsTheUsualGap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		track := NewTrack(nil)
+		at := int64(0)
+		track.Observe(Point{at, 1})
+		var all []int64
+		for range rapid.IntRange(1, 40).Draw(t, "gaps") {
+			gap := rapid.SampledFrom([]int64{10_000, 10_000, 10_000, 9999, 10_001, 700_000}).Draw(t, "gap")
+			at += gap
+			track.Observe(Point{at, 1})
+			all = append(all, gap)
+			if rapid.Bool().Draw(t, "ask") {
+				last := slices.Sorted(slices.Values(all[max(0, len(all)-gaps):]))
+				if got, want := track.Interval(), last[(len(last)-1)/2]; got != want {
+					t.Fatalf("after %v it is %d, want %d", all, got, want)
+				}
+			}
+		}
+	})
+}
