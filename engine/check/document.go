@@ -10,8 +10,8 @@ import (
 	"vigil/engine/fault"
 )
 
-// FromDocument reads a document of kind Check. Nothing is started and nothing
-// outside is read. All issues are reported at once; beside issues the
+// FromDocument reads a document of kind Check. Nothing is started; of the host
+// only the names of users are looked up. All issues are reported at once; beside issues the
 // definition is not usable.
 func FromDocument(doc document.Document, deps probe.Deps) (Definition, fault.Issues) {
 	d := Definition{Name: doc.Name, Owner: doc.Owner, Place: doc.Place}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -51,33 +52,80 @@ func readSome(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// readStat reads proc(5)'s stat; false when the process is not there.
+// readStat reads proc(5)'s stat; false when the process is not there. Every
+// look through the table reads one per process, so it takes the short way: no
+// file object, no buffer of its own.
 func readStat(proc string, pid int) (p Proc, ok bool) {
 	if pid <= 0 {
 		return p, false
 	}
-	b, err := readSome(proc+"/"+strconv.Itoa(pid)+"/stat", 4096)
+	fd, err := unix.Open(proc+"/"+strconv.Itoa(pid)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return p, false
 	}
+	var buf [2048]byte
+	n, err := unix.Read(fd, buf[:])
+	unix.Close(fd)
+	if err != nil || n <= 0 {
+		return p, false
+	}
+	return parseStat(pid, buf[:n])
+}
+
+func parseStat(pid int, b []byte) (p Proc, ok bool) {
 	// The name stands in brackets and may hold brackets itself.
 	from, to := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
-	if from < 0 || to < from {
+	if from < 0 || to < from || to+3 > len(b) {
 		return p, false
 	}
-	f := strings.Fields(string(b[to+1:]))
-	if len(f) < 22 {
-		return p, false
+	p = Proc{PID: pid, Name: string(b[from+1 : to]), State: b[to+2]}
+	field, rest := 3, b[to+3:]
+	for len(rest) > 0 && field < 24 {
+		var v int64
+		if v, rest, ok = integer(rest); !ok {
+			return p, false
+		}
+		switch field++; field { // the fields are numbered as in proc(5)
+		case 4:
+			p.Parent = int(v)
+		case 14, 15:
+			p.CPU += time.Duration(v) * tick
+		case 16, 17:
+			p.CPUChildren += time.Duration(v) * tick
+		case 20:
+			p.Threads = int(v)
+		case 22:
+			p.Started = time.Duration(v) * tick
+		case 24:
+			p.RSS = v * int64(os.Getpagesize())
+		}
 	}
-	num := func(field int) int64 { n, _ := strconv.ParseInt(f[field-3], 10, 64); return n }
-	return Proc{
-		PID: pid, Name: string(b[from+1 : to]), State: f[0][0], Parent: int(num(4)),
-		CPU:         time.Duration(num(14)+num(15)) * tick,
-		CPUChildren: time.Duration(num(16)+num(17)) * tick,
-		Threads:     int(num(20)),
-		Started:     time.Duration(num(22)) * tick,
-		RSS:         num(24) * int64(os.Getpagesize()),
-	}, true
+	return p, field == 24
+}
+
+// integer cuts a number off, which may be negative; one too large for int64
+// (vsize and rsslim may be) comes as the largest.
+func integer(b []byte) (v int64, rest []byte, ok bool) {
+	i := 0
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	neg := i < len(b) && b[i] == '-'
+	if neg {
+		i++
+	}
+	from := i
+	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
+		if v > (math.MaxInt64-9)/10 {
+			v = math.MaxInt64 / 10
+			continue
+		}
+		v = v*10 + int64(b[i]-'0')
+	}
+	if neg {
+		v = -v
+	}
+	return v, b[i:], i > from
 }
 
 // Uptime is the time since the host's boot.

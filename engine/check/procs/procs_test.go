@@ -91,6 +91,17 @@ func TestStatFields(t *testing.T) {
 	}
 }
 
+// FuzzStat: whatever a stat file holds, it is read or refused.
+func FuzzStat(f *testing.F) {
+	f.Add([]byte("11 (we) S (ird) R 10 1 1 0 -1 0 0 0 0 0 150 50 7 3 20 0 4 0 99000 18446744073709551615 5 0\n"))
+	f.Add([]byte("1 () "))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if p, ok := parseStat(1, b); ok && len(p.Name) > len(b) {
+			t.Fatal(p)
+		}
+	})
+}
+
 // TestAgeIsOfTheNewest: start_grace counts from the process's own start.
 func TestAgeIsOfTheNewest(t *testing.T) {
 	m := Match{Unit: "nginx.service"}
@@ -119,6 +130,20 @@ func TestCompileRefuses(t *testing.T) {
 	} {
 		if err := c.m.Compile(); err == nil || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%+v: %v, want %q", c.m, err, c.part)
+		}
+	}
+}
+
+// BenchmarkFind is one look through this host's processes.
+func BenchmarkFind(b *testing.B) {
+	m := Match{Name: "no-such-process"}
+	if err := m.Compile(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Find("/proc", &m); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
