@@ -299,3 +299,12 @@ func (c *countedConn) Close() error {
 
 // NetConn is the connection below, for peerOf.
 func (c *countedConn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite lets the server end an answer before it closes, so that a client
+// which still sends can read why it was refused.
+func (c *countedConn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
