@@ -17,32 +17,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vigil/api/contract"
 	"vigil/api/guard"
 	"vigil/engine/fault"
 )
-
-// SocketPath is where the Unix socket lies: as configured, else /run/vigil for
-// root, $XDG_RUNTIME_DIR/vigil for others, and a folder of one's own under the
-// temporary folder where there is none. The client looks in the same places.
-func SocketPath(configured string) string {
-	if configured != "" {
-		return configured
-	}
-	if os.Geteuid() == 0 {
-		return "/run/vigil/vigil.sock"
-	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "vigil", "vigil.sock")
-	}
-	return filepath.Join(os.TempDir(), "vigil-"+strconv.Itoa(os.Geteuid()), "vigil.sock")
-}
 
 // Off as an address or a socket means: none.
 const Off = "off"
@@ -127,7 +111,7 @@ func (s *Listeners) listenTCP() error {
 // nobody answers on is left over from a crash and replaced; a folder of others
 // is refused, since its owner could put another socket in our place.
 func (s *Listeners) listenUnix() error {
-	p := SocketPath(s.cfg.Socket)
+	p := contract.SocketPath(s.cfg.Socket)
 	dir := filepath.Dir(p)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "cannot make the folder of the socket").(*fault.Error).At("api.socket")
