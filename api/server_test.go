@@ -111,3 +111,6 @@ func TestContract(t *testing.T) {
 	apitest.Run(t, s.http, s.base, s.tokens["admin"], apitest.Contract)
 	t.Run("ours", func(t *testing.T) { apitest.Run(t, s.http, s.base, s.tokens["admin"], apitest.Ours) })
 }
+
+// filterAll takes every remediation.
+var filterAll = engine.RemediationFilter{Limit: 1000}

@@ -36,6 +36,7 @@ func (s *Server) describePlain(doc *huma.OpenAPI, reg huma.Registry) {
 		{"GET", "/api/v1/ingest/health", "getIngestHealth", "Whether ingest serves", "ingest", 200, health, "", nil, nil},
 		{"GET", "/api/v1/actions/health", "getActionsHealth", "Whether actions serve", "actions", 200, health, "", nil, nil},
 		{"GET", s.cfg.MetricsPath, "getMetrics", "Vigil's own figures, as Prometheus text", "system", 200, nil, "text/plain", nil, nil},
+		{"GET", "/api/v1/audit/export", "exportAudit", "The whole audit chain as NDJSON, for checking offline", "audit", 200, nil, "application/x-ndjson", nil, nil},
 		{"POST", "/api/v1/ingest", "ingest", "Push one sample, an array of samples, or NDJSON", "ingest", 201, ingested, "", sample, jsonTypes},
 		{"POST", "/api/v1/ingest/agent/metrics", "ingestAgent", "Another name of POST /api/v1/ingest", "ingest", 201, ingested, "", sample, jsonTypes},
 		{"POST", "/api/v1/write", "remoteWrite", "Push samples by Prometheus remote write 1.0 (snappy)", "ingest", 204, nil, "", nil, []string{"application/x-protobuf"}},

@@ -21,7 +21,7 @@ type certificate struct {
 }
 
 // lookEvery is how often the files are looked at, at most; a handshake asks.
-const lookEvery = 5 * time.Second
+const lookEvery = time.Second
 
 func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile}
