@@ -28,6 +28,10 @@ func NewPattern(text string) (Pattern, error) {
 	if len(text) > 1024 {
 		return Pattern{}, fmt.Errorf("the pattern has %d bytes, at most 1024 are taken", len(text))
 	}
+	// Alone first: `a)|(?:b` would otherwise slip out of the anchors.
+	if _, err := regexp.Compile(text); err != nil {
+		return Pattern{}, fmt.Errorf("%q is not a pattern: %v", text, err)
+	}
 	re, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
 		return Pattern{}, fmt.Errorf("%q is not a pattern: %v", text, err)

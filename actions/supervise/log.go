@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -74,4 +75,31 @@ func (k *keeper) trim() error {
 	}
 	_, err = f.WriteAt(half, 0)
 	return err
+}
+
+// Tail is the end of a process's log, at most n bytes, from a line's beginning
+// where there is one. NotFound: no such process, or it keeps no log.
+func (s *Supervisor) Tail(name string, n int) ([]byte, error) {
+	k := s.procs[name]
+	if k == nil || k.p.Log == "none" {
+		return nil, fault.New(fault.NotFound, "there is no log of a process %q", name)
+	}
+	f, err := os.OpenFile(k.log(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fault.Wrap(fault.NotFound, err, "the log of process %s", name)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fault.Wrap(fault.NotFound, err, "the log of process %s", name)
+	}
+	from := max(st.Size()-int64(n), 0)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, int64(n)))
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", name)
+	}
+	if i := bytes.IndexByte(b, '\n'); from > 0 && i >= 0 {
+		b = b[i+1:]
+	}
+	return b, nil
 }

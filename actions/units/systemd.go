@@ -159,3 +159,33 @@ func (m *Manager) Now(ctx context.Context, unit string) (active, invocation stri
 	s, err := look(ctx, c, unit)
 	return s.active, s.invocation, err
 }
+
+// Describe is what a person would look at first about a unit. Reads only.
+func (m *Manager) Describe(ctx context.Context, unit string) (map[string]any, error) {
+	if !m.systemd() {
+		return nil, fault.New(fault.Unsupported, "only systemd tells how %s stands", unit)
+	}
+	c, err := m.connect(ctx)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "systemd cannot be reached")
+	}
+	defer c.Close()
+	out := map[string]any{}
+	p, err := c.GetUnitPropertiesContext(ctx, unit)
+	if err != nil {
+		return nil, refused(err, "look at", unit)
+	}
+	for _, k := range []string{"LoadState", "ActiveState", "SubState", "StateChangeTimestamp", "NeedDaemonReload"} {
+		out[k] = p[k]
+	}
+	kind := unit[strings.LastIndexByte(unit, '.')+1:]
+	if kind != "service" {
+		return out, nil
+	}
+	if p, err = c.GetUnitTypePropertiesContext(ctx, unit, "Service"); err == nil {
+		for _, k := range []string{"Result", "NRestarts", "MainPID", "ExecMainCode", "ExecMainStatus", "MemoryCurrent", "TasksCurrent", "StatusText"} {
+			out[k] = p[k]
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,56 @@
+package param_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/actions/param"
+	"vigil/engine/fault"
+)
+
+func TestPattern_MatchesTheWholeValue(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, value, says string
+	}{
+		{"a|b", "a", ""}, {"a|b", "ab", "does not match"}, {"^a$", "a", ""}, {"(?m)^a$", "a\nb", "control"},
+		{".*", "-x", "option"}, {"-x", "-x", ""}, {`\-x`, "-x", ""}, {"^-x", "-x", ""}, {"[-a]x", "-x", "option"},
+		{".*", "a\x1bb", "control"}, {".*", "a\u0085b", "control"}, {".*", "\xff", "UTF-8"}, {".*", strings.Repeat("a", 5000), "bytes"}, {".*", "", ""},
+	} {
+		p, err := param.NewPattern(tc.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Check(tc.value)
+		if (err == nil) != (tc.says == "") || !strings.Contains(fmt.Sprint(err), tc.says) && tc.says != "" {
+			t.Errorf("%q against %q: %v, want %q", tc.value, tc.pattern, err, tc.says)
+		}
+	}
+	for _, bad := range []string{"", "(", "a)|(?:b", strings.Repeat("a", 2000)} {
+		if _, err := param.NewPattern(bad); err == nil {
+			t.Errorf("%.20q was taken for a pattern", bad)
+		}
+	}
+}
+
+func TestReader(t *testing.T) {
+	p := param.Read(map[string]any{"text": "x", "n": 3.0, "d": "1h30m", "verb": "stat", "odd": []any{1}, "unkown": true})
+	if p.Text("text", true) != "x" || p.Whole("n") != 3 || p.Span("d", 0, 2*time.Hour) != 90*time.Minute || !p.OK() {
+		t.Error("what is there is not read")
+	}
+	p.Text("odd", true)
+	p.Text("missing", true)
+	p.Text("unknown", false)
+	p.Choice("verb", "start", "start", "stop")
+	err := p.Err()
+	for _, want := range []string{"with.odd: expected text, found a list", "with.missing: missing is missing", `with.verb: "stat" is none of start, stop (did you mean start?)`,
+		"with.unkown: there is no parameter", "did you mean unknown?"} {
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("no %q in\n%v", want, err)
+		}
+	}
+	if fault.KindOf(err) != fault.Unprocessable {
+		t.Errorf("kind %v", fault.KindOf(err))
+	}
+}
