@@ -122,7 +122,7 @@ func SetStatus(r Remediation, actor, word, details, errMsg string, now clock.Sta
 	if errMsg != "" {
 		s.Next.Error = errMsg
 	}
-	if word != r.State.Word() {
+	if word != r.State.Word() || r.State == Indeterminate {
 		e, err := statusEvent(r, word)
 		if err != nil {
 			return Move{Next: r}, err
@@ -161,6 +161,8 @@ func statusEvent(r Remediation, word string) (Event, error) {
 		return Asked, nil
 	case word == "completed" && r.State == Indeterminate:
 		return Judged, nil
+	case word == "failed" && r.State == Indeterminate:
+		return Ended, nil // a person's decision, though the word stays
 	case word == "failed" && external && (waits || r.State == Running || r.State == Verifying):
 		return Ended, nil
 	case word == "running" && external && waits:

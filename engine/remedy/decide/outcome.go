@@ -158,6 +158,7 @@ func (c *Rules) giveUp(s *remedy.Step, why string) {
 	r.Until, r.Reason = s.Now.Add(wait), why
 	r.GaveUps++
 	r.Rung, r.Try = 0, 0
+	r.ApprovedBy, r.ApproveBy = "", clock.Stamp{} // a yes was for this round
 	s.Tell(r.Who(), "remediation.gave_up", "every rung was tried, last: "+why+"; tried again in "+short(wait), nil)
 }
 

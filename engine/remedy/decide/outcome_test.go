@@ -466,6 +466,36 @@ func TestBar_SilenceDoesNotReturn(t *testing.T) {
 	}
 }
 
+// TestApprovalIsForOneRound: a yes covers the ladder it was given for, not the
+// automatic retry an hour or a day later.
+func TestApprovalIsForOneRound(t *testing.T) {
+	c, s := rules(t), calm()
+	s.r.Plan.Mode, s.r.Plan.Ladder = "suggest", s.r.Plan.Ladder[:1]
+	s.r = c.Decide(s.r, s.h, Case{Facts: s.f, Now: s.now}).Next
+	if left, _ := s.r.ApproveBy.Sub(s.now); s.r.State != remedy.Held || left != time.Hour {
+		t.Fatalf("%+v", s.r)
+	}
+	yes, err := remedy.Approve(s.r, "token:ann", s.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.r = yes.Next
+	r, a := claimed(t, s)
+	m, err := c.Ended(r, a, remedy.Result{Error: "exit 1"}, s.now, 0)
+	if err != nil || m.Next.State != remedy.GaveUp {
+		t.Fatalf("%+v %v", m.Next, err)
+	}
+	s.now = m.Next.Until
+	if m := c.Decide(m.Next, s.h, Case{Facts: s.f, Now: s.now}); m.Open != nil || m.Next.Gate != "mode" || m.Next.ApproveBy != s.now.Add(time.Hour) {
+		t.Errorf("acted again on an old approval: %+v", m.Next)
+	}
+	late := yes.Next // nobody says yes in time
+	late.ApprovedBy, late.State, late.Gate = "", remedy.Held, "mode"
+	if m := c.Decide(late, s.h, Case{Facts: s.f, Now: late.ApproveBy}); m.Next.State != remedy.Refused {
+		t.Errorf("%+v", m.Next)
+	}
+}
+
 // TestDirectActionFails: nobody waits for a retry of what a person asked for.
 func TestDirectActionFails(t *testing.T) {
 	s := calm()

@@ -92,8 +92,11 @@ func In(schedule, zone string, length time.Duration, now time.Time) (open bool, 
 // so that changes of the clock are ours to interpret.
 func (s *Schedule) opening(now time.Time) (time.Time, bool) {
 	local := now.In(s.zone)
-	// A reading just skipped, or repeated, can lie ahead of the clock by a change.
-	reading := naive(local).Add(maxShift)
+	reading := naive(local)
+	if len(s.offsets(reading)) > 1 {
+		// Near a change, a reading skipped or repeated can lie ahead of the clock.
+		reading = reading.Add(maxShift)
+	}
 	earliest := naive(local).Add(-s.length - maxShift)
 	best, found := time.Time{}, false
 	for range maxSteps {
@@ -107,7 +110,8 @@ func (s *Schedule) opening(now time.Time) (time.Time, bool) {
 				best, found = moment, true
 			}
 		}
-		if found && at.Add(2*maxShift).Before(naive(local)) {
+		// Away from changes moments fall as readings do, so the first is the newest.
+		if found && (len(s.offsets(at)) == 1 || at.Add(2*maxShift).Before(naive(local))) {
 			return best, found
 		}
 		reading = at.Add(-time.Second)

@@ -242,6 +242,7 @@ type judge struct {
 	clock clock.Clock
 	facts func(remedy.Remediation, *remedy.Facts)
 	good  func(remedy.Remediation) bool // nil: every remedy helps
+	fails error
 }
 
 func (j *judge) set(f func()) { j.mu.Lock(); defer j.mu.Unlock(); f() }
@@ -257,6 +258,9 @@ func (j *judge) Facts(_ context.Context, r remedy.Remediation, s remedy.Spec) (r
 }
 
 func (j *judge) Verify(ctx context.Context, r remedy.Remediation, after, deadline clock.Stamp) (remedy.Verification, error) {
+	if j.fails != nil {
+		return remedy.Verification{}, j.fails
+	}
 	for {
 		now := j.clock()
 		j.mu.Lock()

@@ -418,3 +418,74 @@ func TestTimeoutAndCapture(t *testing.T) {
 		}
 	})
 }
+
+// TestConflictIsLookedAtAgain: a claim that finds its firing moved is tried
+// again with new facts, neither given up nor in a tight loop.
+func TestConflictIsLookedAtAgain(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a := r.acts.add("fix", remedy.Convergent, nil)
+		asked := 0
+		r.judge.facts = func(_ remedy.Remediation, f *remedy.Facts) {
+			if asked++; asked <= 10 {
+				f.FiringVersion = 99 // there is no such firing
+			}
+		}
+		r.run()
+		id := r.queue(remedy.Remediation{Plan: plan("fix")})[0]
+		r.pass(time.Millisecond)
+		r.judge.set(func() {
+			if asked > 3 {
+				t.Errorf("asked %d times within a millisecond", asked)
+			}
+		})
+		r.pass(10 * time.Second)
+		r.want(id, remedy.Succeeded)
+		if a.ran() != 1 {
+			t.Errorf("ran %d times", a.ran())
+		}
+	})
+}
+
+// TestUnknownVerificationIsNotSuccess: a judge that cannot tell, or fails, has
+// not said that it is well.
+func TestUnknownVerificationIsNotSuccess(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.acts.add("fix", remedy.Convergent, nil)
+		r.judge.fails = errors.New("the expression does not compile any more")
+		r.run()
+		id := r.queue(remedy.Remediation{Plan: plan("fix")})[0]
+		r.pass(10 * time.Second)
+		x := r.want(id, remedy.GaveUp)
+		if got := r.told(id); got != "attempt.start attempt.end verify.failed remediation.gave_up" {
+			t.Errorf("told %s: %s", got, x.Reason)
+		}
+	})
+}
+
+// TestManyWaitNobodyStarves: hundreds of remediations on many subjects all end,
+// with one worker and with acts that fail.
+func TestManyWaitNobodyStarves(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.cfg.Workers, r.cfg.Storm.Subjects, r.cfg.KindLimit.Max, r.cfg.PolicyLimit.Max = 2, 10_000, 10_000, 10_000
+		var rs []remedy.Remediation
+		for i := range 100 {
+			name := "act-" + itoa(int64(i))
+			ok := i%3 != 0
+			r.acts.add(name, remedy.Convergent, func(context.Context, remedy.Request) (remedy.Result, error) {
+				<-time.After(100 * time.Millisecond)
+				return remedy.Result{OK: ok, Error: "e"}, nil
+			})
+			rs = append(rs, remedy.Remediation{Plan: plan(name)})
+		}
+		r.run()
+		ids := r.queue(rs...)
+		r.pass(30 * time.Second)
+		for i, id := range ids {
+			want := remedy.Succeeded
+			if i%3 == 0 {
+				want = remedy.GaveUp
+			}
+			r.want(id, want)
+		}
+	})
+}
