@@ -1,0 +1,357 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// chainRun measures from a cause to the first instruction of what heals it, on a
+// vigild of its own.
+type chainRun struct {
+	vigild string
+	trials int
+}
+
+type chainReport struct {
+	Trials int     `json:"trials"`
+	Missed int     `json:"missed"`
+	P50    float64 `json:"p50_ms"`
+	P99    float64 `json:"p99_ms"`
+	Max    float64 `json:"max_ms"`
+	// SyncsPerAct is how many times the disk was asked to keep something, by the
+	// ledger and the log, for each act from the sample to the finished attempt.
+	SyncsPerAct float64 `json:"syncs_per_act,omitempty"`
+}
+
+func report(lat []time.Duration, trials int) chainReport {
+	r := chainReport{Trials: trials, Missed: trials - len(lat)}
+	r.P50, r.P99, _ = quantiles(lat)
+	for _, d := range lat {
+		r.Max = max(r.Max, float64(d)/1e6)
+	}
+	return r
+}
+
+// limits keep the gates from holding what is measured on purpose: two hundred
+// breaches in a minute are what they are there to stop.
+const limits = `
+[remedy]
+cooldown = "0s"
+capture = false
+workers = 4
+[remedy.limit]
+max = 1000000
+per = "1h"
+[remedy.policy_limit]
+max = 1000000
+per = "1h"
+[remedy.kind_limit]
+max = 1000000
+per = "1h"
+[remedy.storm]
+subjects = 1000000
+within = "2m"
+hold = "1s"
+[remedy.budget]
+points = 1000000
+refill = 1000000
+`
+
+const breachPolicy = `apiVersion: vigil/v1
+kind: Policy
+metadata: {name: load-breach}
+spec:
+  match: load_breach
+  fire: value > 0
+  accept: open
+  remedy:
+    ladder: [{action: stamp, timeout: 10s, settle: 0s}]
+    verify: {within: 1s}
+    capture: false
+    cost: 0
+    cooldown: 0s
+    limit: {max: 1000000, per: 1h}
+`
+
+// breach pushes one breaching sample a trial over HTTP and asks the started
+// program, which prints the time, when it began.
+func (c chainRun) breach() (any, error) {
+	d, err := c.start(limits+`
+[actions.stamp]
+kind = "exec"
+argv = ["/bin/date", "+%s%N"]
+class = "convergent"
+cost = 0
+timeout = "10s"
+`, breachPolicy)
+	if err != nil {
+		return nil, err
+	}
+	defer d.stop()
+	var lat []time.Duration
+	syncs := d.syncs()
+	for n := range c.trials {
+		at := time.Now()
+		if err := d.push("load_breach", 1, strconv.Itoa(n)); err != nil {
+			return nil, err
+		}
+		began, err := d.stamped(int64(n+1), 15*time.Second)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "load:", err)
+			continue
+		}
+		lat = append(lat, began.Sub(at))
+	}
+	r := report(lat, c.trials)
+	if after := d.syncs(); after > syncs && len(lat) > 0 {
+		r.SyncsPerAct = (after - syncs) / float64(len(lat))
+	}
+	return r, nil
+}
+
+// kill sends SIGKILL to a supervised process and waits until its successor has
+// told when it began.
+func (c chainRun) kill() (any, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	stamp := filepath.Join(os.TempDir(), "vigil-load-"+strconv.Itoa(os.Getpid()))
+	defer os.Remove(stamp)
+	d, err := c.start(limits+fmt.Sprintf(`
+[[process]]
+name = "victim"
+argv = [%q, "child", %q]
+`, self, stamp), "")
+	if err != nil {
+		return nil, err
+	}
+	defer d.stop()
+	last := born{}
+	if last, err = waitBorn(stamp, last, 15*time.Second); err != nil {
+		return nil, err
+	}
+	defer func() { _ = syscall.Kill(last.pid, syscall.SIGKILL) }()
+	var lat []time.Duration
+	for range c.trials {
+		// The successor is up for vigild too before it dies in its turn.
+		if err := d.isUp(15 * time.Second); err != nil {
+			return nil, err
+		}
+		at := time.Now()
+		if err := syscall.Kill(last.pid, syscall.SIGKILL); err != nil {
+			return nil, err
+		}
+		next, err := waitBorn(stamp, last, 15*time.Second)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "load:", err)
+			break
+		}
+		last = next
+		lat = append(lat, next.at.Sub(at))
+	}
+	return report(lat, c.trials), nil
+}
+
+type born struct {
+	pid int
+	at  time.Time
+}
+
+// child tells when it began and waits to be killed.
+func child(args []string) error {
+	now := time.Now().UnixNano()
+	if len(args) != 1 {
+		return errors.New("usage: load child FILE")
+	}
+	tmp := args[0] + "." + strconv.Itoa(os.Getpid())
+	if err := os.WriteFile(tmp, fmt.Appendf(nil, "%d %d", os.Getpid(), now), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, args[0]); err != nil {
+		return err
+	}
+	select {}
+}
+
+func waitBorn(path string, old born, most time.Duration) (born, error) {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(200 * time.Microsecond) {
+		b, err := os.ReadFile(path)
+		var n born
+		var ns int64
+		if err != nil {
+			continue
+		}
+		if _, err := fmt.Sscan(string(b), &n.pid, &ns); err == nil && n.pid != old.pid {
+			n.at = time.Unix(0, ns)
+			return n, nil
+		}
+	}
+	return old, fmt.Errorf("no successor within %s", most)
+}
+
+// daemon is a vigild of our own.
+type daemon struct {
+	cmd  *exec.Cmd
+	dir  string
+	base string
+	log  bytes.Buffer
+}
+
+func (c chainRun) start(config, policy string) (*daemon, error) {
+	dir, err := os.MkdirTemp("", "vigil-load-")
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := l.Addr().String()
+	l.Close()
+	file := filepath.Join(dir, "vigil.toml")
+	text := fmt.Sprintf("data_dir = %q\n[api]\nlisten = %q\nsocket = %q\nauth = \"open\"\n[host]\nenabled = false\n[policies]\nstarter = false\n%s",
+		filepath.Join(dir, "data"), addr, filepath.Join(dir, "run", "vigil.sock"), config)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	if policy != "" {
+		if err := os.MkdirAll(filepath.Join(dir, "policies"), 0o700); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "policies", "load.yaml"), []byte(policy), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	d := &daemon{dir: dir, base: "http://" + addr}
+	d.cmd = exec.Command(c.vigild, "run", "--config", file)
+	d.cmd.Stderr = &d.log
+	if err := d.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if resp, err := http.Get(d.base + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return d, nil
+			}
+		}
+		if time.Now().After(end) {
+			d.stop()
+			return nil, fmt.Errorf("vigild did not become ready:\n%s", d.log.String())
+		}
+	}
+}
+
+func (d *daemon) stop() {
+	_ = d.cmd.Process.Signal(syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	go func() {
+		<-ctx.Done()
+		if ctx.Err() == context.DeadlineExceeded {
+			_ = d.cmd.Process.Kill()
+		}
+	}()
+	_ = d.cmd.Wait()
+	_ = os.RemoveAll(d.dir)
+}
+
+func (d *daemon) push(name string, v float64, trial string) error {
+	body := fmt.Sprintf(`{"name":%q,"value":%g,"tags":{"trial":%q}}`, name, v, trial)
+	resp, err := http.Post(d.base+"/api/v1/ingest", "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	if resp.StatusCode != http.StatusCreated {
+		return fmt.Errorf("push: HTTP %d: %s", resp.StatusCode, answer)
+	}
+	return nil
+}
+
+// stamped waits for the first attempt of an action and reads the time that the
+// program printed.
+func (d *daemon) stamped(action int64, most time.Duration) (time.Time, error) {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		var list struct {
+			Attempts []struct {
+				Output string `json:"output"`
+				Result struct {
+					Output string `json:"output"`
+				} `json:"result"`
+			} `json:"attempts"`
+		}
+		if err := d.get("/api/v1/attempts?action="+strconv.FormatInt(action, 10), &list); err != nil {
+			return time.Time{}, err
+		}
+		for _, a := range list.Attempts {
+			if ns, err := strconv.ParseInt(strings.TrimSpace(a.Output+a.Result.Output), 10, 64); err == nil {
+				return time.Unix(0, ns), nil
+			}
+		}
+	}
+	return time.Time{}, fmt.Errorf("action %d has told no time within %s", action, most)
+}
+
+func (d *daemon) isUp(most time.Duration) error {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		var fs struct {
+			Firings []struct {
+				Policy string `json:"policy"`
+			} `json:"firings"`
+		}
+		if err := d.get("/api/v1/firings", &fs); err != nil {
+			return err
+		}
+		if len(fs.Firings) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("the process is still not up after %s", most)
+}
+
+// syncs reads from the metrics page how often the disk was asked to keep
+// something; 0 where it is not told.
+func (d *daemon) syncs() (n float64) {
+	resp, err := http.Get(d.base + "/metrics")
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	for line := range strings.Lines(string(b)) {
+		if name, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.Contains(name, "syncs_total") && !strings.HasPrefix(name, "#") {
+			f, _ := strconv.ParseFloat(v, 64)
+			n += f
+		}
+	}
+	return n
+}
+
+func (d *daemon) get(path string, into any) error {
+	resp, err := http.Get(d.base + path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		b, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return fmt.Errorf("GET %s: HTTP %d: %s", path, resp.StatusCode, b)
+	}
+	return json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(into)
+}

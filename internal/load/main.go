@@ -1,0 +1,72 @@
+// Command load measures a running vigild from outside, as a client would.
+//
+//	go run ./internal/load ingest -url http://127.0.0.1:8000/api/v1/write -pid PID
+//	go run ./internal/load breach -vigild ./vigild
+//	go run ./internal/load kill   -vigild ./vigild
+//
+// ingest sends remote write 1.0 to any receiver, so the same run measures a
+// peer; breach and kill start a vigild of their own in a temporary folder. Each
+// prints one JSON line. Request bodies are made before the clock starts; every
+// loop is bounded in count and time. It stops when its count is reached.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: load ingest|breach|kill [flags]; load ingest -h lists them")
+	}
+	fs := flag.NewFlagSet("load "+args[0], flag.ContinueOnError)
+	var report any
+	var err error
+	switch args[0] {
+	case "ingest":
+		var c ingestRun
+		fs.StringVar(&c.url, "url", "http://127.0.0.1:8000/api/v1/write", "receiver")
+		fs.StringVar(&c.token, "token", "", "bearer token")
+		fs.IntVar(&c.series, "series", 10_000, "distinct series")
+		fs.IntVar(&c.samples, "samples", 3_000_000, "samples in all")
+		fs.IntVar(&c.batch, "batch", 1000, "samples a request")
+		fs.IntVar(&c.conns, "conns", 2, "connections, each waiting for its answers")
+		fs.IntVar(&c.pid, "pid", 0, "receiver's process, for its CPU and memory")
+		fs.DurationVar(&c.most, "most", 2*time.Minute, "stop after this long")
+		if err := fs.Parse(args[1:]); err != nil {
+			return err
+		}
+		report, err = c.run()
+	case "breach", "kill":
+		var c chainRun
+		fs.StringVar(&c.vigild, "vigild", "./vigild", "binary to start")
+		fs.IntVar(&c.trials, "trials", 200, "breaches, one after another")
+		if err := fs.Parse(args[1:]); err != nil {
+			return err
+		}
+		if args[0] == "breach" {
+			report, err = c.breach()
+		} else {
+			report, err = c.kill()
+		}
+	case "child":
+		// What `kill` supervises: it tells when it began, and then waits.
+		return child(args[1:])
+	default:
+		return fmt.Errorf("unknown measurement %q: ingest, breach or kill", args[0])
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(report)
+}
