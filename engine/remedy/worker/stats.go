@@ -12,7 +12,7 @@ type Stats struct {
 	Verifying     int
 	Due           int         // found due at the last look, at most a batch
 	Oldest        clock.Stamp // when the oldest of them was made; zero: none
-	Looked        clock.Stamp // the last look: it is never older than ten seconds while the worker lives
+	Looked        clock.Stamp // the last look at the ledger, seconds old while the worker lives
 
 	Verdicts    map[[2]string]uint64 // gate (empty when all admitted) and answer
 	Acts        map[[2]string]uint64 // kind and result: ok, failed, timeout, unseen, start_failed

@@ -82,6 +82,9 @@ func (w *Worker) sweep(cs contexts) bool {
 		}
 	}
 	w.touched = nil
+	if err == nil {
+		w.stats.Looked = w.Clock() // also while every worker is at a long act
+	}
 	w.mu.Unlock()
 	if err != nil {
 		w.failing("looking for what is unfinished", err)

@@ -242,6 +242,7 @@ func TestNoActWithoutARecord(t *testing.T) {
 // start, and no unsafe act runs twice.
 func TestCrashRecovery(t *testing.T) {
 	inBubble(t, func(r *rig) {
+		r.cfg.Unseen = document.Duration(2 * time.Hour)
 		conv := r.acts.add("conv", remedy.Convergent, nil)
 		unsafe := r.acts.add("unsafe", remedy.Unsafe, nil)
 		mute := r.acts.add("mute", remedy.Probed, nil)
@@ -260,7 +261,7 @@ func TestCrashRecovery(t *testing.T) {
 		x := r.read(ids[2])
 		m, err := remedy.Resolve(x, "token:ann", true, "I looked", r.clock())
 		r.apply(x, m, err)
-		r.pass(24*time.Hour + time.Minute)
+		r.pass(2*time.Hour + time.Minute)
 		r.want(ids[1], remedy.GaveUp)
 		r.want(ids[2], remedy.Succeeded)
 		if unsafe.ran() != 0 {
@@ -487,5 +488,26 @@ func TestManyWaitNobodyStarves(t *testing.T) {
 			}
 			r.want(id, want)
 		}
+	})
+}
+
+// TestLooksAreSeenWhileAllAreBusy: what feeds the watchdog goes on while every
+// worker is at a long act.
+func TestLooksAreSeenWhileAllAreBusy(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.cfg.Workers = 1
+		r.acts.add("long", remedy.Unsafe, func(context.Context, remedy.Request) (remedy.Result, error) {
+			<-time.After(5 * time.Minute)
+			return remedy.Result{OK: true}, nil
+		})
+		r.run()
+		r.queue(remedy.Remediation{Plan: plan("long")})
+		for range 20 {
+			r.pass(12 * time.Second)
+			if age, _ := r.clock().Sub(r.w.Stats().Looked); age > 12*time.Second {
+				t.Fatalf("nobody has looked for %s", age)
+			}
+		}
+		r.pass(2 * time.Minute)
 	})
 }
