@@ -26,6 +26,7 @@ import (
 // begins to last anew.
 func Advance(c *Condition, prev Firing, ev Evaluation, cause string, now clock.Stamp) (next Firing, tr Transition, wake clock.Stamp) {
 	a := step{c: c, now: now, prev: prev, next: prev, base: prev.State}
+	a.never = prev.State == "" || prev.State == StateOK && prev.Since.IsZero()
 	switch prev.State {
 	case "":
 		a.base = StateOK
@@ -57,7 +58,8 @@ type step struct {
 	dark          bool // nothing known for stale_after
 	unknown       bool // to be shown as unknown
 	fresh         bool // a sample came since the last look
-	back          bool // something is known again after stale_after without
+	back          bool // something is known again after stale_after without, on both clocks
+	never         bool // it was never looked at before
 }
 
 // rebooted restarts what is lasting when its stamps are of another boot.
@@ -84,7 +86,7 @@ func (a *step) take(ev Evaluation) {
 	}
 	aware := a.c.code.Uses.Silence && ev.Fire != Unknown
 	if known := ev.Fire != Unknown && (a.fresh || aware); known || n.Known.IsZero() {
-		a.back = known && !n.Known.IsZero() && a.since(n.Known) >= a.staleAfter()
+		a.back = known && ev.Gap >= a.staleAfter() && a.since(n.Known) >= a.staleAfter()
 		n.Known = a.now
 	}
 	a.dark = ev.Ended && !aware || a.since(n.Known) >= a.staleAfter()
@@ -100,7 +102,7 @@ func (a *step) take(ev Evaluation) {
 		}
 	}
 	a.unknown = a.dark && a.noData() == NoDataUnknown ||
-		a.breach == Unknown && (a.prev.State == StateUnknown || a.prev.State == "" && a.noData() != NoDataOK)
+		a.breach == Unknown && (a.prev.State == StateUnknown || a.never && a.noData() != NoDataOK)
 }
 
 func (a *step) noData() NoData {
@@ -291,7 +293,7 @@ func (a *step) show(cause string) {
 	default:
 		n.State, n.Before = a.base, ""
 	}
-	if n.State != a.prev.State {
+	if n.State != a.prev.State || a.never {
 		n.Since = a.now
 	}
 	switch n.State {

@@ -20,8 +20,8 @@ const (
 )
 
 // Firing is the persisted state of one policy over one label set. It holds all
-// that Advance needs, so that a restart changes no decision. The zero Firing is
-// an instance that was never looked at. Its slices are never written to.
+// that Advance needs, so that a restart changes no decision. A Firing whose
+// Since is zero (the zero Firing, or one in ok) was never looked at. Its slices are never written to.
 type Firing struct {
 	State   State         `json:"state"`
 	Since   clock.Stamp   `json:"since"`             // entered State

@@ -47,6 +47,7 @@ type Evaluation struct {
 
 	Ended    bool          // a stale marker ended the series
 	Interval time.Duration // the series' usual interval, 0 not known yet
+	Gap      time.Duration // between the newest sample and the one before, 0 not known
 	Next     int64         // Unix ms at which the truth may change without a sample; 0 never
 }
 
@@ -153,6 +154,7 @@ func (in *Instance) Evaluate(now int64, firing bool, firingFor time.Duration) (e
 	ev.Value = math.NaN()
 	ev.Ended = in.own.Ended()
 	ev.Interval = time.Duration(in.own.Interval()) * time.Millisecond
+	ev.Gap = time.Duration(in.own.Gap()) * time.Millisecond
 	if newest.T > now && (has || ev.Ended) {
 		now = newest.T
 	}

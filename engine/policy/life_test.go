@@ -22,6 +22,7 @@ type life struct {
 	now   clock.Stamp
 	seen  int64
 	wake  clock.Stamp
+	last  clock.Stamp // of the last fresh sample
 	cause string
 	told  []string // "from>to reason"
 }
@@ -37,7 +38,17 @@ func newLife(t testing.TB, s Spec) *life {
 // look advances with a fresh sample and these truths.
 func (l *life) look(fire, clear Truth) Transition {
 	l.seen++
-	return l.advance(Evaluation{At: l.now.Millis(), Newest: l.seen, Fire: fire, Clear: clear, Value: 1})
+	return l.advance(Evaluation{At: l.now.Millis(), Newest: l.seen, Fire: fire, Clear: clear, Value: 1, Gap: l.gap()})
+}
+
+// gap is how long the series was silent before a sample now.
+func (l *life) gap() time.Duration {
+	d, _ := l.now.Sub(l.last)
+	if l.last.IsZero() {
+		d = 0
+	}
+	l.last = l.now
+	return d
 }
 
 // tick advances without a sample: what was last true is still true.
@@ -167,6 +178,46 @@ func TestNoDataChoices(t *testing.T) {
 	}
 	if l.now = l.wake; l.tick(False, True).To != StateFiring {
 		t.Errorf("silence did not fire: %v", l.told)
+	}
+}
+
+// A breach that is kept through a silence has not lasted across it.
+func TestKeptSilenceStartsForAgain(t *testing.T) {
+	l := newLife(t, Spec{NoData: NoDataKeep, For: document.Duration(30 * time.Second)})
+	l.look(True, False)
+	l.later(10*time.Minute).tick(True, False)
+	l.look(True, False)
+	if l.f.State != StatePending || l.wake != l.now.Add(30*time.Second) {
+		t.Errorf("%s, wake %v: %v", l.f.State, l.wake, l.told)
+	}
+	// A restart whose row is old is no silence: the series went on.
+	l = newLife(t, Spec{NoData: NoDataKeep, For: document.Duration(time.Hour)})
+	l.look(True, False)
+	row := l.f
+	for range 70 {
+		l.later(time.Minute/2).look(True, False)
+	}
+	l.f = row
+	began := l.f.True
+	if l.later(time.Minute/2).look(True, False); l.f.True != began {
+		t.Errorf("the restart began it anew at %v", l.f.True)
+	}
+}
+
+func TestNeverLookedAtIsNotOK(t *testing.T) {
+	for _, f := range []Firing{{}, {State: StateOK}} {
+		l := newLife(t, Spec{})
+		l.f = f
+		if tr := l.tick(Unknown, Unknown); tr.Changed() || l.f.State != StateUnknown || l.f.Since != l.now {
+			t.Errorf("%+v: %+v", tr, l.f)
+		}
+		if tr := l.later(time.Second).look(False, True); tr.To != StateOK || !named(tr.Reason) {
+			t.Errorf("%+v", tr)
+		}
+		l.f = f
+		if tr := l.tick(True, False); tr.From != StateOK || tr.To != StateFiring {
+			t.Errorf("%+v", tr)
+		}
 	}
 }
 
@@ -304,8 +355,14 @@ func drawRun(t *rapid.T, reboots bool) drawn {
 			cause:  rapid.IntRange(0, 5).Draw(t, "cause") == 0,
 			reboot: reboots && rapid.IntRange(0, 9).Draw(t, "reboot") == 0,
 		}
-		if k.ended {
+		switch n := len(d.looks); {
+		case k.ended:
 			k.fire, k.clear = Unknown, Unknown // as Evaluate has it, windows and value being gone
+		case k.fresh:
+		case n == 0:
+			k.fire, k.clear = Unknown, Unknown
+		case k.fire != Unknown: // without a sample a truth may be lost, not change
+			k.fire, k.clear = d.looks[n-1].fire, d.looks[n-1].clear
 		}
 		if rapid.IntRange(0, 4).Draw(t, "wall steps") == 0 {
 			k.wall = time.Duration(rapid.Int64Range(-10*365*24, 10*365*24).Draw(t, "hours")) * time.Hour
@@ -335,9 +392,12 @@ func (d drawn) run(t *rapid.T, wall, restart bool, seen func(i int, l *life, tr 
 		if l.cause = ""; k.cause {
 			l.cause = "deeper"
 		}
+		ev := Evaluation{At: l.now.Millis(), Fire: k.fire, Clear: k.clear, Ended: k.ended, Value: 2}
 		if k.fresh {
 			l.seen++
+			ev.Gap = l.gap()
 		}
+		ev.Newest = l.seen
 		if restart {
 			b, err := json.Marshal(l.f)
 			var back Firing
@@ -349,7 +409,7 @@ func (d drawn) run(t *rapid.T, wall, restart bool, seen func(i int, l *life, tr 
 			}
 			l.f = back
 		}
-		seen(i, l, l.advance(Evaluation{At: l.now.Millis(), Newest: l.seen, Fire: k.fire, Clear: k.clear, Ended: k.ended, Value: 2}))
+		seen(i, l, l.advance(ev))
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // in unknown because nothing is known yet, has not changed.
 func (a *step) transition(ev Evaluation) Transition {
 	from, to := a.prev.State, a.next.State
-	if from == to || from == "" && (to == StateOK || to == StateUnknown) {
+	if from == to || a.never && (to == StateOK || to == StateUnknown) {
 		return Transition{}
 	}
 	if from == "" {

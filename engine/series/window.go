@@ -198,6 +198,15 @@ func (t *Track) Interval() int64 {
 	return t.usual
 }
 
+// Gap is the distance in ms of the newest sample from the one before, 0 while
+// there are not two.
+func (t *Track) Gap() int64 {
+	if t.seen == 0 {
+		return 0
+	}
+	return t.gap[(t.seen-1)%gaps]
+}
+
 // Samples appends the newest samples of a window, oldest first, at most n.
 // Of a window in panes only those that are still exact are given.
 func (t *Track) Samples(i int, now int64, n int, buf []Point) []Point {
