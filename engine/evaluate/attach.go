@@ -32,6 +32,9 @@ func (e *Evaluator) attach(h hook, lv *match.Live) {
 		}
 		return
 	}
+	if !en.Cond.Selects(lv.Labels) {
+		return // its target is not the policy's
+	}
 	fp := lv.Labels.Fingerprint()
 	if l := en.Listen; l != nil && !l.Any && fp != l.Fingerprint {
 		return
@@ -113,7 +116,7 @@ func (e *Evaluator) takeOver(en *shard.Entry) {
 // `absent` can speak; the index is locked.
 func (e *Evaluator) anchorOf(en *shard.Entry) {
 	ls, ok := en.Cond.Match.Anchor()
-	if !ok || !en.Cond.TimeDriven {
+	if !ok || !en.Cond.TimeDriven || !en.Cond.Selects(ls) {
 		return
 	}
 	en.Shard.Mu.Lock()
