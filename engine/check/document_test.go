@@ -182,7 +182,7 @@ func TestCollectOnce(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "it: connect") {
 		t.Errorf("got %v, want the refused connection", err)
 	}
-	for _, k := range []string{"cpu_percent", "memory_percent", "disk_free_percent", "node_load1", `vigil_check_up{check="host",kind="host"}`, `vigil_check_up{check="it",kind="tcp"}`} {
+	for _, k := range []string{`cpu_percent{origin="host"}`, `memory_percent{origin="host"}`, `disk_free_percent{origin="host"}`, "node_load1", `vigil_check_up{check="host",kind="host"}`, `vigil_check_up{check="it",kind="tcp"}`} {
 		if _, ok := got[k]; !ok {
 			t.Errorf("%s is missing", k)
 		}

@@ -600,7 +600,7 @@ func TestHostValuesAtStart(t *testing.T) {
 	done := make(chan error)
 	began := time.Now()
 	go func() { done <- r.Run(ctx) }()
-	for _, name := range []string{"node_load1", "cpu_percent"} {
+	for _, name := range []string{"node_load1", `cpu_percent{origin="host"}`} {
 		for len(s.of(name)) == 0 {
 			if time.Since(began) > 5*time.Second {
 				t.Fatalf("no %s within 5 s", name)

@@ -86,17 +86,26 @@ func (r *Runner) Stats() Stats {
 
 // Names is every metric name that vigild's own measuring can emit, scraped ones
 // aside: what may not be pushed. Scraped series always carry job and instance.
+// The original's gauges (cpu_percent and its kin) are left out, since its clients
+// push them too: ours carry origin="host".
 func Names() []string { return Defaults().Names() }
 
 // Names is Names under this configuration: where the host is not measured, its
 // names are free.
 func (c Config) Names() (out []string) {
 	if c.Host.Enabled {
-		out = host.Names()
+		for _, n := range host.Names() {
+			if !slices.Contains(original, n) {
+				out = append(out, n)
+			}
+		}
 	}
 	out = append(out, nameUp, nameTook, nameErrors, nameAge, nameGrace)
 	return append(out, probe.Names()...)
 }
+
+// original is the original's gauges.
+var original = []string{"cpu_percent", "cpu_usage", "memory_percent", "memory_usage", "disk_free_percent", "disk_usage"}
 
 // maxReason bounds the text kept of an error.
 const maxReason = 512

@@ -40,8 +40,8 @@ func newCPU(cfg Config) *cpu {
 			"procs_blocked": kernel.One("node_procs_blocked"),
 			"btime":         kernel.One("node_boot_time_seconds"),
 		},
-		percent: kernel.One("cpu_percent"),
-		usage:   kernel.One("cpu_usage"),
+		percent: kernel.Shared("cpu_percent"),
+		usage:   kernel.Shared("cpu_usage"),
 	}
 }
 

@@ -148,8 +148,8 @@ func TestHostFixture(t *testing.T) {
 		`node_load15`:                                            12,
 		`node_memory_MemTotal_bytes`:                             1000 * 1024,
 		`node_memory_HugePages_Total`:                            3,
-		`memory_percent`:                                         75,
-		`memory_usage`:                                           0.75,
+		`memory_percent{origin="host"}`:                                         75,
+		`memory_usage{origin="host"}`:                                           0.75,
 		`vigil_swap_used_ratio`:                                  0.75,
 		`node_vmstat_oom_kill`:                                   3,
 		`node_pressure_cpu_waiting_seconds_total`:                2.5,
@@ -185,8 +185,8 @@ func TestHostFixture(t *testing.T) {
 		`node_systemd_units{state="failed"}`:                                                    1,
 		`node_systemd_unit_state{name="web.service",state="failed"}`:                            1,
 		`node_scrape_collector_success{collector="cpu"}`:                                        1,
-		`disk_usage`:                   600.0 / 900,
-		`disk_free_percent`:            100 * 300.0 / 900,
+		`disk_usage{origin="host"}`:                   600.0 / 900,
+		`disk_free_percent{origin="host"}`:            100 * 300.0 / 900,
 		`vigil_root_inodes_free_ratio`: 0.25,
 	}
 	for k, v := range want {
@@ -212,10 +212,10 @@ func TestHostFixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := got["cpu_percent"]; v != 50 {
+	if v := got[`cpu_percent{origin="host"}`]; v != 50 {
 		t.Errorf("cpu_percent = %v, want 50: 75 busy of 150 ticks", v)
 	}
-	if v := got["cpu_usage"]; v != 0.5 {
+	if v := got[`cpu_usage{origin="host"}`]; v != 0.5 {
 		t.Errorf("cpu_usage = %v, want 0.5", v)
 	}
 	if v, ok := got[`node_systemd_unit_state{name="web.service",state="failed"}`]; !ok || v != 0 {
@@ -258,7 +258,7 @@ func TestHostAreasAlone(t *testing.T) {
 			got, _ := collect(t, collector(t, cfg, nil))
 			alive := "node_load1"
 			if file == "loadavg" {
-				alive = "memory_percent"
+				alive = `memory_percent{origin="host"}`
 			}
 			if _, ok := got[alive]; !ok {
 				t.Errorf("%s as %.20q took %s with it", file, text, alive)

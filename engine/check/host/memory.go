@@ -27,7 +27,7 @@ type memory struct {
 
 func newMemory(cfg Config) *memory {
 	m := &memory{path: cfg.Proc + "/meminfo", of: map[string]series.Labels{},
-		percent: kernel.One("memory_percent"), usage: kernel.One("memory_usage"), swap: kernel.One("vigil_swap_used_ratio")}
+		percent: kernel.Shared("memory_percent"), usage: kernel.Shared("memory_usage"), swap: kernel.One("vigil_swap_used_ratio")}
 	for _, f := range memoryFields {
 		name := "node_memory_" + f
 		if !strings.HasPrefix(f, "HugePages") {

@@ -52,6 +52,13 @@ func One(name string) series.Labels {
 	return series.New(series.Label{Name: series.NameLabel, Value: name})
 }
 
+// Shared is the labels of a gauge under a name that the original's clients push
+// too: origin="host" keeps what vigild measured apart from what they send, and
+// nobody else may write that label.
+func Shared(name string) series.Labels {
+	return series.New(series.Label{Name: series.NameLabel, Value: name}, series.Label{Name: series.OriginLabel, Value: "host"})
+}
+
 // Names lists what several of them are called.
 func Names(vs ...*Vec) []string {
 	out := make([]string, len(vs))

@@ -69,7 +69,7 @@ func New(cfg Config) *Area {
 		avail: v("node_filesystem_avail_bytes"), inodes: v("node_filesystem_files"),
 		inodesFree: v("node_filesystem_files_free"), ro: v("node_filesystem_readonly"),
 		failed:  v("node_filesystem_device_error"),
-		percent: kernel.One("disk_free_percent"), usage: kernel.One("disk_usage"),
+		percent: kernel.Shared("disk_free_percent"), usage: kernel.Shared("disk_usage"),
 		inodesFreeRatio: kernel.One("vigil_root_inodes_free_ratio"),
 	}
 }
