@@ -148,8 +148,8 @@ func TestHostFixture(t *testing.T) {
 		`node_load15`:                                            12,
 		`node_memory_MemTotal_bytes`:                             1000 * 1024,
 		`node_memory_HugePages_Total`:                            3,
-		`memory_percent{origin="host"}`:                                         75,
-		`memory_usage{origin="host"}`:                                           0.75,
+		`memory_percent{origin="host"}`:                          75,
+		`memory_usage{origin="host"}`:                            0.75,
 		`vigil_swap_used_ratio`:                                  0.75,
 		`node_vmstat_oom_kill`:                                   3,
 		`node_pressure_cpu_waiting_seconds_total`:                2.5,
@@ -185,9 +185,9 @@ func TestHostFixture(t *testing.T) {
 		`node_systemd_units{state="failed"}`:                                                    1,
 		`node_systemd_unit_state{name="web.service",state="failed"}`:                            1,
 		`node_scrape_collector_success{collector="cpu"}`:                                        1,
-		`disk_usage{origin="host"}`:                   600.0 / 900,
-		`disk_free_percent{origin="host"}`:            100 * 300.0 / 900,
-		`vigil_root_inodes_free_ratio`: 0.25,
+		`disk_usage{origin="host"}`:                                                             600.0 / 900,
+		`disk_free_percent{origin="host"}`:                                                      100 * 300.0 / 900,
+		`vigil_root_inodes_free_ratio`:                                                          0.25,
 	}
 	for k, v := range want {
 		g, ok := got[k]
