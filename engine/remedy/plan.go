@@ -41,8 +41,8 @@ type Verify struct {
 
 // Limit is at most Max acts per Per.
 type Limit struct {
-	Max int               `yaml:"max" json:"max"`
-	Per document.Duration `yaml:"per" json:"per"`
+	Max int               `yaml:"max" json:"max" toml:"max"`
+	Per document.Duration `yaml:"per" json:"per" toml:"per"`
 }
 
 // Approval asks for a person; the default answer is no.
@@ -53,8 +53,8 @@ type Approval struct {
 // Backoff is the wait between tries: Base x Factor^n with full jitter, at most
 // Cap; it starts again after Quiet without an attempt.
 type Backoff struct {
-	Base   document.Duration `yaml:"base" json:"base,omitempty"`
-	Factor float64           `yaml:"factor" json:"factor,omitempty"`
-	Cap    document.Duration `yaml:"cap" json:"cap,omitempty"`
-	Quiet  document.Duration `yaml:"quiet" json:"quiet,omitempty"`
+	Base   document.Duration `yaml:"base" json:"base,omitempty" toml:"base"`
+	Factor float64           `yaml:"factor" json:"factor,omitempty" toml:"factor"`
+	Cap    document.Duration `yaml:"cap" json:"cap,omitempty" toml:"cap"`
+	Quiet  document.Duration `yaml:"quiet" json:"quiet,omitempty" toml:"quiet"`
 }
