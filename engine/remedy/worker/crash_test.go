@@ -128,6 +128,11 @@ func crashStory(r *rig, class remedy.Class, n int, after bool) {
 		}
 		ids[q.Attempt] = true
 	}
+	for i, at := range as {
+		if class == remedy.Unsafe && at.Result.Unseen && i+1 < len(as) {
+			r.Errorf("attempt %s, whose end nobody saw, was followed by another", at.ID())
+		}
+	}
 	switch {
 	case class == remedy.Convergent && x.State != remedy.Succeeded:
 		r.Errorf("ended %s: %s", x.State, x.Reason)
