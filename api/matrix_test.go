@@ -40,7 +40,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 			n := 0
 			for _, r := range s.Routes() {
 				for _, who := range []string{"none", "none outside", "viewer", "pusher", "operator", "admin", "local"} {
-					c := apitest.Case{Method: r.Method, Path: fill(r.Path), Header: map[string]string{}}
+					c := apitest.Case{Method: r.Method, Path: fill(r.Path), Header: map[string]string{"Accept-Encoding": "gzip"}}
 					client, base, role, _ := s.http, s.base, strings.Fields(who)[0], 0
 					if who == "local" {
 						client, base = local, "http://vigil"
@@ -226,8 +226,10 @@ func TestSocketIsOursAlone(t *testing.T) {
 	if err := other.Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "another vigild") {
 		t.Errorf("a second server took the socket: %v", err)
 	}
-	if _, err := net.Dial("unix", s.Socket()); err != nil {
+	if c, err := net.Dial("unix", s.Socket()); err != nil {
 		t.Errorf("the socket is gone: %v", err)
+	} else {
+		_ = c.Close()
 	}
 }
 

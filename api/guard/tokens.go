@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -24,6 +26,11 @@ type Tokens interface {
 	Tokens(ctx context.Context) ([]engine.Token, error)
 	PutToken(ctx context.Context, actor string, t engine.Token) error
 	DeleteToken(ctx context.Context, actor, name string) error
+}
+
+// usage is a store that remembers when tokens were presented. It does not block.
+type usage interface {
+	TokenUsed(name string, at clock.Stamp)
 }
 
 // prefix lets secret scanners and people know what they look at.
@@ -115,6 +122,9 @@ func (k *Keyring) Find(secret string) (engine.Token, error) {
 	if k.expired(t) {
 		return engine.Token{}, fault.New(fault.Unauthenticated, "the token %s has expired", t.Name).Mend("make a new one with `vigild token create`")
 	}
+	if u, ok := k.store.(usage); ok && !k.Fixed(t.Name) {
+		u.TokenUsed(t.Name, k.clock())
+	}
 	return t, nil
 }
 
@@ -172,6 +182,41 @@ func (k *Keyring) Create(ctx context.Context, actor, name, role string, expires 
 		return engine.Token{}, "", err
 	}
 	return t, secret, k.Load(ctx)
+}
+
+// First makes the token of the first start, when there is none of any kind yet,
+// and writes its secret into a file that only its owner can read. made is false
+// when there was a token already. A file of that name that is there without a
+// token in the store (a ledger that was taken away) is replaced.
+func (k *Keyring) First(ctx context.Context, path string) (made bool, err error) {
+	ts, err := k.List(ctx)
+	if err != nil || len(ts) > 0 {
+		return false, err
+	}
+	// The file first: a token whose secret nobody holds would be of no use, and
+	// would keep the next start from making another.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, fault.Wrap(fault.Unavailable, err, "cannot replace the file of the first token")
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return false, fault.Wrap(fault.Unavailable, err, "cannot write the file of the first token")
+	}
+	secret, hash := NewSecret()
+	_, err = f.WriteString(secret + "\n")
+	if serr := f.Sync(); err == nil {
+		err = serr
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return false, fault.Wrap(fault.Unavailable, err, "cannot write the file of the first token")
+	}
+	if err := k.store.PutToken(ctx, "vigild", engine.Token{Name: "first", Hash: hash, Role: Admin.String(), Created: k.clock()}); err != nil {
+		return false, err
+	}
+	return true, k.Load(ctx)
 }
 
 // Delete revokes a token; it is refused from this call's return on.

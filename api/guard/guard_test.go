@@ -1,0 +1,210 @@
+package guard_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"vigil/api/guard"
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/fault"
+)
+
+// drawer is tokens in memory.
+type drawer struct {
+	tokens []engine.Token
+	used   []string
+}
+
+func (d *drawer) TokenByHash(context.Context, [32]byte) (engine.Token, error) {
+	return engine.Token{}, fault.New(fault.NotFound, "no")
+}
+func (d *drawer) Tokens(context.Context) ([]engine.Token, error) { return d.tokens, nil }
+func (d *drawer) PutToken(_ context.Context, _ string, t engine.Token) error {
+	d.tokens = append(d.tokens, t)
+	return nil
+}
+func (d *drawer) DeleteToken(context.Context, string, string) error { d.tokens = nil; return nil }
+func (d *drawer) TokenUsed(name string, _ clock.Stamp)              { d.used = append(d.used, name) }
+
+// hand is a clock that is set by hand.
+type hand struct{ now clock.Stamp }
+
+func (h *hand) clock() clock.Stamp { return h.now }
+
+// TestExpiryIsNotUndoneByAClockSetBack: once seen as expired, always expired.
+func TestExpiryIsNotUndoneByAClockSetBack(t *testing.T) {
+	h := &hand{clock.Stamp{Wall: 1_700_000_000_000_000, Boot: 1, BootID: "b"}}
+	d := &drawer{}
+	k, err := guard.NewKeyring(d, nil, h.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, err := k.Create(t.Context(), "me", "ci", "viewer", h.now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Find(secret); err != nil || len(d.used) != 1 {
+		t.Fatal(err, d.used)
+	}
+	h.now = h.now.Add(time.Hour)
+	if _, err := k.Find(secret); fault.KindOf(err) != fault.Unauthenticated {
+		t.Error("still good at its end:", err)
+	}
+	h.now.Wall -= (10 * 365 * 24 * time.Hour).Microseconds()
+	if _, err := k.Find(secret); fault.KindOf(err) != fault.Unauthenticated {
+		t.Error("good again after the clock was set back:", err)
+	}
+}
+
+// TestTokensAreStoredAsHashes: the store never sees a secret, and two secrets
+// are never alike.
+func TestTokensAreStoredAsHashes(t *testing.T) {
+	d := &drawer{}
+	k, _ := guard.NewKeyring(d, nil, clock.System())
+	seen := map[string]bool{}
+	for i := range 100 {
+		tok, secret, err := k.Create(t.Context(), "me", fmt.Sprintf("t%d", i), "pusher", clock.Stamp{})
+		if err != nil || seen[secret] || len(secret) < 43 || tok.Hash != guard.Hash(secret) {
+			t.Fatal(err, secret)
+		}
+		seen[secret] = true
+	}
+	stored := fmt.Sprintf("%v", d.tokens)
+	for secret := range seen {
+		if strings.Contains(stored, secret) || strings.Contains(stored, secret[4:]) {
+			t.Error("a secret is stored")
+		}
+	}
+}
+
+// TestFirstToken: made once, readable by its owner alone, and it opens.
+func TestFirstToken(t *testing.T) {
+	d := &drawer{}
+	k, _ := guard.NewKeyring(d, nil, clock.System())
+	path := filepath.Join(t.TempDir(), "admin.token")
+	if err := os.WriteFile(path, []byte("left over"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	made, err := k.First(t.Context(), path)
+	if err != nil || !made {
+		t.Fatal(made, err)
+	}
+	fi, err := os.Stat(path)
+	if err != nil || fi.Mode().Perm() != 0o600 {
+		t.Error(fi.Mode(), err)
+	}
+	b, _ := os.ReadFile(path)
+	if tok, err := k.Find(string(b[:len(b)-1])); err != nil || tok.Role != "admin" {
+		t.Error(tok, err)
+	}
+	if made, err := k.First(t.Context(), path); made || err != nil {
+		t.Error("made twice", err)
+	}
+}
+
+// TestRoleNamesOfTokens refuses what is no role and no name.
+func TestRoleNamesOfTokens(t *testing.T) {
+	k, _ := guard.NewKeyring(&drawer{}, []engine.Token{{Name: "fixed", Role: "viewer"}}, clock.System())
+	for _, tc := range [][2]string{{"a", "god"}, {"a", "guest"}, {"a", "nobody"}, {"", "viewer"}, {"-a", "viewer"}, {"a b", "viewer"}, {"a/../b", "viewer"}, {"fixed", "viewer"}} {
+		if _, _, err := k.Create(t.Context(), "me", tc[0], tc[1], clock.Stamp{}); err == nil {
+			t.Errorf("%q as %q was made", tc[0], tc[1])
+		}
+	}
+	if err := k.Delete(t.Context(), "me", "fixed"); fault.KindOf(err) != fault.Conflict {
+		t.Error(err)
+	}
+}
+
+// TestLimiterNeverLetsMoreThroughThanItSays, against a plain model, whatever the
+// clock does and however many callers come.
+func TestLimiterNeverLetsMoreThroughThanItSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := &hand{clock.Stamp{Boot: 1}}
+		l := guard.NewLimiter(h.clock, 8)
+		type win struct {
+			start int64
+			n     int
+		}
+		model := map[string]*win{}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			h.now.Boot += rapid.Int64Range(0, int64(400*time.Millisecond)).Draw(t, "dt")
+			h.now.Wall += rapid.Int64Range(-1e15, 1e15).Draw(t, "wall") // must not matter
+			key := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key")
+			w := model[key]
+			if w == nil || h.now.Boot-w.start >= int64(time.Second) {
+				w = &win{start: h.now.Boot}
+				model[key] = w
+			}
+			v := l.Take(key, 3, time.Second)
+			if want := w.n < 3; v.OK != want {
+				t.Fatalf("%s: %v, want %v", key, v, want)
+			}
+			if v.OK {
+				w.n++
+			}
+			if v.Remaining != 3-w.n || v.Reset <= 0 || v.Reset > time.Second {
+				t.Fatalf("%+v", v)
+			}
+		}
+	})
+}
+
+// TestLimiterMemoryIsBounded: a flood of addresses shares one count and leaves
+// the counts of those who were there alone.
+func TestLimiterMemoryIsBounded(t *testing.T) {
+	h := &hand{clock.Stamp{Boot: 1}}
+	l := guard.NewLimiter(h.clock, 4)
+	for range 3 {
+		l.Take("old", 3, time.Minute)
+	}
+	passed := 0
+	for i := range 1000 {
+		if l.Take(fmt.Sprint("flood", i), 3, time.Minute).OK {
+			passed++
+		}
+	}
+	if passed > 3*5 {
+		t.Errorf("%d of the flood passed", passed)
+	}
+	if l.Take("old", 3, time.Minute).OK {
+		t.Error("the flood reset another's count")
+	}
+	h.now.Boot += int64(time.Minute)
+	if !l.Take("new", 3, time.Minute).OK {
+		t.Error("windows that are over are kept")
+	}
+}
+
+func TestKeyOfAddresses(t *testing.T) {
+	for in, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "::1": "::1",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64",
+	} {
+		if got := guard.Key(netip.MustParseAddr(in)); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+// FuzzBearer: no header makes it panic, and only a secret that stands in it
+// comes out.
+func FuzzBearer(f *testing.F) {
+	for _, s := range []string{"", "Bearer x", "bearer  y ", "Token z", "Basic eA==", "Bearer", "Bearer \x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, h string) {
+		secret, given, err := guard.Bearer(h)
+		if given != (h != "") || err == nil && given && secret == "" || err != nil && secret != "" {
+			t.Fatalf("%q: %q %v %v", h, secret, given, err)
+		}
+	})
+}
