@@ -117,6 +117,7 @@ var plan = []room{
 	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/hall", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/catalogue", "actions/launch", "actions/supervise", "gitwatch/paths", "api", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
 	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
 
+	{dir: "actions/units/unitstest", floor: 3, guests: []string{gDBus}, test: true},
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
 	{dir: "engine/ledger/powercut", floor: 3, guests: []string{gSQLite, "modernc.org/libc"}, test: true},
 	{dir: "engine/tsdb/wal/waltest", floor: 3, ours: []string{"engine/tsdb/wal"}, test: true},

@@ -1,0 +1,225 @@
+// Package unitstest is systemd as its private socket shows it: the real client
+// speaks the real protocol to it over a real socket; only the units are made up.
+package unitstest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// PID1 answers for systemd until its test ends.
+type PID1 struct {
+	Address string // D-Bus address
+
+	t       testing.TB
+	mu      sync.Mutex
+	units   map[string]map[string]any
+	results map[string]string // by verb and unit; "" never ends
+	asked   []string
+	conns   []net.Conn
+	jobs    int
+	busy    sync.WaitGroup
+}
+
+// Start begins to answer.
+func Start(t testing.TB) *PID1 {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "private")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &PID1{t: t, Address: "unix:path=" + path, units: map[string]map[string]any{}, results: map[string]string{}}
+	p.busy.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, c)
+			p.mu.Unlock()
+			p.busy.Go(func() { p.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		p.mu.Lock()
+		for _, c := range p.conns {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.busy.Wait()
+	})
+	return p
+}
+
+// Unit adds a unit, or puts another in its place.
+func (p *PID1) Unit(name, load, active string, invocation byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.units[name] = map[string]any{"LoadState": load, "ActiveState": active, "SubState": "sub", "InvocationID": bytes.Repeat([]byte{invocation}, 16)}
+}
+
+// Result sets how a call (RestartUnit) on a unit ends: a job's result, the name
+// of an error, or "" for a job that never ends.
+func (p *PID1) Result(call, unit, result string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.results[call+" "+unit] = result
+}
+
+// Asked lists the calls that would have changed something.
+func (p *PID1) Asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.asked)
+}
+
+// serve does the handshake of the D-Bus specification and answers calls.
+func (p *PID1) serve(c net.Conn) {
+	defer c.Close()
+	r := bufio.NewReader(c)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		switch line = strings.TrimLeft(strings.TrimSpace(line), "\x00"); {
+		case line == "AUTH":
+			fmt.Fprint(c, "REJECTED EXTERNAL\r\n")
+		case strings.HasPrefix(line, "AUTH EXTERNAL"), strings.HasPrefix(line, "DATA"):
+			fmt.Fprint(c, "OK 0123456789abcdef0123456789abcdef\r\n")
+		case line == "NEGOTIATE_UNIX_FD":
+			fmt.Fprint(c, "ERROR\r\n")
+		case line == "BEGIN":
+			p.calls(c, r)
+			return
+		}
+	}
+}
+
+func (p *PID1) calls(c net.Conn, r io.Reader) {
+	for {
+		m, err := dbus.DecodeMessage(r)
+		if err != nil {
+			return
+		}
+		if m.Type != dbus.TypeMethodCall {
+			continue
+		}
+		p.mu.Lock()
+		p.answer(c, m)
+		p.mu.Unlock()
+	}
+}
+
+func (p *PID1) answer(c net.Conn, m *dbus.Message) {
+	member, _ := m.Headers[dbus.FieldMember].Value().(string)
+	path, _ := m.Headers[dbus.FieldPath].Value().(dbus.ObjectPath)
+	switch member {
+	case "GetAll":
+		name := unescape(string(path[strings.LastIndexByte(string(path), '/')+1:]))
+		u, ok := p.units[name]
+		if !ok {
+			u = map[string]any{"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead", "InvocationID": []byte{}}
+		}
+		props := map[string]dbus.Variant{}
+		for k, v := range u {
+			props[k] = dbus.MakeVariant(v)
+		}
+		p.send(c, reply(m, props))
+	case "StartUnit", "StopUnit", "RestartUnit", "ReloadUnit", "TryRestartUnit":
+		unit := m.Body[0].(string)
+		p.asked = append(p.asked, member+" "+unit+" "+m.Body[1].(string))
+		result := p.results[member+" "+unit]
+		if strings.HasPrefix(result, "org.") {
+			p.send(c, failure(m, result))
+			return
+		}
+		p.jobs++
+		job := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", p.jobs))
+		p.send(c, reply(m, job))
+		if result == "" {
+			return
+		}
+		if result == "done" && member != "ReloadUnit" {
+			id := p.units[unit]["InvocationID"].([]byte)
+			p.units[unit]["InvocationID"] = bytes.Repeat([]byte{id[0] + 1}, 16)
+			p.units[unit]["ActiveState"] = map[bool]string{true: "inactive", false: "active"}[member == "StopUnit"]
+		}
+		for _, x := range p.conns {
+			p.send(x, signal(uint32(p.jobs), job, unit, result))
+		}
+	case "ResetFailedUnit":
+		p.asked = append(p.asked, member+" "+m.Body[0].(string))
+		p.send(c, reply(m))
+	default:
+		p.send(c, failure(m, "org.freedesktop.DBus.Error.UnknownMethod"))
+	}
+}
+
+func reply(to *dbus.Message, body ...any) *dbus.Message {
+	m := &dbus.Message{Type: dbus.TypeMethodReply, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{dbus.FieldReplySerial: dbus.MakeVariant(to.Serial())}}
+	if len(body) > 0 {
+		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))
+	}
+	return m
+}
+
+func failure(to *dbus.Message, name string) *dbus.Message {
+	m := reply(to, "made up")
+	m.Type = dbus.TypeError
+	m.Headers[dbus.FieldErrorName] = dbus.MakeVariant(name)
+	return m
+}
+
+func signal(id uint32, job dbus.ObjectPath, unit, result string) *dbus.Message {
+	body := []any{id, job, unit, result}
+	return &dbus.Message{Type: dbus.TypeSignal, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/systemd1")),
+		dbus.FieldInterface: dbus.MakeVariant("org.freedesktop.systemd1.Manager"),
+		dbus.FieldMember:    dbus.MakeVariant("JobRemoved"),
+		dbus.FieldSender:    dbus.MakeVariant("org.freedesktop.systemd1"),
+		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(body...)),
+	}}
+}
+
+func (p *PID1) send(c net.Conn, m *dbus.Message) {
+	var b bytes.Buffer
+	if err := m.EncodeTo(&b, binary.LittleEndian); err != nil {
+		p.t.Errorf("encode: %v", err)
+		return
+	}
+	// The serial of a message of our own is not the library's to set: any but 0.
+	binary.LittleEndian.PutUint32(b.Bytes()[8:], 1)
+	_, _ = c.Write(b.Bytes()) // a client that has gone is no fault of ours
+}
+
+// unescape turns a bus path's element back into a unit's name.
+func unescape(s string) string {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] == '_' && i+2 < len(s) {
+			var b byte
+			if _, err := fmt.Sscanf(s[i+1:i+3], "%02x", &b); err == nil {
+				out = append(out, b)
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
