@@ -39,6 +39,9 @@ func (s *Step) Event(e Event) {
 	default:
 		r.Gate, r.Since, r.Until = "", clock.Stamp{}, clock.Stamp{}
 	}
+	if to != Running && to != Verifying {
+		r.Lease, r.LeaseUntil = "", clock.Stamp{} // nobody has it any more
+	}
 	if to.Final() {
 		r.Finished = s.Now
 	} else {

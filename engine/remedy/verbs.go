@@ -113,7 +113,8 @@ func Lease(r Remediation, actor, remediator string, length time.Duration, now cl
 // SetStatus is the original contract's PUT status, by its words. Details and
 // errMsg replace what was there unless empty. What the word asks for goes
 // through the same table as everything: vigild's own running acts end by
-// themselves, an outside remediator's word of success is still verified.
+// themselves, and an outside remediator's word of success is still verified
+// where there is something to verify.
 func SetStatus(r Remediation, actor, word, details, errMsg string, now clock.Stamp) (Move, error) {
 	s := Begin(r, now)
 	if details != "" {
@@ -123,55 +124,76 @@ func SetStatus(r Remediation, actor, word, details, errMsg string, now clock.Sta
 		s.Next.Error = errMsg
 	}
 	if word != r.State.Word() || r.State == Indeterminate {
-		e, err := statusEvent(r, word)
+		es, err := statusEvents(r, word)
 		if err != nil {
 			return Move{Next: r}, err
 		}
-		s.Event(e)
-		c := &s.Next
-		switch e {
-		case Acted:
-			c.AttemptEnd = now
-		case Leased:
-			c.Lease, c.LeaseUntil = actor, now.Add(MaxLease)
-			if c.Started.IsZero() {
-				c.Started = now
-			}
-		case Asked:
-			c.Rung, c.Try, c.GaveUps, c.Subject = 0, 0, 0, ""
+		for _, e := range es {
+			s.Event(e)
+			s.status(e, actor)
 		}
-		c.Reason = "status set to " + word + " by " + actor
+		s.Next.Reason = "status set to " + word + " by " + actor
 	}
 	s.Tell(actor, "remediation.status", word, Evidence(map[string]string{"from": string(r.State), "details": details, "error_message": errMsg}))
 	return s.Done()
+}
+
+// status keeps what goes with one event of SetStatus.
+func (s *Step) status(e Event, actor string) {
+	n := &s.Next
+	switch e {
+	case Leased:
+		n.Lease, n.LeaseUntil = actor, s.Now.Add(MaxLease)
+		if n.Started.IsZero() {
+			n.Started = s.Now
+		}
+	case Acted:
+		n.AttemptEnd = s.Now
+	case Asked:
+		n.Rung, n.Try, n.GaveUps, n.Subject = 0, 0, 0, ""
+	}
 }
 
 // MaxLease is how long an outside remediator may work without renewing its
 // claim, and how long one that only sets words has.
 const MaxLease = time.Hour
 
-// statusEvent is the event that a word of the original asks for.
-func statusEvent(r Remediation, word string) (Event, error) {
+// Outside says whether somebody other than vigild may carry r out: it is
+// external, already leased, or was made without being queued and nobody has
+// approved it.
+func (r *Remediation) Outside() bool {
+	return r.Source == FromExternal || r.Lease != "" ||
+		r.Source == FromAPI && r.Approval && r.ApprovedBy == "" && r.Attempt == 0
+}
+
+// statusEvents are the events that a word of the original asks for.
+func statusEvents(r Remediation, word string) ([]Event, error) {
 	waits := r.State == Queued || r.State == Held
-	external := r.Source == FromExternal
+	theirs := r.Outside() && (waits || r.State == Running)
+	done := []Event{Acted}
+	if r.Policy == "" && r.Plan.Verify == nil {
+		done = []Event{Acted, Proved}
+	}
 	switch {
 	case word == "cancelled":
-		return Dropped, nil
+		return []Event{Dropped}, nil
 	case word == "pending" && r.State.Final():
-		return Asked, nil
+		return []Event{Asked}, nil
 	case word == "completed" && r.State == Indeterminate:
-		return Judged, nil
+		return []Event{Judged}, nil
 	case word == "failed" && r.State == Indeterminate:
-		return Ended, nil // a person's decision, though the word stays
-	case word == "failed" && external && (waits || r.State == Running || r.State == Verifying):
-		return Ended, nil
-	case word == "running" && external && waits:
-		return Leased, nil
-	case word == "completed" && external && r.State == Running:
-		return Acted, nil
+		return []Event{Ended}, nil // a person's decision, though the word stays
+	case word == "failed" && (theirs || r.Outside() && r.State == Verifying):
+		return []Event{Ended}, nil
+	case word == "running" && theirs && waits:
+		return []Event{Leased}, nil
+	case word == "completed" && theirs && waits:
+		return append([]Event{Leased}, done...), nil
+	case word == "completed" && theirs:
+		return done, nil
 	case word == "pending", word == "running", word == "completed", word == "failed":
-		return "", fault.New(fault.Conflict, "remediation %d is %s and cannot be set to %q", r.ID, r.State, word).
+		return nil, fault.New(fault.Conflict, "remediation %d is %s and cannot be set to %q", r.ID, r.State, word).
 			Mend("vigild moves its own remediations itself; cancel, retry or approve it")
 	}
-	return "", fault.New(fault.Unprocessable, "%q is not a status", word).Mend("use pending, running, completed, failed or cancelled")
+	return nil, fault.New(fault.Unprocessable, "%q is not a status", word).Mend("use pending, running, completed, failed or cancelled")
 }

@@ -81,7 +81,9 @@ func TestSetStatusEveryPair(t *testing.T) {
 	for _, s := range []State{Queued, Held} {
 		want[pair{FromExternal, s, "running"}], want[pair{FromExternal, s, "failed"}] = Running, Failed
 	}
-	want[pair{FromExternal, Running, "completed"}] = Verifying
+	for _, s := range []State{Queued, Held, Running} {
+		want[pair{FromExternal, s, "completed"}] = Succeeded // there is nothing to verify
+	}
 	want[pair{FromExternal, Running, "failed"}], want[pair{FromExternal, Verifying, "failed"}] = Failed, Failed
 	for _, src := range []Source{FromAPI, FromExternal} {
 		for _, s := range States() {
@@ -99,6 +101,22 @@ func TestSetStatusEveryPair(t *testing.T) {
 				}
 			}
 		}
+	}
+	ext := Remediation{Source: FromExternal, Policy: "p", State: Running}
+	if m, err := SetStatus(ext, "x", "completed", "", "", now); err != nil || m.Next.State != Verifying || m.Next.AttemptEnd != now {
+		t.Errorf("a word of success that can be verified: %+v %v", m.Next, err)
+	}
+	// Made without being queued: whoever made it may carry it out, until somebody approves it.
+	own := Remediation{Source: FromAPI, Approval: true, State: Held}
+	if m, err := SetStatus(own, "x", "running", "", "", now); err != nil || m.Next.State != Running || m.Next.LeaseUntil.IsZero() || !m.Next.Outside() {
+		t.Errorf("%+v %v", m.Next, err)
+	}
+	if m, err := SetStatus(own, "x", "completed", "", "", now); err != nil || m.Next.State != Succeeded {
+		t.Errorf("%+v %v", m.Next, err)
+	}
+	own.ApprovedBy = "ann"
+	if _, err := SetStatus(own, "x", "running", "", "", now); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("approved, so it is vigild's: %v", err)
 	}
 	if _, err := SetStatus(Remediation{State: Queued}, "x", "done", "", "", now); fault.KindOf(err) != fault.Unprocessable {
 		t.Errorf("an unknown word: %v", err)

@@ -10,12 +10,13 @@
 // the gap; one that occurs twice opens the first time only, unless the schedule
 // names every hour, when both are minutes of their own.
 //
-// It refuses state, clocks and I/O but for the zone database. Pure, concurrent.
+// It refuses state, clocks and I/O but for the zone database, which is linked in. Pure, concurrent.
 package window
 
 import (
 	"strings"
 	"time"
+	_ "time/tzdata" // zones must not depend on what a small host has installed: a window that cannot be read would be ignored
 
 	"github.com/adhocore/gronx"
 

@@ -152,7 +152,7 @@ func (w *Worker) resume(cs contexts, r remedy.Remediation) {
 		return
 	}
 	defer w.release(r.ID)
-	if r.Source == remedy.FromExternal && w.rules.Leased(&r, w.Clock()) {
+	if r.Lease != "" && w.rules.Leased(&r, w.Clock()) {
 		return
 	}
 	w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.Orphaned(r, w.Clock()) })
