@@ -59,6 +59,7 @@ func BenchmarkClaim(b *testing.B) {
 		if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
 			b.Fatal(err)
 		}
+		r.wall.Add(60_000_000) // sixty acts an hour: a busy host
 	})
 }
 
@@ -76,4 +77,15 @@ func BenchmarkCommitTogether(b *testing.B) {
 	})
 	after := r.Stats(context.Background())
 	b.ReportMetric(float64(after.Commits-before.Commits)/float64(b.N), "commits/op")
+}
+
+// BenchmarkOpen is a start and a clean stop with a thousand remediations there.
+func BenchmarkOpen(b *testing.B) {
+	r := newRig(b, config(b.TempDir()))
+	for i := range 1000 {
+		r.commit(small(int64(i)))
+	}
+	for b.Loop() {
+		r.reopen()
+	}
 }

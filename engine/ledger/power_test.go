@@ -153,6 +153,46 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 	t.Logf("%d states at %d places, %d acknowledgements", n, places, len(acks))
 }
 
+// TestPowerCutInTheFirstStart: whatever of the new file reached the disk before
+// the first acknowledgement, the next start makes a ledger of it without help.
+func TestPowerCutInTheFirstStart(t *testing.T) {
+	rnd, dir := seed(t), scratch(t)
+	rec, err := powercut.Record(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Stop()
+	cfg := config(dir)
+	cfg.VFS = powercut.Name
+	r := newRig(t, cfg)
+	places := rec.Now()
+	r.close()
+	x, state, n := rec.Explore(powercut.Image{}), filepath.Join(scratch(t), "d"), 0
+	for x.Step() && x.At() <= places {
+		for range max(1, states(t, 200)/places) {
+			n++
+			if err := os.RemoveAll(state); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(state, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := x.Cut(rnd).Write(state); err != nil {
+				t.Fatal(err)
+			}
+			l, err := ledger.Open(config(state), r.deps)
+			if err != nil {
+				t.Fatalf("state %d, after %d of %d calls: %v", n, x.At(), places, err)
+			}
+			_, err = l.Commit(context.Background(), queued())
+			if cerr := l.Close(); err != nil || cerr != nil {
+				t.Fatalf("state %d, after %d of %d calls: %v, %v", n, x.At(), places, err, cerr)
+			}
+		}
+	}
+	t.Logf("%d states at %d places", n, places)
+}
+
 // promised is what had been acknowledged; before the first word, nothing.
 func promised(acks []ack, known int) ack {
 	if known < 0 {

@@ -12,9 +12,11 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 )
@@ -162,12 +164,26 @@ func (c *Conn) Int(ctx context.Context, sql string, args ...int64) (n int64, err
 }
 
 // Checkpoint moves the log into the file; pages says how long the log is and
-// done how much of it is in the file. Only the writer calls it.
-func (c *Conn) Checkpoint(mode string) (pages, done int64, err error) {
+// done how much of it is in the file; busy, that somebody stood in the way of
+// the rest. It waits for nobody longer than patience. Only the writer calls it.
+func (c *Conn) Checkpoint(mode string, patience time.Duration) (pages, done int64, busy bool, err error) {
+	if patience != Patient {
+		if err := c.wait(patience); err != nil {
+			return 0, 0, false, err
+		}
+		defer func() { err = errors.Join(err, c.wait(Patient)) }()
+	}
 	err = c.Query(context.Background(), "PRAGMA wal_checkpoint("+mode+")", Row{}, func(cs *Cells) error {
-		cs.Int() // busy: a reader stood in the way, the next one finishes it
+		busy = cs.Bool()
 		pages, done = cs.Int(), cs.Int()
 		return nil
 	})
-	return pages, done, err
+	return pages, done, busy, err
+}
+
+// Patient is how long a statement waits for a lock, as DSN says.
+const Patient = 5 * time.Second
+
+func (c *Conn) wait(d time.Duration) error {
+	return c.Query(context.Background(), fmt.Sprintf("PRAGMA busy_timeout=%d", d.Milliseconds()), Row{}, func(*Cells) error { return nil })
 }

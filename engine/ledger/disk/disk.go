@@ -178,7 +178,7 @@ func (f *File) Close() (err error) {
 			}
 		}
 		if f.c != nil {
-			_, _, cerr := f.c.Checkpoint("TRUNCATE")
+			_, _, _, cerr := f.c.Checkpoint("TRUNCATE", conn.Patient)
 			err = errors.Join(err, cerr)
 		}
 		if f.anchor != nil {

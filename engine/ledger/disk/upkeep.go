@@ -2,6 +2,7 @@ package disk
 
 import (
 	"sync/atomic"
+	"time"
 
 	"vigil/engine/fault"
 	"vigil/engine/ledger/conn"
@@ -43,7 +44,7 @@ func (f *File) Stats() Stats {
 // measure looks at the log after a commit, wakes Run beyond the soft bound and
 // makes the checkpoint itself beyond the hard one. use is held.
 func (f *File) measure() {
-	pages, done, err := f.c.Checkpoint("NOOP")
+	pages, done, _, err := f.c.Checkpoint("NOOP", conn.Patient)
 	if err != nil {
 		return // only a look; the next commit looks again
 	}
@@ -54,9 +55,13 @@ func (f *File) measure() {
 	}
 	f.stats.written.Add((pages - was) * (pageSize + 24))
 	switch behind := pages - done; {
-	case pages > f.hard():
-		// The writer restarts the log, waiting for readers, which are all short.
-		f.checkpoint("RESTART")
+	case pages > max(f.hard(), f.later):
+		// The log starts again once no reader needs its end. Readers are short, but
+		// for a snapshot: then it is left to grow a little before the next try.
+		f.later = 0
+		if f.checkpoint("RESTART", 200*time.Millisecond) {
+			f.later = pages + int64(f.cfg.LogPages)/4
+		}
 	case behind > int64(f.cfg.LogPages):
 		select {
 		case f.nudge <- struct{}{}:
@@ -76,15 +81,15 @@ func (f *File) tidy() {
 	f.use.Lock()
 	defer f.use.Unlock()
 	if !f.shut && f.connect() == nil {
-		f.checkpoint("PASSIVE")
+		f.checkpoint("PASSIVE", conn.Patient)
 	}
 }
 
 // checkpoint reports nothing to a caller: it is tried again, and what it failed
-// to move is still in the log. use is held.
-func (f *File) checkpoint(mode string) {
+// to move is still in the log; busy says that a reader stood in the way. use is held.
+func (f *File) checkpoint(mode string, patience time.Duration) (busy bool) {
 	before := f.stats.donePages.Load()
-	pages, done, err := f.c.Checkpoint(mode)
+	pages, done, busy, err := f.c.Checkpoint(mode, patience)
 	if err != nil {
 		f.deps.Log.Warn("a checkpoint of the ledger failed", "error", err)
 		if fault.KindOf(err) == fault.Corrupt {
@@ -93,7 +98,7 @@ func (f *File) checkpoint(mode string) {
 		if conn.Broken(err) && !conn.Full(err) {
 			f.disconnect()
 		}
-		return
+		return false
 	}
 	f.stats.logPages.Store(pages)
 	f.stats.donePages.Store(done)
@@ -102,4 +107,5 @@ func (f *File) checkpoint(mode string) {
 	if done > before {
 		f.stats.written.Add((done - before) * pageSize)
 	}
+	return busy
 }

@@ -35,6 +35,7 @@ type writer struct {
 	c     *conn.Conn // nil after a failure, until it is opened again
 	acked bool       // something was acknowledged by this process
 	shut  bool
+	later int64 // pages in the log before the next try to start it again
 }
 
 type ticket struct {
