@@ -97,3 +97,16 @@ func TestReplayGivesTheSameTruths(t *testing.T) {
 		}
 	})
 }
+
+// The last bit decides, and it is stored.
+func TestReplayKeepsTheLastBit(t *testing.T) {
+	in := must(t, Spec{Match: "lat", Fire: `value > 0.3 and avg("1m") > 0.3`}).Instance(web)
+	v := 0.1
+	in.Observe(0, 1, series.Point{T: 1000, V: v + 0.2})
+	if ev := in.Evaluate(1000, false, 0); ev.Fire != True {
+		t.Fatalf("%+v", ev)
+	}
+	if fire, _, err := Replay(in.Explain()); err != nil || fire != True {
+		t.Errorf("%v %v", fire, err)
+	}
+}

@@ -526,3 +526,53 @@ func TestForIsKeptToTheMoment(t *testing.T) {
 		}
 	})
 }
+
+// Advance is pure: it writes to nothing it was given, and two continuations of
+// one firing do not disturb each other.
+func TestAdvanceIsPure(t *testing.T) {
+	l := newLife(t, Spec{Times: &Times{X: 2, Of: 4}, Flapping: &Flapping{Changes: 3}})
+	for i := range 40 {
+		before, err := json.Marshal(l.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		evs := []Evaluation{{At: l.now.Millis(), Newest: l.seen + 1, Fire: True, Clear: False}, {At: l.now.Millis(), Newest: l.seen + 1, Fire: False, Clear: True}}
+		one, _, _ := Advance(l.c, l.f, evs[0], "", l.now)
+		first, _ := json.Marshal(one)
+		for _, ev := range evs {
+			Advance(l.c, l.f, ev, "", l.now.Add(time.Minute))
+		}
+		again, _ := json.Marshal(one)
+		after, _ := json.Marshal(l.f)
+		if string(first) != string(again) || string(before) != string(after) {
+			t.Fatalf("look %d wrote to what it was given:\n%s\n%s\n%s\n%s", i, before, after, first, again)
+		}
+		l.later(time.Second).look(evs[i/3%2].Fire, evs[i/3%2].Clear)
+	}
+}
+
+// An episode begins once: a relapse, a cause and a silence do not begin it anew,
+// so firing_for is the whole of it.
+func TestAnEpisodeBeginsOnce(t *testing.T) {
+	l := newLife(t, Spec{ClearFor: document.Duration(time.Minute)})
+	l.look(True, False)
+	began := l.f.Fired
+	l.later(time.Second).look(True, False)
+	l.later(time.Second).look(False, True) // recovering
+	l.later(time.Second).look(True, False) // relapsed
+	l.cause = "db-down"
+	l.later(time.Second).look(True, False) // suppressed
+	l.cause = ""
+	l.later(time.Second).look(True, False)    // released
+	l.later(2*time.Minute).tick(True, False)  // unknown
+	l.later(10*time.Second).look(True, False) // back
+	if l.f.State != StateFiring || l.f.Fired != began {
+		t.Errorf("%s, since %v, began %v: %v", l.f.State, l.f.Fired, began, l.told)
+	}
+	l.later(time.Second).look(False, True)
+	l.later(time.Minute).look(False, True)
+	l.later(time.Second).look(True, False)
+	if l.f.Fired != l.now {
+		t.Errorf("the next episode began at %v: %v", l.f.Fired, l.told)
+	}
+}
