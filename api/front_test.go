@@ -144,6 +144,18 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// TestQueueCounts: what ended well and ill, the rate between them, and the last.
+func TestQueueCounts(t *testing.T) {
+	s := serve(t, nil)
+	for i, status := range []string{"completed", "completed", "failed", "running"} {
+		apitest.Ask(t, s.http, s.base, s.tokens["operator"], apitest.Case{Method: "POST", Path: "/api/v1/actions", Body: `{"target":"web","action":"x"}`})
+		apitest.Ask(t, s.http, s.base, s.tokens["operator"], apitest.Case{Method: "PUT", Path: fmt.Sprintf("/api/v1/actions/%d/status", i+1), Body: `{"status":"` + status + `"}`})
+	}
+	apitest.Run(t, s.http, s.base, "", []apitest.Case{{Line: "status", Method: "GET", Path: "/api/v1/queue/status", Status: 200, Has: map[string]any{
+		"completed": 2.0, "failed": 1.0, "success_rate": 200.0 / 3, "queue_depth": 0.0, "tasks_enqueued": 4.0, "tasks_dequeued": 4.0,
+		"last_processed_task.task_id": "3", "last_processed_task.target": "web"}}})
+}
+
 // TestTrustOfSamples: what came without a credential is marked, what came with
 // one carries its token's name.
 func TestTrustOfSamples(t *testing.T) {

@@ -82,7 +82,8 @@ var Contract = []Case{
 	{Line: "action id that is none", Method: "GET", Path: "/api/v1/actions/abc", Status: 422, Loc: "int_parsing@path.id"},
 	{Line: "by status", Method: "GET", Path: "/api/v1/actions/status/pending?limit=9999", Status: 200, Has: map[string]any{"count": 3.0, "total": 3.0, "page": 1.0}},
 	{Line: "by bad status", Method: "GET", Path: "/api/v1/actions/status/lost", Status: 400, Detail: "Invalid status. Must be one of ['pending', 'running', 'completed', 'failed', 'cancelled']"},
-	{Line: "set status", Method: "PUT", Path: "/api/v1/actions/2/status", Body: `{"status":"completed","details":"well"}`, Status: 200, Has: map[string]any{"ok": true, "action_id": 2.0, "message": "Action status updated", "previous_status": "pending", "new_status": "completed"}},
+	{Line: "claim by status", Method: "PUT", Path: "/api/v1/actions/2/status", Body: `{"status":"running"}`, Status: 200, Has: map[string]any{"previous_status": "pending", "new_status": "running"}},
+	{Line: "set status", Method: "PUT", Path: "/api/v1/actions/2/status", Body: `{"status":"completed","details":"well"}`, Status: 200, Has: map[string]any{"ok": true, "action_id": 2.0, "message": "Action status updated", "previous_status": "running", "new_status": Some}},
 	{Line: "set status without one", Method: "PUT", Path: "/api/v1/actions/2/status", Body: `{}`, Status: 422, Loc: "missing@body.status"},
 	{Line: "set status of nothing", Method: "PUT", Path: "/api/v1/actions/99/status", Body: `{"status":"failed"}`, Status: 404, Detail: "Action with id 99 not found"},
 	{Line: "cancel", Method: "PUT", Path: "/api/v1/actions/{id}/cancel", Body: `{"reason":"enough"}`, Status: 200, Has: map[string]any{"ok": true, "action_id": Some, "message": "Action cancelled successfully", "previous_status": "pending"}},
@@ -127,8 +128,8 @@ var Contract = []Case{
 	{Line: "delete policy", Method: "DELETE", Path: "/api/v1/policies/low", Status: 200, Has: map[string]any{"ok": true, "message": "Policy 'low' deleted"}},
 	{Line: "delete policy twice", Method: "DELETE", Path: "/api/v1/policies/low", Status: 404, Detail: "Policy 'low' not found"},
 
-	{Line: "queue status", Method: "GET", Path: "/api/v1/queue/status", Status: 200, Has: map[string]any{"queue_depth": 1.0, "completed": 1.0, "failed": 0.0, "success_rate": 100.0, "queue_name": "remediation_queue", "history": Some, "tasks_completed": 1.0, "last_processed_task.task_id": "2"},
-		Keys: "queue_length tasks_enqueued tasks_dequeued tasks_failed"},
+	{Line: "queue status", Method: "GET", Path: "/api/v1/queue/status", Status: 200, Has: map[string]any{"queue_depth": 1.0, "failed": 0.0, "success_rate": 100.0, "queue_name": "remediation_queue", "history": Some, "tasks_enqueued": 3.0, "tasks_dequeued": 2.0},
+		Keys: "completed queue_length tasks_failed tasks_completed last_processed_task"},
 	{Line: "queue stats", Method: "GET", Path: "/api/v1/queue/stats", Status: 200, Has: map[string]any{"ok": true, "queue_length": 1.0, "queue.queue_length": 1.0}},
 	{Line: "queue health", Method: "GET", Path: "/api/v1/queue/health", Status: 200, Has: map[string]any{"status": "healthy", "service": "queue", "redis_connected": true, "queue_depth": 1.0}},
 }

@@ -117,11 +117,7 @@ func (f *Fake) Tokens(context.Context) ([]engine.Token, error) {
 func (f *Fake) PutToken(_ context.Context, actor string, t engine.Token) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, o := range f.tokens {
-		if o.Name == t.Name {
-			return fault.New(fault.Conflict, "Token '%s' already exists", t.Name)
-		}
-	}
+	f.tokens = slices.DeleteFunc(f.tokens, func(o engine.Token) bool { return o.Name == t.Name })
 	f.tokens = append(f.tokens, t)
 	f.did(actor, "token.put", "token:"+t.Name)
 	return nil

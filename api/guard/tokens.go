@@ -19,8 +19,7 @@ import (
 )
 
 // Tokens is where tokens lie; the ledger satisfies it. It blocks on disk.
-// PutToken is Conflict for a name that exists, DeleteToken NotFound for one
-// that does not.
+// DeleteToken is NotFound for a name that does not exist.
 type Tokens interface {
 	TokenByHash(ctx context.Context, hash [32]byte) (engine.Token, error)
 	Tokens(ctx context.Context) ([]engine.Token, error)
@@ -57,6 +56,8 @@ type Keyring struct {
 	store Tokens
 	clock clock.Clock
 	fixed []engine.Token // from the local config
+
+	editing sync.Mutex // the names are looked at and then one is added
 
 	mu     sync.RWMutex
 	byHash map[[32]byte]engine.Token
@@ -173,8 +174,16 @@ func (k *Keyring) Create(ctx context.Context, actor, name, role string, expires 
 	if _, err := ParseRole(role); err != nil {
 		return engine.Token{}, "", err
 	}
-	if k.Fixed(name) {
-		return engine.Token{}, "", fault.New(fault.Conflict, "Token '%s' already exists", name)
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	all, err := k.List(ctx)
+	if err != nil {
+		return engine.Token{}, "", err
+	}
+	for _, t := range all {
+		if t.Name == name {
+			return engine.Token{}, "", fault.New(fault.Conflict, "Token '%s' already exists", name).Mend("delete it first, or choose another name")
+		}
 	}
 	secret, hash := NewSecret()
 	t := engine.Token{Name: name, Hash: hash, Role: role, Created: k.clock(), Expires: expires}
