@@ -49,6 +49,9 @@ type Launcher struct {
 
 	once  sync.Once
 	grove *grove // nil: no cgroups here
+
+	mu    sync.Mutex
+	stuck []*Child // killed, and yet not gone
 }
 
 // New makes a launcher. Descriptors that vigild itself was started with are
@@ -95,18 +98,25 @@ func (l *Launcher) Run(ctx context.Context, p Program) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer c.Release()
+	l.reapStuck(nil)
 	sinks.drain()
 	if len(p.Limits) > 0 {
 		if err := limit(c.Pid, p.Limits); err != nil {
 			l.kill(c, plot, mark)
 			_ = c.Dead()
 			c.Reap()
+			c.Release()
 			l.giveBack(plot)
 			return Outcome{}, err
 		}
 	}
-	out := l.await(ctx, c, plot, p, mark)
+	out, stuck := l.await(ctx, c, plot, p, mark)
+	if stuck {
+		l.log.Error("a killed program does not end, it hangs in the kernel", "program", p.Argv[0], "pid", c.Pid)
+		l.reapStuck(c)
+	} else {
+		c.Release()
+	}
 	if plot != nil && plot.populated() {
 		out.Left = len(plot.members())
 	}
@@ -264,9 +274,9 @@ func (l *Launcher) plant() {
 	l.grove = g
 }
 
-// await waits for the program, and ends its tree when it may not go on.
-func (l *Launcher) await(ctx context.Context, c *Child, own *plot, p Program, mark string) Outcome {
-	var out Outcome
+// await waits for the program, and ends its tree when it may not go on. stuck
+// is true when it has not ended though it was killed: then it hangs in the kernel.
+func (l *Launcher) await(ctx context.Context, c *Child, own *plot, p Program, mark string) (out Outcome, stuck bool) {
 	dead := make(chan struct{})
 	go func() {
 		_ = c.Dead()
@@ -286,13 +296,21 @@ func (l *Launcher) await(ctx context.Context, c *Child, own *plot, p Program, ma
 		out.TimedOut = true
 		l.end(c, own, p, mark, dead)
 	}
-	<-dead
+	last := time.NewTimer(lastWait)
+	defer last.Stop()
+	select {
+	case <-dead:
+	case <-last.C:
+		_ = c.Until(time.Unix(1, 0)) // ends the goroutine above
+		out.Exit = -1
+		return out, true
+	}
 	if exit, sig, known := c.Reap(); known {
 		out.Exit, out.Signal = exit, sig
 	} else {
 		out.Exit = -1
 	}
-	return out
+	return out, false
 }
 
 // end asks the tree to stop, waits for the program at most KillAfter, and then
@@ -307,6 +325,28 @@ func (l *Launcher) end(c *Child, own *plot, p Program, mark string, dead <-chan 
 	}
 	l.kill(c, own, mark)
 }
+
+// reapStuck collects programs that hung in the kernel and have come back since.
+// put adds one more, nil none.
+func (l *Launcher) reapStuck(put *Child) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keep := l.stuck[:0]
+	for _, c := range l.stuck {
+		if c.Dead() != nil { // Until has made this a question, not a wait
+			keep = append(keep, c)
+			continue
+		}
+		c.Reap()
+		c.Release()
+	}
+	if l.stuck = keep; put != nil {
+		l.stuck = append(l.stuck, put)
+	}
+}
+
+// lastWait is how long a killed program may take to be gone.
+const lastWait = 500 * time.Millisecond
 
 // felling bounds how long the killing of one tree may go on.
 const felling = 1500 * time.Millisecond
@@ -327,6 +367,9 @@ func (l *Launcher) giveBack(own *plot) {
 		return
 	}
 	for until := time.Now().Add(felling); !own.close() && time.Now().Before(until); {
+		if !own.populated() {
+			continue // zombies alone: the kernel is about to let go
+		}
 		if err := l.grove.evict(own); err != nil {
 			l.log.Warn("a program's cgroup could not be given back", "cgroup", own.dir, "err", err)
 			return

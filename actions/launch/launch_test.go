@@ -74,6 +74,18 @@ func act(as string) {
 			os.Exit(1)
 		}
 		fmt.Println(c.Process.Pid)
+	case "vigild": // runs one program that stays and one that leaves something behind
+		l, err := launch.New(launch.Config{}, launch.Deps{})
+		if err != nil {
+			os.Exit(1)
+		}
+		exe, _ := os.Executable()
+		o, err := l.Run(context.Background(), launch.Program{Argv: []string{exe}, Env: []string{"ACT_AS=stay"}})
+		if err != nil {
+			os.Exit(1)
+		}
+		fmt.Print("left ", o.Output)
+		_, _ = l.Run(context.Background(), launch.Program{Argv: []string{exe}, Env: []string{"ACT_AS=mute", "OPEN=" + os.Getenv("OPEN")}, Timeout: time.Hour})
 	case "limits":
 		var l syscall.Rlimit
 		for range 1000 {
@@ -318,6 +330,65 @@ func TestRun_LeavesADaemonRunning(t *testing.T) {
 			t.Error("the daemon was killed")
 		}
 		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// TestSweep_EndsWhatADeadVigildLeftOpen: an attempt whose vigild was killed has
+// nobody to keep its bound, so the next one ends it; what an earlier program left
+// running on purpose stays.
+func TestSweep_EndsWhatADeadVigildLeftOpen(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := fmt.Sprint("OPEN=", os.Getpid(), time.Now().UnixNano())
+	daemon := exec.Command(exe)
+	daemon.Env = []string{"ACT_AS=vigild", mark}
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var left, open int
+	if _, err := fmt.Fscanf(out, "left %d", &left); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the attempt runs", func() bool {
+		_ = launch.Walk(func(p launch.Process) bool {
+			if p.Parent == daemon.Process.Pid && launch.Marked(p.Pid, mark) && launch.Marked(p.Pid, "ACT_AS=mute") {
+				open = p.Pid
+			}
+			return open == 0
+		})
+		return open != 0
+	})
+	_ = daemon.Process.Kill()
+	_ = daemon.Wait()
+	l := launcher(t, "")
+	if _, err := l.Run(t.Context(), launch.Program{Argv: []string{"/bin/true"}}); err != nil {
+		t.Fatal(err)
+	}
+	n := l.Sweep()
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", left)); err == nil && !strings.Contains(string(b), "vigil-left") {
+		// No cgroup v2 that we may write here: nothing can be told apart, nothing is ended.
+		if n != 0 || gone(open) {
+			t.Errorf("without cgroups %d were ended", n)
+		}
+	} else {
+		eventually(t, "the open attempt is ended", func() bool { return gone(open) })
+		if n != 1 {
+			t.Errorf("%d cgroups were cleared, want 1", n)
+		}
+	}
+	if gone(left) {
+		t.Error("what was left running on purpose was ended")
+	}
+	_ = syscall.Kill(left, syscall.SIGKILL)
+	_ = syscall.Kill(open, syscall.SIGKILL)
+	if l.Sweep() != 0 {
+		t.Error("a second sweep found something")
 	}
 }
 
