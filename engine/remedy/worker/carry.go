@@ -94,6 +94,7 @@ func (w *Worker) claim(cs contexts, r remedy.Remediation, a decide.Case) (remedy
 	m.Next.Version = r.Version + 1
 	w.verdict(m)
 	w.loud(m)
+	w.remember(m.Next)
 	return m, true
 }
 

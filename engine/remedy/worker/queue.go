@@ -38,6 +38,10 @@ func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
 		}
 		if w.wasNudged() {
 			w.stopCancelled(cs)
+			if r, ok := w.lifted(cs); ok {
+				w.renudge() // there may be more
+				return r, true
+			}
 		}
 		w.wait(cs.look, later)
 	}
@@ -141,6 +145,9 @@ func (w *Worker) wait(ctx context.Context, later clock.Stamp) {
 		}
 	}
 	w.mu.Lock()
+	if w.nudged {
+		d = min(d, liftEvery)
+	}
 	for _, c := range w.cold {
 		if left, same := c.until.Sub(now); same && left > 0 {
 			d = min(d, left)
@@ -170,6 +177,13 @@ func (w *Worker) wasNudged() bool {
 	was := w.nudged
 	w.nudged = false
 	return was
+}
+
+// renudge makes the next look ask again what a nudge was about.
+func (w *Worker) renudge() {
+	w.mu.Lock()
+	w.nudged = true
+	w.mu.Unlock()
 }
 
 // stopCancelled ends what runs for remediations that a person cancelled.

@@ -61,13 +61,15 @@ type Worker struct {
 	began chan struct{} // an act or a verification began: it may be cancelled
 	slots chan struct{} // verifications under way
 
-	mu      sync.Mutex
-	busy    map[int64]*job
-	touched map[int64]bool // reserved since a sweep began; nil when none runs
-	cold    map[int64]chill
-	backlog []remedy.Remediation
-	nudged  bool
-	stats   Stats
+	mu       sync.Mutex
+	busy     map[int64]*job
+	touched  map[int64]bool // reserved since a sweep began; nil when none runs
+	cold     map[int64]chill
+	backlog  []remedy.Remediation
+	nudged   bool
+	held     map[int64]heldUp // what may be lifted; see held.go
+	liftedAt clock.Stamp      // when nothing more was found lifted
+	stats    Stats
 }
 
 // job is one remediation that somebody here is at work on.
@@ -99,7 +101,7 @@ func New(c remedy.Config, d Deps) (*Worker, error) {
 	w := &Worker{
 		Deps: d, rules: rules,
 		lead: make(chan struct{}, 1), again: make(chan struct{}, 1), began: make(chan struct{}, 1), slots: make(chan struct{}, maxVerifies),
-		busy: map[int64]*job{}, cold: map[int64]chill{},
+		busy: map[int64]*job{}, cold: map[int64]chill{}, held: map[int64]heldUp{},
 	}
 	w.lead <- struct{}{}
 	w.stats.Workers = c.Workers

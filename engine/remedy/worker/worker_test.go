@@ -511,3 +511,31 @@ func TestLooksAreSeenWhileAllAreBusy(t *testing.T) {
 		r.pass(2 * time.Minute)
 	})
 }
+
+// TestLiftedHoldGoesOnAtOnce: when a pause ends, the nudge that comes with it is
+// enough: nobody waits for the next look.
+func TestLiftedHoldGoesOnAtOnce(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		pause := "ann: moving house"
+		r.judge.facts = func(_ remedy.Remediation, f *remedy.Facts) { f.Paused = pause }
+		var rs []remedy.Remediation
+		for i := range 5 {
+			r.acts.add("fix-"+itoa(int64(i)), remedy.Convergent, nil)
+			rs = append(rs, remedy.Remediation{Plan: plan("fix-" + itoa(int64(i)))})
+		}
+		r.run()
+		ids := r.queue(rs...)
+		r.pass(90 * time.Second)
+		r.nudge() // about something else
+		r.pass(5 * time.Second)
+		for _, id := range ids {
+			r.want(id, remedy.Held)
+		}
+		r.judge.set(func() { pause = "" })
+		r.nudge()
+		r.pass(500 * time.Millisecond)
+		for _, id := range ids {
+			r.want(id, remedy.Verifying)
+		}
+	})
+}
