@@ -31,6 +31,8 @@ const (
 	MaxDepth     = 32
 	MaxDocuments = 10_000
 	maxNodes     = 200_000
+	maxLines     = 100_000
+	maxItems     = 50_000 // in brackets, nested ones included
 	maxName      = 255
 )
 

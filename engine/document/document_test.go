@@ -3,6 +3,7 @@ package document
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,7 @@ threshold: 0.8
 }
 
 func TestHostileFilesAreRefusedBounded(t *testing.T) {
+	var before, after runtime.MemStats
 	deep := func(open, shut string, n int) string { return strings.Repeat(open, n) + strings.Repeat(shut, n) }
 	tests := []struct{ name, text, want string }{
 		{"too large", strings.Repeat("a", MaxBytes+1), "at most 1048576"},
@@ -176,12 +178,20 @@ func TestHostileFilesAreRefusedBounded(t *testing.T) {
 		{"many documents", strings.Repeat("---\na: 1\n", MaxDocuments+1), "more than 10000 documents"},
 		{"many flat policies", "policies: [" + strings.Repeat("{name: a},", MaxDocuments+1) + "]", "more than 10000 documents"},
 		{"many values", "[" + strings.Repeat("1,", 500_000) + "1]", "more than 200000 values"},
+		{"many items", "x: [" + strings.Repeat("a,", 500_000) + "a]", "f:1: more than 50000 items in brackets"},
+		{"many odd keys", "{" + strings.Repeat("?,", 500_000) + "}", "more than 50000 items in brackets"},
+		{"many lines", strings.Repeat("a:\n", 300_000), "f:100001: more than 100000 lines"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			runtime.ReadMemStats(&before)
 			docs, issues := Parse("f", []byte(tt.text), API)
+			runtime.ReadMemStats(&after)
 			if len(docs) > 0 || !strings.Contains(issues.Error(), tt.want) {
 				t.Errorf("%d documents, %.300s", len(docs), issues.Error())
+			}
+			if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 100 {
+				t.Errorf("%d MiB were allocated to refuse it", mb)
 			}
 		})
 	}

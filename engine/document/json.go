@@ -23,6 +23,7 @@ func looksLikeJSON(data []byte) bool {
 type jsonError struct {
 	line, column int
 	msg          string
+	limit        bool // it is well-formed so far and too large
 }
 
 func (e *jsonError) place(file string) string {
@@ -74,15 +75,20 @@ func (r *jsonReader) moveTo(offset int) {
 
 func (r *jsonReader) fail(format string, args ...any) {
 	if r.err == nil {
-		r.err = &jsonError{r.line, r.column, fmt.Sprintf(format, args...)}
+		r.err = &jsonError{line: r.line, column: r.column, msg: fmt.Sprintf(format, args...)}
 	}
+}
+
+func (r *jsonReader) over(format string, args ...any) {
+	r.fail(format, args...)
+	r.err.limit = true
 }
 
 // value reads one value; depth is bounded before anything is read.
 func (r *jsonReader) value(depth int) *yaml.Node {
 	r.advance()
 	if r.nodes++; r.nodes > maxNodes {
-		r.fail("more than %d values", maxNodes)
+		r.over("more than %d values", maxNodes)
 		return nil
 	}
 	n := &yaml.Node{Kind: yaml.ScalarNode, Line: r.line, Column: r.column}
@@ -94,7 +100,7 @@ func (r *jsonReader) value(depth int) *yaml.Node {
 	switch t := tok.(type) {
 	case json.Delim:
 		if depth > MaxDepth {
-			r.fail("nested deeper than %d levels", MaxDepth)
+			r.over("nested deeper than %d levels", MaxDepth)
 			return nil
 		}
 		n.Kind, n.Tag, n.Style = yaml.MappingNode, "!!map", yaml.FlowStyle

@@ -58,12 +58,21 @@ func load(file string, data []byte) (roots []*yaml.Node, issues fault.Issues) {
 		return nil, issues
 	}
 	if looksLikeJSON(data) {
-		if root, err := fromJSON(data); err == nil {
+		root, err := fromJSON(data)
+		switch {
+		case err == nil:
 			if is := strict(file, root); len(is) > 0 {
 				return nil, is
 			}
 			return []*yaml.Node{root}, nil
+		case err.limit:
+			issues.Add(err.place(file), "%s", err.msg)
+			return nil, issues
 		}
+	}
+	if line, what := crowded(data); what != "" {
+		issues = append(issues, fault.Issue{Place: fmt.Sprintf("%s:%d", file, line), Msg: what, Hint: "split the file"})
+		return nil, issues
 	}
 	limits := loaderlimits.New(loaderlimits.DepthValue(MaxDepth + 1))
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(limits))
@@ -123,6 +132,39 @@ func sane(file string, data []byte, issues *fault.Issues) bool {
 		return false
 	}
 	return true
+}
+
+// crowded finds what would cost the YAML reader far more memory than the text
+// has bytes: very many lines, or a very long list in brackets, which it holds
+// whole before it knows what it is. Quotes and comments count like anything else.
+func crowded(data []byte) (line int, what string) {
+	line = 1
+	depth, items := 0, 0
+	for i, b := range data {
+		switch b {
+		case '\n':
+			if line++; line > maxLines {
+				return line, fmt.Sprintf("more than %d lines", maxLines)
+			}
+			if bytes.HasPrefix(data[i+1:], []byte("---")) {
+				depth, items = 0, 0
+			}
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth = max(0, depth-1); depth == 0 {
+				items = 0
+			}
+		case ',':
+			if depth == 0 {
+				continue
+			}
+			if items++; items > maxItems {
+				return line, fmt.Sprintf("more than %d items in brackets", maxItems)
+			}
+		}
+	}
+	return 0, ""
 }
 
 func loadPlace(file string, err error) string {
