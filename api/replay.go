@@ -140,7 +140,7 @@ type recorder struct {
 
 // kept is the status of an answer that came to its end, else 0.
 func (w *recorder) kept() int {
-	if !w.whole {
+	if !w.whole || w.Header().Get("Cache-Control") == "no-store" { // a secret is shown once and not kept
 		return 0
 	}
 	return w.status

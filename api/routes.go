@@ -60,7 +60,7 @@ func (s *Server) register() error {
 		{Method: "GET", Path: s.cfg.MetricsPath, Permission: guard.Read, Handler: s.meter.ServeHTTP},
 
 		{Method: "POST", Path: "/api/v1/ingest", Permission: guard.Ingest, Stream: true, Handler: s.taker(s.ingest.JSON, false)},
-		{Method: "POST", Path: "/api/v1/ingest/agent/metrics", Permission: guard.Ingest, Stream: true, Handler: s.taker(s.ingest.JSON, false)},
+		{Method: "POST", Path: "/api/v1/ingest/agent/metrics", Permission: guard.Ingest, Stream: true, Handler: s.taker(s.ingest.Agent, false)},
 		{Method: "POST", Path: "/api/v1/write", Permission: guard.Ingest, Stream: true, Text: true, Handler: s.taker(s.ingest.RemoteWrite, true)},
 
 		{Method: "GET", Path: "/openapi.json", Permission: guard.Anyone, Handler: s.openapi},

@@ -105,8 +105,9 @@ var plan = []room{
 	{dir: "api/manage", floor: 3, ours: []string{"engine", "floors 0-1", "api/problem", "api/contract", "api/guard", "api/face", "api/meter"}},
 	{dir: "api/meter", floor: 3, guests: []string{"github.com/prometheus/client_golang"}},
 	{dir: "api/docs", floor: 3},
-	{dir: "api/ingest", floor: 3, ours: []string{"floor 0", "api/problem", "api/ingest/scan"}, guests: []string{gCompress}},
+	{dir: "api/ingest", floor: 3, ours: []string{"floor 0", "api/problem", "api/ingest/scan", "api/ingest/agent"}, guests: []string{gCompress}},
 	{dir: "api/ingest/scan", floor: 3},
+	{dir: "api/ingest/agent", floor: 3, ours: []string{"floor 0", "api/problem"}},
 	{dir: "api/client", floor: 3, ours: []string{"floor 0", "api/problem", "api/contract"}, guests: []string{"github.com/cenkalti/backoff/v5"}},
 	{dir: "api/apitest", floor: 3, ours: []string{"engine", "floors 0-1", "api/contract"}, test: true},
 

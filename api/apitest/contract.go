@@ -45,6 +45,7 @@ var Contract = []Case{
 	{Line: "ingest", Method: "POST", Path: "/api/v1/ingest", Body: `{"name":"app_load","value":12.5,"tags":{"host":"web-1"}}`, Status: 201,
 		Has: map[string]any{"ok": true, "metric_id": Some, "message": "Metric ingested successfully"}},
 	{Line: "ingest under the agent's name", Method: "POST", Path: "/api/v1/ingest/agent/metrics", Body: `{"name":"app_load","value":"13"}`, Status: 201, Has: map[string]any{"ok": true}},
+	{Line: "ingest of the Go agent", Method: "POST", Path: "/api/v1/ingest/agent/metrics", Body: `{"timestamp":null,"hostname":"web-1","metrics":{"cpu":{"cores":2,"usage_percent":12.5}},"agent_version":"1.0.0"}`, Status: 201, Has: map[string]any{"ok": true, "accepted": 2.0, "metric_id": Some}},
 	{Line: "ingest array", Method: "POST", Path: "/api/v1/ingest", Body: `[{"name":"a","value":1},{"name":"b","value":2}]`, Status: 201, Has: map[string]any{"accepted": 2.0, "refused": 0.0}},
 	{Line: "ingest missing field", Method: "POST", Path: "/api/v1/ingest", Body: `{"name":"a"}`, Status: 422, Loc: "missing@body.value"},
 	{Line: "ingest malformed", Method: "POST", Path: "/api/v1/ingest", Body: `{"name":`, Status: 422, Loc: "json_invalid@body.8"},

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -163,7 +164,7 @@ const (
 
 // gunzip decodes q.body into q.decoded, at most MaxDecoded bytes.
 func (h *Handler) gunzip(q *request) error {
-	src := &sliceReader{q.body}
+	src := bytes.NewReader(q.body)
 	if q.gz == nil {
 		gz, err := gzip.NewReader(src)
 		if err != nil {
@@ -199,25 +200,4 @@ func (h *Handler) gunzip(q *request) error {
 			return fault.New(fault.Invalid, "the body is not gzip: it is damaged")
 		}
 	}
-}
-
-// sliceReader is a byte reader over a slice, so that gzip adds no buffer.
-type sliceReader struct{ b []byte }
-
-func (s *sliceReader) Read(p []byte) (int, error) {
-	if len(s.b) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, s.b)
-	s.b = s.b[n:]
-	return n, nil
-}
-
-func (s *sliceReader) ReadByte() (byte, error) {
-	if len(s.b) == 0 {
-		return 0, io.EOF
-	}
-	c := s.b[0]
-	s.b = s.b[1:]
-	return c, nil
 }

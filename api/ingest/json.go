@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vigil/api/ingest/agent"
 	"vigil/api/ingest/scan"
 	"vigil/api/problem"
 	"vigil/engine/fault"
@@ -20,10 +21,15 @@ import (
 // all is in, 207 when some is, and with an error when nothing is; `errors` says
 // of each refused item why, by index; `?verdicts=all` lists every item.
 func (h *Handler) JSON(w http.ResponseWriter, r *http.Request, c Caller) error {
-	return h.count(h.json(w, r, c))
+	return h.count(h.serve(w, r, c, false))
 }
 
-func (h *Handler) json(w http.ResponseWriter, r *http.Request, c Caller) error {
+// Agent takes what JSON takes, and the nested payload of the original's agent.
+func (h *Handler) Agent(w http.ResponseWriter, r *http.Request, c Caller) error {
+	return h.count(h.serve(w, r, c, true))
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c Caller, nested bool) error {
 	lines, err := jsonType(header(r, "Content-Type"))
 	if err != nil {
 		return err
@@ -47,6 +53,12 @@ func (h *Handler) json(w http.ResponseWriter, r *http.Request, c Caller) error {
 	s := &scan.Scanner{Src: text, Arena: &q.arena}
 	if lines {
 		return h.jsonLines(w, r, q, s, c)
+	}
+	if nested && agent.Is(text) {
+		if err := agent.Fill(&q.batch, text); err != nil {
+			return err
+		}
+		return h.batch(w, r, q, len(q.batch.Items), c)
 	}
 	switch s.Peek() {
 	case scan.Object:
