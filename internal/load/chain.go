@@ -23,6 +23,7 @@ import (
 type chainRun struct {
 	vigild string
 	trials int
+	gap    time.Duration // between two deaths
 }
 
 type chainReport struct {
@@ -53,21 +54,21 @@ cooldown = "0s"
 capture = false
 workers = 4
 [remedy.limit]
-max = 1000000
+max = 10000
 per = "1h"
 [remedy.policy_limit]
-max = 1000000
+max = 10000
 per = "1h"
 [remedy.kind_limit]
-max = 1000000
+max = 10000
 per = "1h"
 [remedy.storm]
-subjects = 1000000
+subjects = 10000
 within = "2m"
 hold = "1s"
 [remedy.budget]
-points = 1000000
-refill = 1000000
+points = 10000
+refill = 10000
 `
 
 const breachPolicy = `apiVersion: vigil/v1
@@ -83,7 +84,7 @@ spec:
     capture: false
     cost: 0
     cooldown: 0s
-    limit: {max: 1000000, per: 1h}
+    limit: {max: 10000, per: 1h}
 `
 
 // breach pushes one breaching sample a trial over HTTP and asks the started
@@ -111,9 +112,14 @@ timeout = "10s"
 		began, err := d.stamped(int64(n+1), 15*time.Second)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "load:", err)
-			continue
+			fmt.Fprintln(os.Stderr, d.state(int64(n+1)))
+			break
 		}
 		lat = append(lat, began.Sub(at))
+		// It helped: else three trials on, the breaker would open, rightly.
+		if err := d.push("load_breach", 0, strconv.Itoa(n)); err != nil {
+			return nil, err
+		}
 	}
 	r := report(lat, c.trials)
 	if after := d.syncs(); after > syncs && len(lat) > 0 {
@@ -147,6 +153,9 @@ argv = [%q, "child", %q]
 	defer func() { _ = syscall.Kill(last.pid, syscall.SIGKILL) }()
 	var lat []time.Duration
 	for range c.trials {
+		// A process that dies again within the quiet time is held back by its
+		// backoff: that is not what is measured.
+		time.Sleep(c.gap)
 		// The successor is up for vigild too before it dies in its turn.
 		if err := d.isUp(15 * time.Second); err != nil {
 			return nil, err
@@ -296,8 +305,9 @@ func (d *daemon) stamped(action int64, most time.Duration) (time.Time, error) {
 				} `json:"result"`
 			} `json:"attempts"`
 		}
+		// Until the decision is committed there is no such action.
 		if err := d.get("/api/v1/attempts?action="+strconv.FormatInt(action, 10), &list); err != nil {
-			return time.Time{}, err
+			continue
 		}
 		for _, a := range list.Attempts {
 			if ns, err := strconv.ParseInt(strings.TrimSpace(a.Output+a.Result.Output), 10, 64); err == nil {
@@ -323,6 +333,15 @@ func (d *daemon) isUp(most time.Duration) error {
 		}
 	}
 	return fmt.Errorf("the process is still not up after %s", most)
+}
+
+// state is what is known of an action, for a trial that went wrong.
+func (d *daemon) state(action int64) string {
+	var v json.RawMessage
+	if err := d.get("/api/v1/actions/"+strconv.FormatInt(action, 10), &v); err != nil {
+		return err.Error()
+	}
+	return string(v)
 }
 
 // syncs reads from the metrics page how often the disk was asked to keep
