@@ -71,6 +71,8 @@ type Deps struct {
 	Stats []meter.Source
 	// Reload reads the policy folders again and says how many policies there are.
 	Reload func(ctx context.Context, actor string) (policies int, err error)
+	// Backup copies the stores into a folder that it makes; nil: not here.
+	Backup func(ctx context.Context, dir string) error
 }
 
 // Server is the HTTP face.
@@ -128,7 +130,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.manage = manage.New(manage.Deps{
 		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
 		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
-		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples },
+		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
 	s.meter = meter.New(d.Version, append([]meter.Source{s.own, s.manage.Measure}, d.Stats...))

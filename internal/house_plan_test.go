@@ -114,9 +114,9 @@ var plan = []room{
 	{dir: "internal/daemon/settings", floor: 4, ours: []string{"engine/document", "engine/fault"}, guests: []string{"github.com/BurntSushi/toml"}},
 	{dir: "internal/daemon/source", floor: 4, ours: []string{"engine/document", "engine/fault", "gitwatch/paths"}},
 	{dir: "internal/daemon/stories", floor: 4, ours: []string{"engine", "floors 0-1", "engine/policy/story", "engine/rehearse"}},
-	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "actions/catalogue", "actions/supervise", "api", "internal/daemon/settings"}},
-	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "floors 0-1", "engine/hall", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/catalogue", "actions/launch", "actions/supervise", "gitwatch/paths", "api", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
-	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "engine/audit", "api/client", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
+	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "api", "internal/daemon/settings"}},
+	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "engine/hall", "engine/rehearse", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/remedy/worker", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/launch", "actions/supervise", "gitwatch/paths", "api", "api/meter", "internal/daemon/config", "internal/daemon/settings", "internal/daemon/source", "internal/daemon/stories"}, guests: []string{gSystemd, gSys}},
+	{dir: "internal/cli", floor: 4, ours: []string{"floor 0", "engine/document", "api/client", "api/contract", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong", "github.com/guptarohit/asciigraph", "golang.org/x/term", gSys}},
 
 	{dir: "actions/units/unitstest", floor: 3, guests: []string{gDBus}, test: true},
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},

@@ -253,6 +253,12 @@ func (c *Client) Ingest(ctx context.Context, samples ...contract.Sample) (out co
 	return out, c.do(ctx, call{method: "POST", path: "/api/v1/ingest", body: body, once: true}, &out)
 }
 
+// Backup has the server copy its stores into a folder on its host; ctx bounds
+// it, and it is not repeated.
+func (c *Client) Backup(ctx context.Context, dir string) (out contract.OK, err error) {
+	return out, c.do(ctx, call{method: "POST", path: "/api/v1/backup", body: contract.BackupRequest{Dir: dir}, once: true}, &out)
+}
+
 // Tokens lists all tokens.
 func (c *Client) Tokens(ctx context.Context) (contract.TokenList, error) {
 	return get[contract.TokenList](ctx, c, "/api/v1/tokens", nil)

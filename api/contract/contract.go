@@ -76,3 +76,8 @@ type Status struct {
 	Lag        float64        `json:"evaluation_lag_seconds"`
 	Samples    uint64         `json:"samples_received"`
 }
+
+// BackupRequest asks for a copy of the stores.
+type BackupRequest struct {
+	Dir string `json:"dir" required:"true" minLength:"1" maxLength:"4096" example:"/backup/vigil-monday" doc:"Absolute path of a folder that does not exist yet, on the daemon's host"`
+}

@@ -61,6 +61,7 @@ type Deps struct {
 	Started  clock.Stamp
 	Ready    func() (reasons, degraded []string)
 	Ingested func() uint64
+	Backup   func(ctx context.Context, dir string) error // nil: not here
 }
 
 // Manage is the management face.
@@ -86,5 +87,6 @@ func (m *Manage) Register(r *face.Registrar) {
 	m.whys(r)
 	m.seriesRoutes(r)
 	m.tokens(r)
+	m.backups(r)
 	m.status(r)
 }

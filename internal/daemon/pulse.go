@@ -71,13 +71,16 @@ func (p *pulse) run(ctx context.Context) error {
 }
 
 func (p *pulse) tell(ctx context.Context, e supervise.Event) {
-	if e.Up {
+	switch {
+	case e.Up:
 		p.log.Info("process is up", "process", e.Name, "pid", e.Pid, "starts", e.Starts)
-	} else {
+	case e.Pid == 0:
+		return // found not running at the start and being started: the next beat says what became of it
+	default:
 		p.log.Info("process is down", "process", e.Name, "pid", e.Pid, "exit", e.Exit, "signal", e.Signal, "asked", e.Asked, "reason", e.Reason)
-	}
-	if e.Asked && !e.Up {
-		return // the beat that follows says whether it stays stopped
+		if e.Asked {
+			return // the next beat says whether it stays stopped
+		}
 	}
 	now := p.clock()
 	b := &series.Batch{Received: now.Millis(), Own: true}

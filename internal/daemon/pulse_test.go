@@ -58,11 +58,12 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 			}
 			got = nil
 		}
-		p.event(supervise.Event{Name: "web"})
+		p.event(supervise.Event{Name: "web", Pid: 7})
 		expect("web=0")
 		time.Sleep(echo)
 		expect("web=1 job=stale")
-		p.event(supervise.Event{Name: "job", Asked: true})
+		p.event(supervise.Event{Name: "job", Pid: 8, Asked: true})
+		p.event(supervise.Event{Name: "slow"}) // found not running at the start
 		expect()
 		time.Sleep(echo)
 		expect("web=1 job=stale")

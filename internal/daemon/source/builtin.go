@@ -49,7 +49,7 @@ spec:
   match: {{ printf "vigil_process_up{process=%q}" . | quote }}
   fire: value < 1
   no_data: keep
-  flapping: {changes: 1000, within: 10m, calm: 10m}
+  flapping: {changes: 100, within: 10m, calm: 1m}
   remedy:
     target: {{ . | quote }}
     ladder:

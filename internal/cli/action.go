@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"vigil/api/client"
+	"vigil/api/contract"
+	"vigil/engine/fault"
+)
+
+type actionCmd struct {
+	List    actionListCmd    `cmd:"" help:"List remediations, newest first."`
+	Show    actionShowCmd    `cmd:"" help:"Show one with its attempts."`
+	Run     actionRunCmd     `cmd:"" help:"Ask for an act now."`
+	Approve actionApproveCmd `cmd:"" help:"Say yes to one that waits for approval."`
+	Cancel  actionCancelCmd  `cmd:"" help:"Cancel one that has not ended."`
+	Retry   actionRetryCmd   `cmd:"" help:"Try one again that failed or gave up."`
+}
+
+// Help shows examples.
+func (actionCmd) Help() string {
+	return "Examples:\n  vigild action list --status pending\n  vigild action run service web.service verb=restart --reason \"new certificate\"\n  vigild action approve 17"
+}
+
+type actionListCmd struct {
+	Status string `help:"pending, running, completed, failed or cancelled." enum:"pending,running,completed,failed,cancelled," default:""`
+	Target string `help:"Only this target."`
+	Limit  int    `help:"At most so many." default:"20"`
+}
+
+// Run lists.
+func (c *actionListCmd) Run(ctx context.Context, s *session) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	list, err := r.Actions(ctx, client.ActionQuery{Status: c.Status, Target: c.Target, Limit: c.Limit})
+	if err != nil {
+		return err
+	}
+	return s.print(list, func() error {
+		rows := make([][]string, 0, len(list.Actions))
+		for _, a := range list.Actions {
+			rows = append(rows, []string{strconv.FormatInt(a.ID, 10), s.state(a.State), a.Policy, a.Target, a.Action, since(a.CreatedAt), a.Reason})
+		}
+		return s.table([]string{"ID", "STATE", "POLICY", "TARGET", "ACTION", "AGE", "REASON"}, rows)
+	})
+}
+
+// state is a state as it is printed; colors would break the columns.
+func (s *session) state(st string) string { return st }
+
+func since(t time.Time) string { return ago(time.Since(t)) }
+
+type actionShowCmd struct {
+	ID int64 `arg:"" help:"Its number."`
+}
+
+// Run shows one.
+func (c *actionShowCmd) Run(ctx context.Context, s *session) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	a, err := r.Action(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	tries, err := r.Attempts(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	both := struct {
+		contract.Action
+		AttemptList []contract.Attempt `json:"attempt_list"`
+	}{a, tries.Attempts}
+	return s.print(both, func() error {
+		fmt.Fprintf(s.Out, "remediation %d: %s\n  policy %s, target %s, subject %s\n", a.ID, a.State, plain(a.Policy), plain(a.Target), plain(a.Subject))
+		if a.Reason != "" {
+			fmt.Fprintf(s.Out, "  %s\n", plain(a.Reason))
+		}
+		var rows [][]string
+		for _, t := range tries.Attempts {
+			took, end := "", "open"
+			if t.FinishedAt != nil {
+				took, end = t.FinishedAt.Sub(t.StartedAt).Round(time.Millisecond).String(), "failed"
+				if t.OK {
+					end = "ok"
+				}
+			}
+			rows = append(rows, []string{t.ID, t.Action, t.Subject, end, took, t.Error})
+		}
+		return s.table([]string{"ATTEMPT", "ACTION", "SUBJECT", "END", "TOOK", "ERROR"}, rows)
+	})
+}
+
+type actionRunCmd struct {
+	Action string   `arg:"" help:"A kind or a name of the catalogue."`
+	Target string   `arg:"" help:"What it is about."`
+	With   []string `arg:"" optional:"" help:"Parameters as key=value."`
+	Reason string   `help:"Why; it stands in the audit trail."`
+	Wait   bool     `help:"Wait until it has ended."`
+}
+
+// Run asks for an act.
+func (c *actionRunCmd) Run(ctx context.Context, s *session) error {
+	with := map[string]any{}
+	for _, kv := range c.With {
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok {
+			return fault.New(fault.Usage, "%q is no key=value", kv)
+		}
+		with[k] = v
+	}
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	in := contract.ActionCreate{Target: c.Target, Action: c.Action, QueueImmediately: true, With: with}
+	if c.Reason != "" {
+		in.Reason = &c.Reason
+	}
+	made, err := r.CreateAction(ctx, in)
+	if err != nil {
+		return err
+	}
+	if !c.Wait {
+		return s.print(made, func() error {
+			_, err := fmt.Fprintf(s.Out, "remediation %d: %s\n", made.ActionID, made.State)
+			return err
+		})
+	}
+	a, err := s.settled(ctx, made.ActionID)
+	if err != nil {
+		return err
+	}
+	if err := s.print(a, func() error {
+		_, err := fmt.Fprintf(s.Out, "remediation %d: %s %s\n", a.ID, a.State, plain(a.Reason))
+		return err
+	}); err != nil {
+		return err
+	}
+	if a.State != "succeeded" {
+		return exitCode(fault.Conflict.Exit())
+	}
+	return nil
+}
+
+// settled waits until a remediation has ended.
+func (s *session) settled(ctx context.Context, id int64) (contract.Action, error) {
+	r, err := s.remote()
+	if err != nil {
+		return contract.Action{}, err
+	}
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a, err := r.Action(ctx, id)
+		if err != nil {
+			return a, err
+		}
+		switch a.Status {
+		case "completed", "failed", "cancelled":
+			return a, nil
+		}
+		select {
+		case <-ctx.Done():
+			return a, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+type actionApproveCmd struct {
+	ID int64 `arg:"" help:"Its number."`
+}
+
+// Run says yes.
+func (c *actionApproveCmd) Run(ctx context.Context, s *session) error {
+	return s.changed(ctx, c.ID, "approved", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+		return r.ApproveAction(ctx, c.ID)
+	})
+}
+
+type actionRetryCmd struct {
+	ID int64 `arg:"" help:"Its number."`
+}
+
+// Run tries again.
+func (c *actionRetryCmd) Run(ctx context.Context, s *session) error {
+	return s.changed(ctx, c.ID, "queued again", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+		return r.RetryAction(ctx, c.ID)
+	})
+}
+
+type actionCancelCmd struct {
+	ID     int64  `arg:"" help:"Its number."`
+	Reason string `help:"Why; it stands in the audit trail."`
+}
+
+// Run cancels.
+func (c *actionCancelCmd) Run(ctx context.Context, s *session) error {
+	return s.changed(ctx, c.ID, "cancelled", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+		return r.CancelAction(ctx, c.ID, c.Reason)
+	})
+}
+
+// changed carries out one change of a remediation and says what became of it.
+func (s *session) changed(ctx context.Context, id int64, done string, do func(context.Context, *client.Client) (contract.ActionChanged, error)) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	out, err := do(ctx, r)
+	if err != nil {
+		return err
+	}
+	return s.print(out, func() error {
+		_, err := fmt.Fprintf(s.Out, "remediation %d: %s (was %s)\n", id, done, out.PreviousStatus)
+		return err
+	})
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+
+	"vigil/engine/audit"
+	"vigil/engine/fault"
+)
+
+type auditCmd struct {
+	List   auditListCmd   `cmd:"" help:"List the newest records."`
+	Verify auditVerifyCmd `cmd:"" help:"Recompute the chain: the daemon's, or an exported file's."`
+	Export auditExportCmd `cmd:"" help:"Write every record as NDJSON."`
+}
+
+// Help shows examples.
+func (auditCmd) Help() string {
+	return "Examples:\n  vigild audit verify\n  vigild audit export > audit.ndjson\n  vigild audit verify --file audit.ndjson"
+}
+
+type auditListCmd struct {
+	Object string `help:"Only records about this, such as policy:web-slow or remediation:17."`
+	After  int64  `help:"Only records after this one."`
+	Limit  int    `help:"At most so many." default:"50"`
+}
+
+// Run lists.
+func (c *auditListCmd) Run(ctx context.Context, s *session) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	list, err := r.Audit(ctx, strconv.FormatInt(c.After, 10), c.Object, c.Limit)
+	if err != nil {
+		return err
+	}
+	return s.print(list, func() error {
+		rows := make([][]string, 0, len(list.Records))
+		for _, a := range list.Records {
+			rows = append(rows, []string{fmt.Sprint(a.Seq), moment(&a.Time), a.Actor, a.Verb, a.Object, a.Reason})
+		}
+		return s.table([]string{"SEQ", "TIME", "ACTOR", "VERB", "OBJECT", "REASON"}, rows)
+	})
+}
+
+type auditVerifyCmd struct {
+	File string `help:"An exported file instead of the daemon's chain." placeholder:"FILE"`
+}
+
+// Run verifies.
+func (c *auditVerifyCmd) Run(ctx context.Context, s *session) error {
+	if c.File != "" {
+		return c.file(s)
+	}
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	v, err := r.AuditVerify(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.print(v, func() error {
+		if v.OK {
+			_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", v.Records, v.Head)
+			return err
+		}
+		_, err := fmt.Fprintf(s.Out, "the chain is broken: %s\n", plain(v.Fault))
+		return err
+	}); err != nil {
+		return err
+	}
+	if !v.OK {
+		return exitCode(fault.Corrupt.Exit())
+	}
+	return nil
+}
+
+func (c *auditVerifyCmd) file(s *session) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return fault.Wrap(fault.NotFound, err, "audit file")
+	}
+	defer f.Close()
+	v := audit.LooseVerifier()
+	if err := audit.VerifyExport(f, v, audit.Head{}); err != nil {
+		return err
+	}
+	out := struct {
+		OK      bool   `json:"ok"`
+		Records int64  `json:"records"`
+		Head    string `json:"head"`
+	}{true, v.Count(), v.Head().Hash.String()}
+	return s.print(out, func() error {
+		_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", out.Records, out.Head)
+		return err
+	})
+}
+
+type auditExportCmd struct {
+	After int64 `help:"Only records after this one."`
+}
+
+// Run exports.
+func (c *auditExportCmd) Run(ctx context.Context, s *session) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	return r.AuditExport(ctx, strconv.FormatInt(c.After, 10), s.Out)
+}

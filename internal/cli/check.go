@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"fmt"
+
+	"vigil/engine/fault"
+	"vigil/internal/daemon"
+	"vigil/internal/daemon/config"
+)
+
+type checkCmd struct {
+	Config checkConfigCmd `cmd:"" help:"Check the config file and the environment."`
+	Policy checkPolicyCmd `cmd:"" help:"Check files of policies and checks."`
+}
+
+// Help shows examples.
+func (checkCmd) Help() string {
+	return "Examples:\n  vigild check config\n  vigild check config -c ./vigil.toml\n  vigild check policy policies/*.yaml"
+}
+
+type checkConfigCmd struct {
+	All bool `help:"Print every setting with its value."`
+}
+
+// Run checks the configuration.
+func (c *checkConfigCmd) Run(s *session) error {
+	l, err := s.load()
+	if err != nil {
+		return err
+	}
+	rep := config.Describe(l)
+	return s.print(rep, func() error {
+		if rep.File == "" {
+			fmt.Fprintln(s.Out, "no config file; the defaults hold")
+		} else {
+			fmt.Fprintf(s.Out, "%s is good\n", rep.File)
+		}
+		for _, o := range rep.Legacy {
+			if o.Key == "" {
+				fmt.Fprintf(s.Out, "%s is refused: %s\n", o.Name, o.Text)
+			} else {
+				fmt.Fprintf(s.Out, "%s becomes %s = %s\n", o.Name, o.Key, o.Text)
+			}
+		}
+		for _, set := range rep.Settings {
+			if c.All || set.Changed {
+				fmt.Fprintf(s.Out, "%s = %s\n", set.Key, set.Value)
+			}
+		}
+		return nil
+	})
+}
+
+type checkPolicyCmd struct {
+	Files []string `arg:"" help:"YAML or JSON files."`
+}
+
+// Run checks documents as the daemon would, without one.
+func (c *checkPolicyCmd) Run(s *session) error {
+	l, err := s.load()
+	if err != nil {
+		return err
+	}
+	found, issues, err := daemon.CheckFiles(l, c.Files)
+	if err != nil {
+		return err
+	}
+	if s.Output == "json" {
+		if issues == nil {
+			issues = fault.Issues{}
+		}
+		if err := s.print(struct {
+			OK     bool         `json:"ok"`
+			Names  []string     `json:"names"`
+			Issues fault.Issues `json:"issues"`
+		}{len(issues) == 0, found, issues}, nil); err != nil {
+			return err
+		}
+		if len(issues) > 0 {
+			return exitCode(fault.Unprocessable.Exit())
+		}
+		return nil
+	}
+	if err := issues.Err(); err != nil {
+		return err
+	}
+	for _, n := range found {
+		fmt.Fprintln(s.Out, n, "is good")
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vigil/api/contract"
+	"vigil/engine/fault"
+)
+
+type pauseCmd struct {
+	For    string `help:"How long, such as 1h." default:"1h"`
+	Reason string `help:"Why; it stands in the audit trail." required:""`
+}
+
+// Help shows an example.
+func (pauseCmd) Help() string {
+	return "Example:\n  vigild pause --for 2h --reason \"moving the racks\""
+}
+
+// Run pauses.
+func (c *pauseCmd) Run(ctx context.Context, s *session) error {
+	return s.putHold(ctx, contract.HoldCreate{Kind: "pause", Reason: c.Reason, For: &c.For})
+}
+
+type resumeCmd struct{}
+
+// Run takes every pause back.
+func (*resumeCmd) Run(ctx context.Context, s *session) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	out, err := r.Resume(ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(out, func() error { _, err := fmt.Fprintln(s.Out, plain(out.Message)); return err })
+}
+
+type silenceCmd struct {
+	List   silenceListCmd   `cmd:"" help:"List silences."`
+	Add    silenceAddCmd    `cmd:"" help:"Silence what a selector matches."`
+	Remove silenceRemoveCmd `cmd:"" help:"End a silence now."`
+}
+
+// Help shows examples.
+func (silenceCmd) Help() string {
+	return "Examples:\n  vigild silence add 'service=\"web\"' --for 1h --reason \"deploy\"\n  vigild silence remove 01K..."
+}
+
+type silenceListCmd struct{}
+
+// Run lists.
+func (*silenceListCmd) Run(ctx context.Context, s *session) error { return s.listHolds(ctx, "silence") }
+
+type silenceAddCmd struct {
+	Matchers string `arg:"" help:"Selector over labels, policy, target and severity, such as {service=\"web\"}."`
+	For      string `help:"How long, such as 1h." default:"1h"`
+	Reason   string `help:"Why; it stands in the audit trail." required:""`
+}
+
+// Run silences.
+func (c *silenceAddCmd) Run(ctx context.Context, s *session) error {
+	return s.putHold(ctx, contract.HoldCreate{Kind: "silence", Matchers: &c.Matchers, For: &c.For, Reason: c.Reason})
+}
+
+type silenceRemoveCmd struct {
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run ends it.
+func (c *silenceRemoveCmd) Run(ctx context.Context, s *session) error { return s.release(ctx, c.ID) }
+
+type maintenanceCmd struct {
+	List   maintenanceListCmd   `cmd:"" help:"List maintenance windows."`
+	Add    maintenanceAddCmd    `cmd:"" help:"Add a window: once, or by a schedule."`
+	Remove maintenanceRemoveCmd `cmd:"" help:"End a window for good."`
+}
+
+// Help shows examples.
+func (maintenanceCmd) Help() string {
+	return "Examples:\n  vigild maintenance add --schedule '0 2 * * 6' --zone Europe/Berlin --length 2h --reason backups\n  vigild maintenance add --for 30m --reason \"kernel update\""
+}
+
+type maintenanceListCmd struct{}
+
+// Run lists.
+func (*maintenanceListCmd) Run(ctx context.Context, s *session) error {
+	return s.listHolds(ctx, "maintenance")
+}
+
+type maintenanceAddCmd struct {
+	Matchers string    `help:"Selector; empty takes everything."`
+	Schedule string    `help:"Cron expression of the begin."`
+	Zone     string    `help:"IANA name of the schedule's zone." default:"UTC"`
+	Length   string    `help:"Length of a scheduled window."`
+	From     time.Time `help:"Begin of a single window (RFC 3339)." format:"2006-01-02T15:04:05Z07:00"`
+	For      string    `help:"Length of a single window."`
+	Reason   string    `help:"Why; it stands in the audit trail." required:""`
+}
+
+// Run adds.
+func (c *maintenanceAddCmd) Run(ctx context.Context, s *session) error {
+	h := contract.HoldCreate{Kind: "maintenance", Reason: c.Reason}
+	if c.Matchers != "" {
+		h.Matchers = &c.Matchers
+	}
+	switch {
+	case c.Schedule != "" && c.Length == "":
+		return fault.New(fault.Usage, "a schedule needs --length")
+	case c.Schedule != "":
+		h.Schedule, h.Zone, h.Length = &c.Schedule, &c.Zone, &c.Length
+	case c.For == "":
+		return fault.New(fault.Usage, "say --for how long, or --schedule and --length")
+	default:
+		h.For = &c.For
+	}
+	if !c.From.IsZero() {
+		h.From = &c.From
+	}
+	return s.putHold(ctx, h)
+}
+
+type maintenanceRemoveCmd struct {
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run ends it.
+func (c *maintenanceRemoveCmd) Run(ctx context.Context, s *session) error {
+	return s.release(ctx, c.ID)
+}
+
+type handsOffCmd struct {
+	List   handsOffListCmd   `cmd:"" help:"List subjects that are left alone."`
+	Add    handsOffAddCmd    `cmd:"" help:"Leave a subject alone."`
+	Remove handsOffRemoveCmd `cmd:"" help:"Care for it again."`
+}
+
+// Help shows an example.
+func (handsOffCmd) Help() string {
+	return "Example:\n  vigild hands-off add systemd:web.service --for 4h --reason \"debugging\""
+}
+
+type handsOffListCmd struct{}
+
+// Run lists.
+func (*handsOffListCmd) Run(ctx context.Context, s *session) error {
+	return s.listHolds(ctx, "hands_off")
+}
+
+type handsOffAddCmd struct {
+	Subject string `arg:"" help:"Such as systemd:web.service or process:worker."`
+	For     string `help:"How long, at most 24h." default:"24h"`
+	Reason  string `help:"Why; it stands in the audit trail." required:""`
+}
+
+// Run adds.
+func (c *handsOffAddCmd) Run(ctx context.Context, s *session) error {
+	return s.putHold(ctx, contract.HoldCreate{Kind: "hands_off", Subject: &c.Subject, For: &c.For, Reason: c.Reason})
+}
+
+type handsOffRemoveCmd struct {
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run ends it.
+func (c *handsOffRemoveCmd) Run(ctx context.Context, s *session) error { return s.release(ctx, c.ID) }
+
+func (s *session) putHold(ctx context.Context, h contract.HoldCreate) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	out, err := r.CreateHold(ctx, h)
+	if err != nil {
+		return err
+	}
+	return s.print(out, func() error {
+		_, err := fmt.Fprintf(s.Out, "%s %s until %s\n", out.Kind, out.ID, moment(out.Until))
+		return err
+	})
+}
+
+func (s *session) release(ctx context.Context, id string) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	ok, err := r.ReleaseHold(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.done(ok)
+}
+
+func (s *session) listHolds(ctx context.Context, kind string) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	list, err := r.Holds(ctx, kind)
+	if err != nil {
+		return err
+	}
+	return s.print(list, func() error { return s.holdTable(list.Holds) })
+}
+
+func (s *session) holdTable(hs []contract.Hold) error {
+	rows := make([][]string, 0, len(hs))
+	for _, h := range hs {
+		about := h.Matchers + h.Subject
+		if h.Schedule != "" {
+			about += " at " + h.Schedule + " " + h.Zone + " for " + h.Length
+		}
+		rows = append(rows, []string{h.ID, h.Kind, about, moment(h.Until), h.Actor, h.Reason})
+	}
+	return s.table([]string{"ID", "KIND", "ABOUT", "UNTIL", "BY", "REASON"}, rows)
+}
+
+func moment(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/guptarohit/asciigraph"
+
+	"vigil/api/contract"
+)
+
+type statusCmd struct {
+	For  time.Duration `help:"How far back the plots go." default:"30m"`
+	Plot bool          `help:"Draw large plots instead of one line each."`
+}
+
+// Help shows examples.
+func (statusCmd) Help() string {
+	return "Examples:\n  vigild status\n  vigild status --for 6h --plot\n  vigild status -o json"
+}
+
+// plotted are the gauges that the status shows.
+var plotted = []struct {
+	name, label, unit string
+	top               float64 // 0: as high as it gets
+}{
+	{"cpu_percent", "cpu", "%", 100},
+	{"memory_percent", "memory", "%", 100},
+	{"disk_free_percent", "disk free", "%", 100},
+	{"node_load1", "load", "", 0},
+}
+
+// Run shows the host.
+func (c *statusCmd) Run(ctx context.Context, s *session) error {
+	r, err := s.remote()
+	if err != nil {
+		return err
+	}
+	st, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	firings, err := r.Firings(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	if s.Output == "json" {
+		return s.print(struct {
+			contract.Status
+			Firings []contract.Firing `json:"firings"`
+		}{st, firings.Firings}, nil)
+	}
+	s.headline(st)
+	now := time.Now()
+	for _, p := range plotted {
+		got, err := r.Range(ctx, p.name, now.Add(-c.For), now, 1, 5000)
+		if err != nil {
+			return err
+		}
+		c.plot(s, p.label, p.unit, p.top, got)
+	}
+	fmt.Fprintf(s.Out, "\n%d policies over %d series; %d firing, %d pending; actions: %s\n", st.Policies, st.Instances, st.Firing, st.Pending, states(st.Actions))
+	var rows [][]string
+	for _, f := range firings.Firings {
+		if f.State == "ok" || f.State == "unknown" && f.Value == nil {
+			continue
+		}
+		v := "-"
+		if f.Value != nil {
+			v = strconv.FormatFloat(*f.Value, 'g', 5, 64)
+		}
+		age := "-"
+		if f.Since != nil {
+			age = since(*f.Since)
+		}
+		rows = append(rows, []string{f.State, f.Policy, f.Target, f.Severity, v, age})
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(s.Out)
+		if err := s.table([]string{"STATE", "POLICY", "TARGET", "SEVERITY", "VALUE", "FOR"}, rows); err != nil {
+			return err
+		}
+	}
+	if len(st.Holds) > 0 {
+		fmt.Fprintln(s.Out)
+		return s.holdTable(st.Holds)
+	}
+	return nil
+}
+
+func (s *session) headline(st contract.Status) {
+	word := s.paint(green, "healthy")
+	switch {
+	case !st.Ready:
+		word = s.paint(red, "not ready: "+plain(strings.Join(st.Reasons, "; ")))
+	case len(st.Degraded) > 0:
+		word = s.paint(yellow, "degraded: "+plain(strings.Join(st.Degraded, "; ")))
+	case st.Firing > 0:
+		word = s.paint(red, fmt.Sprintf("%d firing", st.Firing))
+	}
+	fmt.Fprintf(s.Out, "%s  %s\nvigild %s, up %s; host up %s\n\n", s.paint(bold, plain(st.Node)), word, st.Version,
+		ago(time.Duration(st.Uptime*float64(time.Second))), ago(time.Duration(st.HostUptime*float64(time.Second))))
+}
+
+func states(m map[string]int) string {
+	var out []string
+	for k, n := range m {
+		if n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n, k))
+		}
+	}
+	if len(out) == 0 {
+		return "none yet"
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+func (c *statusCmd) plot(s *session, label, unit string, top float64, got contract.Range) {
+	vs := points(got)
+	if len(vs) == 0 {
+		fmt.Fprintf(s.Out, "  %-10s no data yet\n", label)
+		return
+	}
+	last := vs[len(vs)-1]
+	if !c.Plot {
+		fmt.Fprintf(s.Out, "  %-10s %6.1f%-1s %s\n", label, last, unit, spark(squeeze(vs, 48), top))
+		return
+	}
+	fmt.Fprintln(s.Out, asciigraph.Plot(squeeze(vs, 60), asciigraph.Height(6), asciigraph.Caption(label+" "+unit), asciigraph.Precision(1)))
+}
+
+// points are the values of the first series, oldest first.
+func points(r contract.Range) []float64 {
+	if len(r.Series) == 0 {
+		return nil
+	}
+	var out []float64
+	for _, p := range r.Series[0].Points {
+		if v, ok := p[1].(float64); ok && !math.IsNaN(v) && !math.IsInf(v, 0) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// squeeze takes the highest of each stretch, so that a short peak stays seen.
+func squeeze(vs []float64, width int) []float64 {
+	if len(vs) <= width {
+		return vs
+	}
+	out := make([]float64, width)
+	for i := range out {
+		out[i] = slices.Max(vs[i*len(vs)/width : (i+1)*len(vs)/width])
+	}
+	return out
+}
+
+var bars = []rune("▁▂▃▄▅▆▇█")
+
+// spark draws one line of bars from 0 to top.
+func spark(vs []float64, top float64) string {
+	if top == 0 {
+		top = max(slices.Max(vs), 1e-9)
+	}
+	var b strings.Builder
+	for _, v := range vs {
+		i := int(v / top * float64(len(bars)))
+		b.WriteRune(bars[min(max(i, 0), len(bars)-1)])
+	}
+	return b.String()
+}

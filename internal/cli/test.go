@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+
+	"vigil/engine/fault"
+	"vigil/internal/daemon"
+)
+
+type testCmd struct {
+	Files []string `arg:"" help:"Stories, and YAML files of the policies that they name."`
+}
+
+// Help shows an example.
+func (testCmd) Help() string {
+	return `Examples:
+  vigild test stories/*.story policies/*.yaml
+
+A story:
+  every 10s
+    cpu{host="web1"}  0.2x3 0.95x12 0.3x12
+  policy hot hot.yaml
+  at 80s   hot{host="web1"} pending
+  at 120s  hot{host="web1"} firing  remedy service web1
+  at 260s  hot{host="web1"} ok`
+}
+
+// Run runs the stories.
+func (c *testCmd) Run(s *session) error {
+	l, err := s.load()
+	if err != nil {
+		return err
+	}
+	results, err := daemon.RunStories(l, c.Files)
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, r := range results {
+		if !r.Passed {
+			failed++
+		}
+	}
+	if err := s.print(results, func() error {
+		for _, r := range results {
+			word := s.paint(green, "ok  ")
+			if !r.Passed {
+				word = s.paint(red, "FAIL")
+			}
+			fmt.Fprintf(s.Out, "%s %s (%d expectations)\n", word, r.File, r.Expected)
+			for _, f := range r.Failures {
+				fmt.Fprintf(s.Out, "     %s\n", plain(f))
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	switch {
+	case len(results) == 0:
+		return fault.New(fault.Usage, "no story among the files")
+	case failed > 0:
+		return exitCode(fault.Unprocessable.Exit())
+	}
+	return nil
+}

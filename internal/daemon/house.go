@@ -1,0 +1,229 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"vigil/actions"
+	"vigil/api"
+	"vigil/engine"
+	"vigil/engine/check"
+	"vigil/engine/clock"
+	"vigil/engine/document"
+	"vigil/engine/hall"
+	"vigil/engine/ledger"
+	"vigil/engine/remedy/worker"
+	"vigil/engine/tsdb"
+	"vigil/engine/world"
+	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/source"
+)
+
+// house is the rooms of one running daemon, introduced to each other.
+type house struct {
+	d      *Daemon
+	began  clock.Stamp
+	up     atomic.Bool   // every part runs
+	bound  chan struct{} // closed when the listeners are bound
+	ledger *ledger.Ledger
+	store  *tsdb.Store
+	set    *actions.Set
+	engine *hall.Engine
+	worker *worker.Worker
+	checks *check.Runner
+	server *api.Server
+	folder *source.Folder
+	pulse  *pulse
+	self   *self
+	notify *notifier
+	reload *reloader
+}
+
+// open opens the stores and makes every room, starting nothing. What was opened
+// is closed again when a later room refuses.
+func (d *Daemon) open(ctx context.Context) (h *house, err error) {
+	h = &house{d: d, began: d.clock(), bound: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	cfg, log := d.cfg, d.log
+	cfg.Ledger.Dir = cfg.DataDir
+	if h.ledger, err = ledger.Open(cfg.Ledger, ledger.Deps{Clock: d.clock, Log: log.With("room", "ledger")}); err != nil {
+		return h, err
+	}
+	cfg.Store.Dir = cfg.DataDir
+	if h.store, err = tsdb.Open(cfg.Store, tsdb.Deps{Clock: d.clock, Log: log.With("room", "tsdb")}); err != nil {
+		return h, err
+	}
+	h.pulse = newPulse(d.clock, log, cfg.Self.Every.Std())
+	actCfg := cfg.ActionsConfig()
+	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.event}); err != nil {
+		return h, err
+	}
+	work := make(chan struct{}, 1)
+	engineCfg := cfg.Engine
+	engineCfg.AuthOpen = cfg.API.Auth == "open"
+	engineCfg.LocalNames = localNames()
+	h.engine, err = hall.New(engineCfg, engine.Deps{
+		Samples: h.store, Journal: h.ledger, Reader: h.ledger, Actions: h.set,
+		Notices: engine.Notices{Work: work}, Clock: d.clock, Log: log.With("room", "engine"),
+	})
+	if err != nil {
+		return h, err
+	}
+	h.pulse.ingest, h.pulse.list = h.engine.Ingest, h.set.Processes().List
+	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: journal(h.set), Log: processLog(cfg), Logger: log.With("room", "world")})
+	if err != nil {
+		return h, err
+	}
+	h.worker, err = worker.New(cfg.Remedy, worker.Deps{
+		Ledger: h.ledger, Judge: h.engine.Judge, Actions: h.set, Capture: capture,
+		Clock: d.clock, Wake: work, Log: log.With("room", "remedy"),
+	})
+	if err != nil {
+		return h, err
+	}
+	h.checks, err = check.New(cfg.CheckConfig(), check.Deps{
+		Sink: h.engine.Ingest, Clock: d.clock, Log: log.With("room", "check"), Launch: launcher(h.set, cfg.Checks.PluginDirs),
+	})
+	if err != nil {
+		return h, err
+	}
+	h.folder = source.New(source.Deps{
+		Dirs: cfg.Sources, Log: log.With("room", "policies"), Rescan: cfg.Policies.Rescan.Std(),
+		Sinks: []source.Sink{h.policySink(), h.checkSink()},
+	})
+	h.self = &self{clock: d.clock, log: log, ingest: h.engine.Ingest, every: cfg.Self.Every.Std(), cpus: runtime.NumCPU()}
+	h.self.sources = h.sources()
+	tokens, err := fixed(cfg, d.clock)
+	if err != nil {
+		return h, err
+	}
+	node, err := os.Hostname()
+	if err != nil {
+		return h, err
+	}
+	h.server, err = api.New(cfg.API, api.Deps{
+		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
+		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node,
+		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup,
+	})
+	if err != nil {
+		return h, err
+	}
+	h.notify = &notifier{log: log, status: h.summary, progress: h.progress()}
+	h.reload = &reloader{h: h, nudges: d.opt.Reload, current: cfg}
+	return h, nil
+}
+
+// close closes the stores, the newest first.
+func (h *house) close() error {
+	var errs []error
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	if h.ledger != nil {
+		errs = append(errs, h.ledger.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// parts is everything that moves, in the order of the start.
+func (h *house) parts() []part {
+	within := h.d.cfg.Stop.Within.Std()
+	return []part{
+		{name: "ledger", run: h.ledger.Run, bound: within},
+		{name: "engine", run: h.engine.Run, ready: h.engineReady, bound: within},
+		{name: "processes", run: h.set.Run, bound: within},
+		{name: "process states", run: h.pulse.run, bound: within},
+		{name: "own series", run: h.self.run, bound: within},
+		{name: "checks", run: h.checks.Run, bound: within},
+		{name: "worker", run: h.worker.Run, bound: within + h.d.cfg.Remedy.StopGrace.Std()},
+		{name: "policy folders", run: h.folder.Run, bound: within},
+		{name: "snapshots", run: h.snapshots, bound: within},
+		{name: "reload", run: h.reload.run, bound: within},
+		{name: "api", run: h.serve, ready: h.listening, bound: within + h.d.cfg.API.Drain.Std()},
+		{name: "service manager", run: h.notify.run, bound: within},
+	}
+}
+
+// engineReady waits for the replay and puts the builtin policies in force.
+func (h *house) engineReady(ctx context.Context) error {
+	select {
+	case <-h.engine.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return h.applyBuiltin(ctx, h.d.cfg)
+}
+
+// applyBuiltin makes the policies of the binary and of the supervised processes
+// what the configuration says.
+func (h *house) applyBuiltin(ctx context.Context, cfg *config.Loaded) error {
+	var ds []document.Document
+	if cfg.Policies.Starter {
+		starter, is := source.Starter()
+		if err := is.Err(); err != nil {
+			return err
+		}
+		ds = append(ds, starter...)
+	}
+	var names []string
+	for _, p := range cfg.Processes {
+		names = append(names, p.Name)
+	}
+	processes, is := source.Processes(names)
+	if err := is.Err(); err != nil {
+		return err
+	}
+	return h.engine.ApplyFolder(ctx, "vigild", document.Builtin, append(ds, processes...))
+}
+
+// serve binds, makes the first token, says so, and serves.
+func (h *house) serve(ctx context.Context) error {
+	if err := h.server.Listen(ctx); err != nil {
+		return err
+	}
+	if err := h.firstToken(ctx); err != nil {
+		return err
+	}
+	close(h.bound)
+	return h.server.Run(ctx)
+}
+
+// listening waits until serve has bound, so that `ready` is true when it is said.
+func (h *house) listening(ctx context.Context) error {
+	select {
+	case <-h.bound:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// snapshots keeps verified copies of the ledger; the store keeps its own.
+func (h *house) snapshots(ctx context.Context) error {
+	cfg := h.d.cfg.Snapshots
+	if cfg.Every == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(cfg.Every.Std())
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := h.ledger.Snapshot(ctx, ""); err != nil && ctx.Err() == nil {
+			h.d.log.Error("no snapshot of the ledger", "err", err)
+		}
+	}
+}

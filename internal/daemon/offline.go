@@ -1,0 +1,186 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"vigil/actions"
+	"vigil/engine"
+	"vigil/engine/check"
+	"vigil/engine/check/bus"
+	"vigil/engine/check/host"
+	"vigil/engine/clock"
+	"vigil/engine/document"
+	"vigil/engine/fault"
+	"vigil/engine/ledger"
+	"vigil/engine/rehearse"
+	"vigil/engine/series"
+	"vigil/engine/tsdb"
+	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/stories"
+)
+
+// Config is the configuration, for those who run a daemon.
+type Config = config.Config
+
+// This file is what works without a running daemon.
+
+// CheckFiles reads documents as the daemon would and says what is wrong with
+// them. found names those that were read.
+func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues fault.Issues, err error) {
+	acts, err := actions.New(cfg.ActionsConfig(), actions.Deps{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, nil, err
+	}
+	checks, err := check.New(cfg.CheckConfig(), check.Deps{})
+	if err != nil {
+		return nil, nil, err
+	}
+	var policies []engine.PolicyDocument
+	for _, f := range files {
+		text, err := readFile(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		ds, is := document.Parse(f, text, document.Folder)
+		issues = append(issues, is...)
+		for _, d := range ds {
+			found = append(found, d.Kind+" "+d.Name)
+			switch d.Kind {
+			case "Policy":
+				p, is := engine.PolicyFromDocument(d)
+				if len(is) == 0 {
+					if _, err := rehearse.New([]engine.PolicyDocument{p}, acts); err != nil {
+						is = placed(err, d)
+					}
+				}
+				policies, issues = append(policies, p), append(issues, is...)
+			case check.DocumentKind:
+				_, is := check.FromDocument(d, checks.Probe())
+				issues = append(issues, is...)
+			default:
+				issues.Add(d.Place, "kind %q is not known here", d.Kind)
+			}
+		}
+	}
+	if len(issues) == 0 {
+		if _, err := rehearse.New(policies, acts); err != nil {
+			issues.Add(files[0], "%v", err) // good one by one, not together
+		}
+	}
+	return found, issues, nil
+}
+
+// placed gives an error of one document that document's place.
+func placed(err error, d document.Document) fault.Issues {
+	var is fault.Issues
+	if errors.As(err, &is) {
+		for i := range is {
+			is[i].Msg = is[i].Place + ": " + is[i].Msg
+			is[i].Place = d.Place
+		}
+		return is
+	}
+	return fault.Issues{{Place: d.Place, Msg: err.Error()}}
+}
+
+func readFile(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fault.Wrap(fault.NotFound, err, "the file cannot be read")
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 1<<20+1))
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "the file cannot be read")
+	}
+	if len(b) > 1<<20 {
+		return nil, fault.New(fault.TooLarge, "over 1 MiB").At(file)
+	}
+	return b, nil
+}
+
+// RunStories runs policy stories with the actions that the configuration knows.
+func RunStories(cfg *config.Loaded, files []string) ([]stories.Result, error) {
+	acts, err := actions.New(cfg.ActionsConfig(), actions.Deps{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	return stories.Run(files, acts)
+}
+
+// Measured is one value of the host.
+type Measured struct {
+	Labels series.Labels
+	Value  float64
+}
+
+// CollectOnce measures the host as the daemon does. Rates need two looks, so it
+// looks twice, a second apart, and tells the second. The error says what could
+// not be measured; what was is good all the same.
+func CollectOnce(ctx context.Context, cfg *config.Loaded) ([]Measured, error) {
+	units := bus.New(cfg.Checks.Bus, slog.New(slog.DiscardHandler))
+	defer units.Close()
+	c, err := host.New(cfg.Host, host.Deps{Units: units, Clock: clock.System()})
+	if err != nil {
+		return nil, err
+	}
+	_ = c.Collect(ctx, func(series.Labels, float64) {}) // the second look tells what fails
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(time.Second):
+	}
+	var out []Measured
+	err = c.Collect(ctx, func(ls series.Labels, v float64) { out = append(out, Measured{ls, v}) })
+	return out, err
+}
+
+// Names in a backup's folder.
+const (
+	backupLedger  = "ledger.db"
+	backupSamples = "samples.db"
+)
+
+// Backup writes verified copies of both stores into a folder that it makes. It
+// blocks for as long as the copies take; the daemon goes on.
+func (h *house) Backup(ctx context.Context, dir string) error {
+	if !filepath.IsAbs(dir) {
+		return fault.New(fault.Unprocessable, "the folder of a backup is an absolute path").At(dir)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return fault.New(fault.Conflict, "the folder exists already").At(dir)
+		}
+		return fault.Wrap(fault.Unprocessable, err, "the folder cannot be made")
+	}
+	made, err := h.ledger.Snapshot(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(made, filepath.Join(dir, backupLedger)); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the copy of the ledger")
+	}
+	return h.store.Snapshot(ctx, filepath.Join(dir, backupSamples))
+}
+
+// Restore puts a backup back. The daemon must not run; what is there is moved
+// aside. The log of what happens goes to out.
+func Restore(ctx context.Context, cfg *config.Loaded, dir string, out io.Writer) error {
+	log := slog.New(slog.NewTextHandler(out, nil))
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the data directory cannot be made")
+	}
+	now := clock.System()
+	cfg.Store.Dir, cfg.Ledger.Dir = cfg.DataDir, cfg.DataDir
+	if err := tsdb.Restore(ctx, cfg.Store, nil, filepath.Join(dir, backupSamples)); err != nil {
+		return err
+	}
+	return ledger.Restore(ctx, cfg.Ledger, ledger.Deps{Clock: now, Log: log}, filepath.Join(dir, backupLedger))
+}

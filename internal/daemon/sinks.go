@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"context"
+
+	"vigil/actions"
+	"vigil/engine"
+	"vigil/engine/check"
+	"vigil/engine/document"
+	"vigil/engine/fault"
+	"vigil/internal/daemon/source"
+)
+
+// policySink gives the policies of the folders to the engine.
+func (h *house) policySink() source.Sink {
+	return source.Sink{
+		Kinds: []string{"Policy"},
+		Check: func(ds []document.Document) fault.Issues {
+			var issues fault.Issues
+			for _, d := range ds {
+				_, is := engine.PolicyFromDocument(d)
+				issues = append(issues, is...)
+			}
+			return issues
+		},
+		Apply: func(ctx context.Context, ds []document.Document) error {
+			return h.engine.ApplyFolder(ctx, "folder", document.Folder, ds)
+		},
+	}
+}
+
+// checkSink gives the checks of the folders to the runner.
+func (h *house) checkSink() source.Sink {
+	read := func(ds []document.Document) (defs []check.Definition, issues fault.Issues) {
+		for _, d := range ds {
+			def, is := check.FromDocument(d, h.checks.Probe())
+			defs, issues = append(defs, def), append(issues, is...)
+		}
+		return defs, issues
+	}
+	return source.Sink{
+		Kinds: []string{check.DocumentKind},
+		Check: func(ds []document.Document) fault.Issues {
+			_, is := read(ds)
+			return is
+		},
+		Apply: func(_ context.Context, ds []document.Document) error {
+			defs, is := read(ds)
+			if err := is.Err(); err != nil {
+				return err
+			}
+			return h.checks.SetChecks(defs)
+		},
+	}
+}
+
+// reloadPolicies reads the folders again for the API and counts what holds.
+func (h *house) reloadPolicies(ctx context.Context, _ string) (int, error) {
+	if _, err := h.folder.Reload(ctx, true); err != nil {
+		return 0, err
+	}
+	return len(h.engine.Policies()), nil
+}
+
+// launcher lets a program check start what the local config allows, through the
+// one room that starts programs.
+func launcher(set *actions.Set, dirs []string) check.Launch {
+	return func(ctx context.Context, c check.Command) (check.Ended, error) {
+		var out actions.Outcome
+		var err error
+		if _, entry := set.Action(c.Name); entry {
+			out, err = set.RunEntry(ctx, c.Name, c.Params)
+		} else {
+			out, err = set.RunPlugin(ctx, dirs, c.Name, c.Args, c.User, c.Timeout, c.MaxOutput)
+		}
+		return check.Ended{Exit: out.Exit, TimedOut: out.TimedOut, Output: []byte(out.Output)}, err
+	}
+}
