@@ -25,6 +25,14 @@ import (
 // All lengths are measured on the boot clock. After a reboot what must last
 // begins to last anew.
 func Advance(c *Condition, prev Firing, ev Evaluation, cause string, now clock.Stamp) (next Firing, tr Transition, wake clock.Stamp) {
+	if quiet(c, &prev, &ev, now) {
+		return stay(c, prev, &ev, now)
+	}
+	return move(c, prev, ev, cause, now)
+}
+
+// move is Advance in full.
+func move(c *Condition, prev Firing, ev Evaluation, cause string, now clock.Stamp) (next Firing, tr Transition, wake clock.Stamp) {
 	a := step{c: c, now: now, prev: prev, next: prev, base: prev.State}
 	a.never = prev.State == "" || prev.State == StateOK && prev.Since.IsZero()
 	switch prev.State {
@@ -327,7 +335,7 @@ func (a *step) wake(ev Evaluation) (wake clock.Stamp) {
 		consider(a.now.Add(a.staleAfter() - a.since(n.Known)))
 	}
 	if ev.Next != 0 && ev.Next > ev.At {
-		consider(a.now.Add(time.Duration(min(ev.Next-ev.At, maxFor.Milliseconds())) * time.Millisecond))
+		consider(untilNext(&ev, a.now))
 	}
 	return wake
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"math"
 	"strconv"
 
 	"vigil/engine/fault"
@@ -57,16 +56,6 @@ type Sample struct {
 	V string `json:"v"`
 }
 
-const unknownText = "unknown"
-
-// figure is a number as text that reads back to the last bit.
-func figure(v float64) string {
-	if math.IsNaN(v) {
-		return unknownText
-	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
-}
-
 // Explain is the expression tree of the last Evaluate with the value of every
 // node and the samples used, for the audit record. It allocates.
 func (in *Instance) Explain() Explanation {
@@ -77,7 +66,7 @@ func (in *Instance) Explain() Explanation {
 		Labels: in.Labels.Map(),
 		Target: in.Target,
 		Expr:   Expressions{c.Spec.Match, c.Spec.Fire, c.Spec.Clear},
-		Inputs: inputsText(&in.in),
+		Inputs: in.in.Texts(),
 	}
 	e.Fire = in.node(c.fire)
 	if c.clear != nil {
@@ -96,7 +85,7 @@ func (in *Instance) node(t *lang.Tree) *Node {
 	} else if v := in.machine.Value(t); in.c.code.Truth(t) {
 		n.Value = truthOf(v).String()
 	} else {
-		n.Value = figure(v)
+		n.Value = lang.Figure(v)
 	}
 	for _, a := range t.Args {
 		n.Args = append(n.Args, in.node(a))
@@ -106,7 +95,7 @@ func (in *Instance) node(t *lang.Tree) *Node {
 
 func (in *Instance) evidence(i int) WindowEvidence {
 	at, call := in.c.calls[i], &in.c.code.Calls[i]
-	w := WindowEvidence{Call: call.Text, Value: figure(in.in.Calls[i])}
+	w := WindowEvidence{Call: call.Text, Value: lang.Figure(in.in.Calls[i])}
 	track := in.own
 	if at.source != 0 {
 		track = nil
@@ -130,13 +119,6 @@ func (in *Instance) evidence(i int) WindowEvidence {
 	return w
 }
 
-func inputsText(in *lang.Inputs) map[string]string {
-	return map[string]string{
-		"value": figure(in.Value), "age": figure(in.Age), "firing": figure(in.Firing),
-		"firing_for": figure(in.FiringFor), "now_hour": figure(in.Hour), "weekday": figure(in.Weekday),
-	}
-}
-
 // Replay evaluates a stored explanation again, from its sources, labels and
 // inputs alone, and gives the same truths. It fails on an explanation that does
 // not fit its own sources.
@@ -154,17 +136,16 @@ func Replay(e Explanation) (fire, clear Truth, err error) {
 	if len(code.Calls) != len(e.Windows) {
 		return Unknown, Unknown, fault.New(fault.Corrupt, "the evidence holds %d windows, its expressions have %d", len(e.Windows), len(code.Calls))
 	}
-	in := lang.Inputs{Calls: make([]float64, len(code.Calls))}
-	for name, to := range map[string]*float64{"value": &in.Value, "age": &in.Age, "firing": &in.Firing, "firing_for": &in.FiringFor, "now_hour": &in.Hour, "weekday": &in.Weekday} {
-		if *to, err = parseFigure(e.Inputs[name]); err != nil {
-			return Unknown, Unknown, err
-		}
+	in, err := lang.ParseInputs(e.Inputs)
+	if err != nil {
+		return Unknown, Unknown, err
 	}
+	in.Calls = make([]float64, len(code.Calls))
 	for i, w := range e.Windows {
 		if w.Call != code.Calls[i].Text {
 			return Unknown, Unknown, fault.New(fault.Corrupt, "the evidence holds %s where its expressions have %s", w.Call, code.Calls[i].Text)
 		}
-		if in.Calls[i], err = parseFigure(w.Value); err != nil {
+		if in.Calls[i], err = lang.ParseFigure(w.Value); err != nil {
 			return Unknown, Unknown, err
 		}
 	}
@@ -175,12 +156,4 @@ func Replay(e Explanation) (fire, clear Truth, err error) {
 		return fire, -fire, nil
 	}
 	return fire, truthOf(m.Value(clearTree)), nil
-}
-
-func parseFigure(s string) (float64, error) {
-	if s == unknownText {
-		return math.NaN(), nil
-	}
-	v, err := strconv.ParseFloat(s, 64)
-	return v, fault.Wrap(fault.Corrupt, err, "the evidence holds %.40q, which is no number", s)
 }

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +60,12 @@ func (l *life) tick(fire, clear Truth) Transition {
 
 func (l *life) advance(ev Evaluation) Transition {
 	var tr Transition
+	full, fullTr, fullWake := move(l.c, l.f, ev, l.cause, l.now)
+	defer func() {
+		if !reflect.DeepEqual(full, l.f) || fullTr != tr || fullWake != l.wake {
+			panic(fmt.Sprintf("the quiet look differs:\n%+v %v\n%+v %v", l.f, l.wake, full, fullWake))
+		}
+	}()
 	l.f, tr, l.wake = Advance(l.c, l.f, ev, l.cause, l.now)
 	if tr.Changed() {
 		l.told = append(l.told, string(tr.From)+">"+string(tr.To)+" "+tr.Reason)
