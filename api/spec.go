@@ -42,7 +42,7 @@ func (s *Server) describePlain(doc *huma.OpenAPI, reg huma.Registry) {
 		{"POST", "/api/v1/write", "remoteWrite", "Push samples by Prometheus remote write 1.0 (snappy)", "ingest", 204, nil, "", nil, []string{"application/x-protobuf"}},
 	} {
 		op := &huma.Operation{
-			OperationID: d.id, Method: d.method, Path: d.path, Summary: d.summary, Tags: []string{d.tag},
+			OperationID: d.id, Method: d.method, Path: d.path, Summary: d.summary, Description: s.byPath[d.method+" "+d.path].Permission.Explain(), Tags: []string{d.tag},
 			Responses: responses(), Security: face.Security,
 		}
 		ok := &huma.Response{Description: http.StatusText(d.status)}

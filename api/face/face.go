@@ -52,7 +52,7 @@ func Handle[I, O any](r *Registrar, o Op, f func(ctx context.Context, c guard.Ca
 		o.Status = 200
 	}
 	huma.Register(r.API, huma.Operation{
-		OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, Tags: []string{o.Tag},
+		OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, Description: o.Permission.Explain(), Tags: []string{o.Tag},
 		DefaultStatus: o.Status, Responses: r.Responses(), Security: Security,
 		Metadata: map[string]any{PermissionKey: o.Permission},
 	}, func(ctx context.Context, in *I) (*O, error) {

@@ -12,7 +12,11 @@
 // are not handed in. It starts nothing. All methods may be called concurrently.
 package guard
 
-import "vigil/engine/fault"
+import (
+	"strings"
+
+	"vigil/engine/fault"
+)
 
 // Permission is what a route asks of its caller. The zero Permission is held by
 // nobody: a route that forgot to declare one is closed, and the server refuses
@@ -81,6 +85,24 @@ func (r Role) May(p Permission) bool {
 		}
 	}
 	return false
+}
+
+// Explain says in a sentence who holds a permission, for the documentation.
+func (p Permission) Explain() string {
+	if p == Anyone {
+		return "Open to anyone."
+	}
+	var who []string
+	for _, r := range Roles {
+		if r.May(p) {
+			who = append(who, r.String())
+		}
+	}
+	s := "Needs the permission `" + p.String() + "`, which tokens of the roles " + strings.Join(who, ", ") + " have."
+	if Guest.May(p) {
+		s += " With auth `auto`, callers on loopback need no token."
+	}
+	return s
 }
 
 // Caller is who asks, once known.
