@@ -190,7 +190,7 @@ func (s *Store) saveMeta(ctx context.Context) error {
 	m.Confirmed = s.era.confirmed
 	s.era.mu.Unlock()
 	m.Generation = s.log.Keeps(min(m.Horizon, s.evaluated.Load()), s.cutSeq)
-	m.Seq = s.log.Seq()
+	m.Seq, m.Newest = s.log.Seq(), s.log.Newest()
 	m.Wall = s.clock().Millis()
 	if err := s.db.SaveMeta(ctx, m); err != nil {
 		return err

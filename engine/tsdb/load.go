@@ -115,7 +115,7 @@ func (l *loader) rows(ctx context.Context) error {
 // log replays the log into the heads.
 func (l *loader) log() error {
 	s := l.s
-	floor := wal.Floor{Generation: s.meta.Generation, Position: s.meta.Horizon, Seq: s.meta.Seq}
+	floor := wal.Floor{Generation: s.meta.Generation, Position: s.meta.Horizon, Seq: s.meta.Seq, Newest: s.meta.Newest}
 	log, damages, err := wal.Open(s.fs, s.cfg.wal(), floor, l.record)
 	if err != nil {
 		return err
@@ -140,7 +140,8 @@ func (l *loader) record(r wal.Record) error {
 	}
 	p := payload{b: r.Payload}
 	err := p.definitions(func(ref series.Ref, token, key []byte) {
-		if l.find(ref) != nil {
+		// A series that the last cut knew of and samples.db does not has ended.
+		if l.find(ref) != nil || uint64(ref) < s.meta.NextRef {
 			return
 		}
 		if h, ok := s.reg.restore(ref, string(token), key, false); ok {

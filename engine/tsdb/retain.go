@@ -26,9 +26,9 @@ type retention struct {
 
 const (
 	retainEvery = time.Minute
-	retainRows  = 2000 // in one transaction
-	retainSteps = 20   // transactions in one go
-	retainSpare = 1 << 20
+	retainRows  = 2000      // in one transaction
+	retainSteps = 20        // transactions in one go
+	retainSpare = 256 << 10 // bytes that age may always delete in an hour
 	idleBefore  = time.Hour // an empty series lives at least so long
 )
 

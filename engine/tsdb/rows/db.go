@@ -52,7 +52,8 @@ type Event struct {
 type DB struct {
 	cfg    Config
 	w, r   *sql.DB
-	page   int64 // bytes
+	ranged *sql.Stmt // overlap, on r
+	page   int64     // bytes
 	tails  map[uint64]*[bucketSize]Tail
 	events []Event
 	stats  Stats
@@ -168,6 +169,9 @@ func (d *DB) open(ctx context.Context) error {
 	}
 	d.r.SetMaxOpenConns(d.cfg.Readers)
 	d.r.SetMaxIdleConns(d.cfg.Readers)
+	if d.ranged, err = d.r.PrepareContext(ctx, overlap); err != nil {
+		return err
+	}
 	if err := d.loadTails(ctx); err != nil {
 		return err
 	}

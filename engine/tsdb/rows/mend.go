@@ -237,7 +237,16 @@ func Restore(ctx context.Context, cfg Config, snapshot string) error {
 	if err := d.setAside("replaced by a restore"); err != nil {
 		return err
 	}
-	return copyIn(snapshot, cfg.Path)
+	if err := copyIn(snapshot, cfg.Path); err != nil {
+		return err
+	}
+	// The log that goes with it starts anew: none of its segments is missing.
+	d, err := Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	_, err = d.w.ExecContext(ctx, "DELETE FROM meta WHERE key='newest'")
+	return errors.Join(err, d.Close())
 }
 
 // Abandon closes a database that turned out to be damaged while it was in use
@@ -252,4 +261,11 @@ func (d *DB) Carry(old Stats) {
 	d.stats.BytesWritten += old.BytesWritten
 	d.stats.Transactions += old.Transactions
 	d.stats.RowsMerged += old.RowsMerged
+}
+
+// Limit caps the file at a number of pages, beyond which writes say that the
+// disk is full. It lasts while the database is open.
+func (d *DB) Limit(ctx context.Context, pages int) error {
+	_, err := d.w.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count=%d", pages))
+	return err
 }

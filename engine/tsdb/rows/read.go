@@ -11,7 +11,7 @@ import (
 // Read appends the points of a series with mint < T <= maxt, in time order. It
 // blocks on disk; concurrent.
 func (d *DB) Read(ctx context.Context, dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error) {
-	rs, err := d.r.QueryContext(ctx, overlap, int64(ref), mint, maxt)
+	rs, err := d.ranged.QueryContext(ctx, int64(ref), mint, maxt)
 	if err != nil {
 		return dst, err
 	}

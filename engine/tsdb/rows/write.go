@@ -42,6 +42,7 @@ type Meta struct {
 	Horizon    uint64 // samples before this log position are in rows
 	Generation uint64 // log segments before this one are dead
 	Seq        uint64 // of the next log record, at least
+	Newest     uint64 // generation of the newest log segment that holds a record
 	NextRef    uint64
 	Era        uint32
 	Confirmed  uint32 // the last era a person or the time sync vouched for
@@ -50,7 +51,7 @@ type Meta struct {
 
 func (m *Meta) fields() map[string]any {
 	return map[string]any{
-		"horizon": &m.Horizon, "generation": &m.Generation, "seq": &m.Seq, "next_ref": &m.NextRef,
+		"horizon": &m.Horizon, "generation": &m.Generation, "seq": &m.Seq, "newest": &m.Newest, "next_ref": &m.NextRef,
 		"era": &m.Era, "confirmed": &m.Confirmed, "wall": &m.Wall,
 	}
 }
@@ -83,6 +84,11 @@ func (d *DB) LoadMeta(ctx context.Context) (Meta, error) {
 }
 
 func saveMeta(ctx context.Context, tx *sql.Tx, m Meta) error {
+	st, err := tx.PrepareContext(ctx, "INSERT INTO meta(key,value) VALUES(?,?) ON CONFLICT DO UPDATE SET value=excluded.value")
+	if err != nil {
+		return err
+	}
+	defer st.Close()
 	for key, p := range m.fields() {
 		var v int64
 		switch p := p.(type) {
@@ -93,7 +99,7 @@ func saveMeta(ctx context.Context, tx *sql.Tx, m Meta) error {
 		case *int64:
 			v = *p
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO meta(key,value) VALUES(?,?) ON CONFLICT DO UPDATE SET value=excluded.value", key, v); err != nil {
+		if _, err := st.ExecContext(ctx, key, v); err != nil {
 			return err
 		}
 	}
@@ -134,10 +140,8 @@ func (d *DB) Write(ctx context.Context, defs []Series, puts []Put, m *Meta) erro
 		return err
 	}
 	defer tx.Rollback()
-	for _, s := range defs {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO series(id,token,labels) VALUES(?,?,?) ON CONFLICT DO UPDATE SET token=excluded.token, labels=excluded.labels", int64(s.Ref), s.Token, s.Key); err != nil {
-			return err
-		}
+	if err := define(ctx, tx, defs); err != nil {
+		return err
 	}
 	w, err := d.newWriter(ctx, tx)
 	if err != nil {
@@ -170,6 +174,23 @@ func (d *DB) Write(ctx context.Context, defs []Series, puts []Put, m *Meta) erro
 		return err
 	}
 	return d.measure(ctx)
+}
+
+func define(ctx context.Context, tx *sql.Tx, defs []Series) error {
+	if len(defs) == 0 {
+		return nil
+	}
+	st, err := tx.PrepareContext(ctx, "INSERT INTO series(id,token,labels) VALUES(?,?,?) ON CONFLICT DO UPDATE SET token=excluded.token, labels=excluded.labels")
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for _, s := range defs {
+		if _, err := st.ExecContext(ctx, int64(s.Ref), s.Token, s.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writer is one transaction's work.

@@ -19,8 +19,9 @@ type Config struct {
 }
 
 // Floor is what the owner has elsewhere: segments before Generation are dead,
-// samples before Position are not needed from the log. Zero knows of nothing.
-type Floor struct{ Generation, Position, Seq uint64 }
+// samples before Position are not needed from the log, the next record is Seq or
+// later, and a segment of generation Newest held records. Zero knows of nothing.
+type Floor struct{ Generation, Position, Seq, Newest uint64 }
 
 // ErrFull says that the log holds MaxBytes of what nobody has released.
 var ErrFull = errors.New("the sample log is full")
@@ -268,6 +269,19 @@ func (l *Log) Keeps(position, seq uint64) uint64 {
 		}
 	}
 	return l.next.gen + 1
+}
+
+// Newest is the generation of the newest segment that holds a record, 0 when
+// there is none.
+func (l *Log) Newest() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := len(l.live) - 1; i >= 0; i-- {
+		if s := l.live[i]; s.endSeq > s.head.baseSeq {
+			return s.head.gen
+		}
+	}
+	return 0
 }
 
 // Release gives back the segments of generations before keep, which is what the

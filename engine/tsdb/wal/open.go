@@ -57,6 +57,10 @@ func Open(fs FS, cfg Config, floor Floor, visit func(Record) error) (*Log, []Dam
 	if err != nil {
 		return nil, nil, err
 	}
+	if floor.Newest > 0 && (len(l.live) == 0 || l.live[len(l.live)-1].head.gen < floor.Newest) {
+		ds = append(ds, Damage{File: cfg.Dir, Kind: Missing, From: l.next.basePos, To: l.next.basePos})
+		l.next.gen = max(l.next.gen, floor.Newest)
+	}
 	return l, append(damages, ds...), nil
 }
 
