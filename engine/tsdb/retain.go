@@ -19,7 +19,7 @@ type seriesRef = series.Ref
 type retention struct {
 	looked   time.Duration // boot clock, at the last step
 	filled   time.Duration // boot clock, when tokens were last added
-	tokens   int64         // bytes that age may still delete; -1: not begun
+	tokens   int64         // bytes that age may still delete; overdrawn by a row at most
 	snapshot time.Duration // boot clock, at the last snapshot
 	begun    bool
 }
@@ -40,7 +40,7 @@ func (s *Store) retain(ctx context.Context, now clock.Stamp) error {
 	if r.begun && boot-r.looked < retainEvery {
 		return nil
 	}
-	r.begun, r.looked = true, boot
+	r.looked = boot
 	if err := s.byAge(ctx, now); err != nil {
 		return err
 	}
@@ -56,8 +56,8 @@ func (s *Store) retain(ctx context.Context, now clock.Stamp) error {
 func (s *Store) byAge(ctx context.Context, now clock.Stamp) error {
 	r, boot := &s.retention, bootTime(now)
 	share := max(int64(float64(s.db.Stats().Bytes)*s.cfg.RetentionShare), retainSpare)
-	if r.tokens < 0 {
-		r.tokens = share
+	if !r.begun {
+		r.begun, r.tokens = true, share
 	} else {
 		r.tokens = min(share, r.tokens+int64(float64(share)*(boot-r.filled).Hours()))
 	}

@@ -103,7 +103,6 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		s.slog = slog.New(slog.DiscardHandler)
 	}
 	s.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
-	s.retention.tokens = -1
 	var err error
 	if s.lock, err = occupy(cfg.Dir); err != nil {
 		return nil, err
