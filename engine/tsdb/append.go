@@ -3,20 +3,14 @@ package tsdb
 import (
 	"context"
 	"math"
+	"time"
 
 	"vigil/engine/fault"
 	"vigil/engine/series"
+	"vigil/engine/tsdb/commit"
+	"vigil/engine/tsdb/live"
+	"vigil/engine/tsdb/payload"
 )
-
-// call is one Append under way, reused from call to call.
-type call struct {
-	batch  *series.Batch
-	heads  []*head // of each item; nil where it was refused
-	body   []byte
-	points int
-	err    error
-	done   chan struct{}
-}
 
 // Append makes a batch durable: it resolves the series, hands what is accepted
 // to the committer and returns when the log has it (see Durability). Items carry
@@ -39,40 +33,35 @@ func (s *Store) Append(ctx context.Context, b *series.Batch) error {
 	if b.Received == 0 {
 		b.Received = now.Millis()
 	}
-	c := s.calls.Get().(*call)
+	c := s.calls.Get().(*commit.Call)
 	defer func() {
-		clear(c.heads)
-		c.batch, c.err = nil, nil
+		clear(c.Heads)
+		c.Batch = nil
 		s.calls.Put(c)
 	}()
-	c.batch, c.heads, c.body = b, c.heads[:0], c.body[:0]
-	s.place(c, now.Boot)
+	c.Batch, c.Heads, c.Body = b, c.Heads[:0], c.Body[:0]
+	s.place(c, bootTime(now))
 	if b.Accepted() == 0 {
 		return nil
 	}
 	s.hooks.Reserve(b)
-	c.body, c.points = appendBatch(c.body, b)
-	if c.points == 0 {
+	c.Body, c.Points = payload.AppendBatch(c.Body, b)
+	if c.Points == 0 {
 		s.hooks.Abandoned(b)
 		return nil
 	}
-	if int64(len(c.body)) > s.cfg.SegmentBytes/2 {
+	if int64(len(c.Body)) > s.cfg.SegmentBytes/2 {
 		s.hooks.Abandoned(b)
-		return fault.New(fault.TooLarge, "a batch of %d points takes %d bytes in the log, over the cap of %d", c.points, len(c.body), s.cfg.SegmentBytes/2).
+		return fault.New(fault.TooLarge, "a batch of %d points takes %d bytes in the log, over the cap of %d", c.Points, len(c.Body), s.cfg.SegmentBytes/2).
 			Mend("send smaller batches, or raise segment_bytes")
 	}
-	if !s.queue.push(c) {
-		s.hooks.Abandoned(b)
-		return fault.New(fault.Unavailable, "the sample store is stopping")
-	}
-	<-c.done
-	return c.err
+	return s.committer.Do(c)
 }
 
 // place resolves every item and shrinks it to the points that are welcome.
-func (s *Store) place(c *call, boot int64) {
-	b := c.batch
-	class := classOf(b)
+func (s *Store) place(c *commit.Call, boot time.Duration) {
+	b := c.Batch
+	class := live.ClassOf(b)
 	future := b.Received + s.cfg.Future.Milliseconds()
 	window := s.cfg.OutOfOrder.Milliseconds()
 	if b.Backfill {
@@ -83,22 +72,22 @@ func (s *Store) place(c *call, boot int64) {
 		if it.Hi < it.Lo || int(it.Hi) > len(b.Points) {
 			it.Hi = it.Lo
 			it.Reason = series.Rejected
-			c.heads = append(c.heads, nil)
+			c.Heads = append(c.Heads, nil)
 			continue
 		}
-		h := s.reg.table.Get(it.Key, class)
-		if h == nil || h.gone.Load() {
+		h := s.reg.Get(it.Key, class)
+		if h == nil {
 			var reason series.Reason
 			if h, reason = s.resolve(b, it.Key, boot); h == nil {
 				s.refuse(it, it.Hi-it.Lo, reason)
 				it.Hi = it.Lo
-				c.heads = append(c.heads, nil)
+				c.Heads = append(c.Heads, nil)
 				continue
 			}
 		}
-		c.heads = append(c.heads, h)
-		it.Ref, it.Local = h.ref, h.local
-		s.sift(b, it, h.newest.Load(), window, future)
+		c.Heads = append(c.Heads, h)
+		it.Ref, it.Local = h.Ref, h.Local
+		s.sift(b, it, h.Newest.Load(), window, future)
 	}
 }
 
@@ -135,4 +124,46 @@ func (s *Store) refuse(it *series.Item, n uint32, reason series.Reason) {
 	}
 	it.Refused += n
 	s.refused[reason].Add(uint64(n))
+}
+
+// resolve is the slow path of a look-up: it parses the labels and finds or makes
+// the series. The caller's class decides under which entry it is found next time.
+func (s *Store) resolve(b *series.Batch, key []byte, boot time.Duration) (*live.Head, series.Reason) {
+	ls, ok := s.labels(b, key)
+	if !ok {
+		return nil, series.BadLabels
+	}
+	if reason := s.hooks.Admit(ls, b); reason != series.Accepted {
+		return nil, reason
+	}
+	h, reason := s.reg.Obtain(live.Caps{Series: s.cfg.MaxSeries, PerToken: s.cfg.MaxSeriesPerToken}, s.hooks, b.Token, ls, boot)
+	if h != nil {
+		s.reg.Remember(key, live.ClassOf(b), h)
+	}
+	return h, reason
+}
+
+// labels parses and checks a key against the caps.
+func (s *Store) labels(b *series.Batch, key []byte) (series.Labels, bool) {
+	// A definition must fit well into a log segment.
+	most := int64(s.cfg.MaxLabels) * int64(s.cfg.MaxLabelNameBytes+s.cfg.MaxLabelValueBytes+16)
+	if int64(len(key)) > min(most, s.cfg.SegmentBytes/8) {
+		return nil, false
+	}
+	ls, err := series.ParseKey(key)
+	if err != nil || ls.Name() == "" {
+		return nil, false
+	}
+	if b.Open {
+		ls = ls.With(series.OriginLabel, series.OriginOpen)
+	}
+	if len(ls) > s.cfg.MaxLabels {
+		return nil, false
+	}
+	for _, l := range ls {
+		if len(l.Name) > s.cfg.MaxLabelNameBytes || len(l.Value) > s.cfg.MaxLabelValueBytes {
+			return nil, false
+		}
+	}
+	return ls, true
 }

@@ -8,16 +8,15 @@ import (
 	"slices"
 	"time"
 
+	"vigil/engine/series"
+	"vigil/engine/tsdb/live"
 	"vigil/engine/tsdb/rows"
 	"vigil/engine/tsdb/wal"
 )
 
-// A cut works in steps, so that neither a transaction nor the time for which the
-// heads are locked grows with the number of series.
-const (
-	cutSeries = 2048 // in one transaction
-	cutLocked = 32   // sealed under one hold of the lock
-)
+// cutSeries is how many series go into one transaction: neither it nor the
+// write-ahead log may grow with the number of series.
+const cutSeries = 2048
 
 func (s *Store) wakeCut() {
 	select {
@@ -70,20 +69,18 @@ func (s *Store) tend(ctx context.Context) {
 // due says whether a cut should be made: the log is long, something in heads is
 // old, or an era has begun that is not on disk.
 func (s *Store) due(boot time.Duration) bool {
-	s.heads.mu.RLock()
-	dirty, era, applied := len(s.heads.dirty) > 0, s.heads.era, s.applied
-	s.heads.mu.RUnlock()
+	h := s.heads.State()
 	s.cutMu.Lock()
 	defer s.cutMu.Unlock()
 	switch {
-	case era != max(s.meta.Era, 1):
+	case h.Era != max(s.meta.Era, 1):
 		return true
-	case !dirty:
+	case h.Dirty == 0:
 		return false
 	case boot-s.lastCut >= s.cfg.CutEvery:
 		return true
 	}
-	return applied > s.meta.Horizon && s.log.Behind(s.meta.Horizon) >= s.cfg.LogBytes
+	return h.Applied > s.meta.Horizon && s.log.Behind(s.meta.Horizon) >= s.cfg.LogBytes
 }
 
 // Cut packs everything that is in heads into rows. It blocks on disk; concurrent.
@@ -98,19 +95,16 @@ func (s *Store) cut(ctx context.Context) error {
 // cutLocked is cut for callers that hold cutMu.
 func (s *Store) cutLocked(ctx context.Context) error {
 	began := time.Now()
-	s.heads.mu.Lock()
-	list, horizon := s.heads.dirty, s.applied
-	s.heads.dirty = nil
-	s.heads.mu.Unlock()
+	list, horizon := s.heads.Take()
 	// Every definition logged until now is saved by this cut.
 	seq := s.log.Seq()
-	defs, nextRef := s.reg.takeUnsaved()
-	slices.SortFunc(list, func(a, b *head) int { return cmp.Compare(a.ref, b.ref) })
+	defs, nextRef := s.reg.TakeUnsaved()
+	slices.SortFunc(list, func(a, b *live.Head) int { return cmp.Compare(a.Ref, b.Ref) })
 	for first := true; first || len(list) > 0; first = false {
 		n := min(len(list), cutSeries)
 		if err := s.cutSome(ctx, defs, list[:n]); err != nil {
-			s.reg.giveBack(nil, defs)
-			s.soil(list[n:], nil)
+			s.reg.GiveBack(nil, defs)
+			s.heads.Soil(list[n:], nil)
 			return err
 		}
 		list, defs = list[n:], nil
@@ -127,54 +121,17 @@ func (s *Store) cutLocked(ctx context.Context) error {
 	return s.log.Release(s.meta.Generation)
 }
 
-// soil puts heads back among those that hold something: taken ones are still
-// marked but in no list; sealed ones are marked only if they were filled again,
-// and then they are in the list.
-func (s *Store) soil(taken, sealed []*head) {
-	s.heads.mu.Lock()
-	defer s.heads.mu.Unlock()
-	s.heads.dirty = append(s.heads.dirty, taken...)
-	for _, h := range sealed {
-		if !h.dirty {
-			h.dirty = true
-			s.heads.dirty = append(s.heads.dirty, h)
-		}
-	}
-}
-
 // cutSome writes the heads of one transaction.
-func (s *Store) cutSome(ctx context.Context, defs []rows.Series, list []*head) error {
-	puts := make([]rows.Put, 0, len(list))
-	for from := 0; from < len(list); from += cutLocked {
-		s.heads.mu.Lock()
-		for _, h := range list[from:min(len(list), from+cutLocked)] {
-			s.heads.flush(h)
-			h.dirty = false
-			puts = append(puts, rows.Put{
-				Ref: h.ref, Chunks: slices.Clone(h.sealed), Cut: h.last, Era: h.era, Newest: h.newest.Load(),
-			})
-		}
-		s.heads.mu.Unlock()
-	}
+func (s *Store) cutSome(ctx context.Context, defs []rows.Series, list []*live.Head) error {
+	puts := s.heads.Seal(list)
 	if len(defs) == 0 && len(puts) == 0 {
 		return nil
 	}
 	if err := s.db.Write(ctx, defs, puts, nil); err != nil {
-		s.soil(nil, list)
+		s.heads.Soil(nil, list)
 		return err
 	}
-	for from := 0; from < len(list); from += 1024 {
-		to := min(len(list), from+1024)
-		s.heads.mu.Lock()
-		for i, h := range list[from:to] {
-			p := &puts[from+i]
-			h.tail = p.Tail
-			left := copy(h.sealed, h.sealed[len(p.Chunks):])
-			clear(h.sealed[left:])
-			h.sealed = h.sealed[:left]
-		}
-		s.heads.mu.Unlock()
-	}
+	s.heads.Settle(list, puts)
 	s.noteStats()
 	s.tell(rowEvents(s.db.Events())...)
 	return nil
@@ -183,9 +140,7 @@ func (s *Store) cutSome(ctx context.Context, defs []rows.Series, list []*head) e
 // saveMeta writes the state. The horizon is what s.meta says; cutMu is held.
 func (s *Store) saveMeta(ctx context.Context) error {
 	m := s.meta
-	s.heads.mu.RLock()
-	m.Era = s.heads.era
-	s.heads.mu.RUnlock()
+	m.Era = s.heads.State().Era
 	s.era.mu.Lock()
 	m.Confirmed = s.era.confirmed
 	s.era.mu.Unlock()
@@ -237,29 +192,10 @@ func (s *Store) doctor(ctx context.Context, cause error) {
 	s.db = db
 	db.Carry(old)
 	s.tell(rowEvents(db.Events())...)
-	s.heads.mu.Lock()
-	for _, h := range s.reg.all() {
-		if h != nil {
-			h.tail = rows.None()
-		}
-	}
-	s.heads.mu.Unlock()
-	tails := map[uint64]rows.Tail{}
-	db.Tails(func(ref seriesRef, t rows.Tail) { tails[uint64(ref)] = t })
-	s.reg.mu.Lock()
-	s.reg.unsaved = s.reg.unsaved[:0]
-	s.heads.mu.Lock()
-	for _, h := range s.reg.byLocal {
-		if h == nil {
-			continue
-		}
-		s.reg.unsaved = append(s.reg.unsaved, rows.Series{Ref: h.ref, Token: h.token, Key: keyOf(h.labels)})
-		if t, ok := tails[uint64(h.ref)]; ok {
-			h.tail = t
-		}
-	}
-	s.heads.mu.Unlock()
-	s.reg.mu.Unlock()
+	tails := map[series.Ref]rows.Tail{}
+	db.Tails(func(ref series.Ref, t rows.Tail) { tails[ref] = t })
+	s.heads.Retail(s.reg.All(), tails, true)
+	s.reg.UnsaveAll()
 	// What the snapshot lacks and the log no longer holds is gone; the horizon
 	// says what the log need not be asked for.
 	if err := s.saveMeta(ctx); err != nil {

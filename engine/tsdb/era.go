@@ -48,11 +48,8 @@ func (s *Store) observe(now clock.Stamp) {
 
 // beginEra begins an era. The lock of eras is held.
 func (s *Store) beginEra(why string) {
-	all := s.reg.all()
-	s.heads.mu.Lock()
-	s.heads.newEra(s.heads.era+1, all)
-	era := s.heads.era
-	s.heads.mu.Unlock()
+	era := s.heads.State().Era + 1
+	s.heads.NewEra(era, s.reg.All())
 	s.tell(Event{"era", s.cfg.Dir, fmt.Sprintf("era %d: %s; nothing is deleted by age until the clock is confirmed", era, why)})
 	s.wakeCut()
 }
@@ -73,9 +70,7 @@ func (s *Store) startEra(lastWall int64) error {
 // ClockUnconfirmed says whether the wall clock has stepped and nobody has
 // vouched for it since.
 func (s *Store) ClockUnconfirmed() bool {
-	s.heads.mu.RLock()
-	era := s.heads.era
-	s.heads.mu.RUnlock()
+	era := s.heads.State().Era
 	s.era.mu.Lock()
 	defer s.era.mu.Unlock()
 	return era > s.era.confirmed
@@ -84,9 +79,7 @@ func (s *Store) ClockUnconfirmed() bool {
 // ConfirmClock vouches for the wall clock: retention by age goes on. It blocks
 // until that is on disk.
 func (s *Store) ConfirmClock(ctx context.Context) error {
-	s.heads.mu.RLock()
-	era := s.heads.era
-	s.heads.mu.RUnlock()
+	era := s.heads.State().Era
 	s.era.mu.Lock()
 	known := s.era.confirmed == era
 	s.era.confirmed = era

@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"slices"
@@ -18,6 +19,10 @@ import (
 
 func TestMain(m *testing.M) {
 	child() // does not return in a child process
+	flag.Parse()
+	if testing.Short() {
+		_ = flag.Set("rapid.checks", "30")
+	}
 	goleak.VerifyTestMain(m)
 }
 

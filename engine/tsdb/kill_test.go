@@ -24,6 +24,7 @@ func childConfig(dir string) Config {
 	cfg.SegmentBytes, cfg.LogBytes, cfg.LogMaxBytes = 64<<10, 128<<10, 4<<20
 	cfg.SnapshotEvery = 0
 	cfg.CheckBudget = time.Minute
+	cfg.RetentionAge = 100 * 365 * 24 * time.Hour // what is pushed is from 2023
 	return cfg
 }
 
@@ -121,6 +122,9 @@ func TestKillAtAnyPointLosesNothingAcknowledged(t *testing.T) {
 				_, at := pushed(w, n)
 				if v, ok := have[at]; !ok || v != value(w, n) {
 					lost++
+					if lost <= 30 {
+						t.Logf("lost: worker %d number %d", w, n)
+					}
 				}
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"vigil/engine/series"
+	"vigil/engine/tsdb/live"
+	"vigil/engine/tsdb/payload"
 	"vigil/engine/tsdb/rows"
 	"vigil/engine/tsdb/wal"
 )
@@ -12,53 +14,52 @@ import (
 // loader rebuilds the store from samples.db and the log.
 type loader struct {
 	s          *Store
-	byRef      map[series.Ref]*head
-	dense      []*head // the same by index, while refs are small
+	byRef      map[series.Ref]*live.Head
+	dense      []*live.Head // the same by index, while refs are small
 	batch      series.Batch
 	undefined  uint64 // samples of series that nothing defines
 	unreadable uint64
 	wall       int64
 }
 
-func (l *loader) find(ref series.Ref) *head {
+func (l *loader) find(ref series.Ref) *live.Head {
 	if uint64(ref) < uint64(len(l.dense)) {
 		return l.dense[ref]
 	}
 	return l.byRef[ref]
 }
 
-func (l *loader) know(h *head) {
-	l.byRef[h.ref] = h
+func (l *loader) know(h *live.Head) {
+	l.byRef[h.Ref] = h
 	const most = 1 << 24
-	for uint64(h.ref) >= uint64(len(l.dense)) && h.ref < most {
-		l.dense = append(l.dense, make([]*head, max(1024, len(l.dense)))...)
+	for uint64(h.Ref) >= uint64(len(l.dense)) && h.Ref < most {
+		l.dense = append(l.dense, make([]*live.Head, max(1024, len(l.dense)))...)
 	}
-	if uint64(h.ref) < uint64(len(l.dense)) {
-		l.dense[h.ref] = h
+	if uint64(h.Ref) < uint64(len(l.dense)) {
+		l.dense[h.Ref] = h
 	}
 }
 
 // load does the work of Start, up to what runs.
 func (s *Store) load(ctx context.Context, from uint64) error {
-	l := &loader{s: s, byRef: map[series.Ref]*head{}}
+	l := &loader{s: s, byRef: map[series.Ref]*live.Head{}}
 	if err := l.rows(ctx); err != nil {
 		return err
 	}
 	if err := l.log(); err != nil {
 		return err
 	}
-	s.applied = s.log.Position()
 	s.Evaluated(from)
 	s.log.Advance(from)
-	s.applied = max(s.applied, from)
+	s.heads.Begin(s.heads.State().Era, s.log.Position())
 	if err := s.startEra(l.wall); err != nil {
 		return err
 	}
 	now := s.clock()
 	s.lastCut = bootTime(now)
-	for _, h := range s.reg.all() {
-		h.born = now.Boot
-		s.hooks.Registered(h.ref, h.local, h.labels)
+	for _, h := range s.reg.All() {
+		h.Born = bootTime(now)
+		s.hooks.Registered(h.Ref, h.Local, h.Labels)
 	}
 	if err := l.again(from); err != nil {
 		return err
@@ -66,7 +67,7 @@ func (s *Store) load(ctx context.Context, from uint64) error {
 	if s.log.Stats().Live == 0 {
 		// Nothing of the log is older than this: say so, or the next start would
 		// miss what never was.
-		s.meta.Horizon = s.applied
+		s.meta.Horizon = s.log.Position()
 		if err := s.saveMeta(ctx); err != nil {
 			return err
 		}
@@ -85,13 +86,14 @@ func (l *loader) rows(ctx context.Context) error {
 	if s.meta, err = s.db.LoadMeta(ctx); err != nil {
 		return err
 	}
-	s.reg.nextRef = max(s.meta.NextRef, 1)
-	s.heads.era = max(s.meta.Era, 1)
+	s.reg.Above(max(s.meta.NextRef, 1))
+	era := max(s.meta.Era, 1)
+	s.heads.Begin(era, 0)
 	s.era.confirmed = max(s.meta.Confirmed, 1)
 	l.wall = s.meta.Wall
 	s.horizon.Store(s.meta.Horizon)
 	err = s.db.LoadSeries(ctx, func(d rows.Series) error {
-		if h, ok := s.reg.restore(d.Ref, d.Token, d.Key, true); ok {
+		if h, ok := s.reg.Restore(d.Ref, d.Token, d.Key, true); ok {
 			l.know(h)
 		} else {
 			l.unreadable++
@@ -103,10 +105,7 @@ func (l *loader) rows(ctx context.Context) error {
 	}
 	s.db.Tails(func(ref series.Ref, t rows.Tail) {
 		if h := l.find(ref); h != nil {
-			h.tail, h.last, h.era = t, t.Cut, t.Era
-			if t.Era == s.heads.era {
-				h.newest.Store(t.Newest)
-			}
+			h.Resume(t, era)
 		}
 	})
 	return nil
@@ -135,16 +134,16 @@ func (l *loader) log() error {
 func (l *loader) record(r wal.Record) error {
 	s := l.s
 	l.wall = max(l.wall, r.Wall)
-	if r.Count > 0 && r.Era != s.heads.era && r.Era > 0 {
-		s.heads.newEra(r.Era, s.reg.byLocal)
+	if r.Count > 0 && r.Era > 0 && r.Era != s.heads.State().Era {
+		s.heads.NewEra(r.Era, s.reg.All())
 	}
-	p := payload{b: r.Payload}
-	err := p.definitions(func(ref series.Ref, token, key []byte) {
+	p := payload.Read(r.Payload)
+	err := p.Definitions(func(ref series.Ref, token, key []byte) {
 		// A series that the last cut knew of and samples.db does not has ended.
 		if l.find(ref) != nil || uint64(ref) < s.meta.NextRef {
 			return
 		}
-		if h, ok := s.reg.restore(ref, string(token), key, false); ok {
+		if h, ok := s.reg.Restore(ref, string(token), key, false); ok {
 			l.know(h)
 		} else {
 			l.unreadable++
@@ -156,7 +155,7 @@ func (l *loader) record(r wal.Record) error {
 	}
 	at := r.Position
 	for {
-		more, err := p.batch(&l.batch)
+		more, err := p.Batch(&l.batch)
 		if err != nil {
 			l.unreadable++
 			return nil
@@ -170,13 +169,13 @@ func (l *loader) record(r wal.Record) error {
 			h := l.find(it.Ref)
 			if h == nil {
 				l.undefined += n
-				s.reg.nextRef = max(s.reg.nextRef, uint64(it.Ref)+1)
+				s.reg.Above(uint64(it.Ref) + 1)
 				at += n
 				continue
 			}
 			for _, pt := range l.batch.Points[it.Lo:it.Hi] {
-				if at >= h.tail.Cut && at >= s.meta.Horizon {
-					s.heads.add(h, pt, at)
+				if at >= h.Cut() && at >= s.meta.Horizon {
+					s.heads.Add(h, pt, at)
 				}
 				at++
 			}
@@ -187,14 +186,14 @@ func (l *loader) record(r wal.Record) error {
 // again hands what was not evaluated to the engine.
 func (l *loader) again(from uint64) error {
 	return l.s.log.Read(from, func(r wal.Record) error {
-		p := payload{b: r.Payload}
-		if p.definitions(func(series.Ref, []byte, []byte) {}) != nil {
+		p := payload.Read(r.Payload)
+		if p.Definitions(func(series.Ref, []byte, []byte) {}) != nil {
 			return nil // counted when it was first read
 		}
 		at := r.Position
 		for {
 			b := &l.batch
-			if more, err := p.batch(b); err != nil || !more {
+			if more, err := p.Batch(b); err != nil || !more {
 				return nil
 			}
 			for i := range b.Items {
@@ -207,7 +206,7 @@ func (l *loader) again(from uint64) error {
 					it.Hi = it.Lo
 					continue
 				}
-				it.Local = h.local
+				it.Local = h.Local
 			}
 			b.Seq = max(from, at-uint64(len(b.Points)))
 			if b.Accepted() > 0 {

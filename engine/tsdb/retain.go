@@ -13,8 +13,6 @@ import (
 	"vigil/engine/tsdb/rows"
 )
 
-type seriesRef = series.Ref
-
 // retention is what is remembered between its steps; cutMu.
 type retention struct {
 	looked   time.Duration // boot clock, at the last step
@@ -102,17 +100,7 @@ func (s *Store) byBytes(ctx context.Context) error {
 func (s *Store) delete(ctx context.Context, before int64, limit int) (n int, size int64, err error) {
 	n, size, changed, err := s.db.Delete(ctx, before, limit)
 	if len(changed) > 0 {
-		heads := s.reg.all()
-		s.heads.mu.Lock()
-		for _, h := range heads {
-			if h == nil {
-				continue
-			}
-			if t, ok := changed[h.ref]; ok {
-				h.tail = t
-			}
-		}
-		s.heads.mu.Unlock()
+		s.heads.Retail(s.reg.All(), changed, false)
 	}
 	s.noteStats()
 	return n, size, err
@@ -120,71 +108,23 @@ func (s *Store) delete(ctx context.Context, before int64, limit int) (n int, siz
 
 // dropIdle ends series that hold nothing any more.
 func (s *Store) dropIdle(ctx context.Context, now clock.Stamp) error {
-	idle := func(h *head) bool {
-		return h != nil && !h.dirty && h.tail.Empty() && len(h.open)+len(h.late)+len(h.sealed) == 0 &&
-			time.Duration(now.Boot-h.born) >= idleBefore
-	}
-	var found []*head
-	all := s.reg.all()
-	s.heads.mu.RLock()
-	for _, h := range all {
-		if idle(h) {
-			found = append(found, h)
-		}
-	}
-	s.heads.mu.RUnlock()
+	found := s.heads.Idle(s.reg.All(), bootTime(now), idleBefore)
 	if len(found) == 0 {
 		return nil
 	}
 	// No append is under way while series end: none holds on to one of them.
 	s.gate.Lock()
 	defer s.gate.Unlock()
-	s.reg.mu.Lock()
-	defer s.reg.mu.Unlock()
-	var refs []series.Ref
-	gone := found[:0]
-	s.heads.mu.RLock()
-	for _, h := range found {
-		if idle(h) {
-			refs = append(refs, h.ref)
-			gone = append(gone, h)
-		}
+	gone := s.heads.Idle(found, bootTime(now), idleBefore)
+	refs := make([]series.Ref, 0, len(gone))
+	for _, h := range gone {
+		refs = append(refs, h.Ref)
 	}
-	s.heads.mu.RUnlock()
 	if err := s.db.Forget(ctx, refs); err != nil {
 		return err
 	}
-	for _, h := range gone {
-		s.reg.remove(h)
-		s.hooks.Dropped(h.ref, h.local)
-		s.reg.free = append(s.reg.free, h.local)
-	}
-	s.reg.undef = without(s.reg.undef, gone)
-	s.reg.unsaved = without(s.reg.unsaved, gone)
-	s.reg.table.Purge(func(h *head) bool { return h.gone.Load() })
+	s.reg.End(gone, s.hooks)
 	return nil
-}
-
-// without leaves out the definitions of series that have gone.
-func without(defs []rows.Series, gone []*head) []rows.Series {
-	dead := make(map[series.Ref]bool, len(gone))
-	for _, h := range gone {
-		dead[h.ref] = true
-	}
-	kept := defs[:0]
-	for _, d := range defs {
-		if !dead[d.Ref] {
-			kept = append(kept, d)
-		}
-	}
-	return kept
-}
-
-func keyOf(ls series.Labels) (key []byte) {
-	for _, l := range ls {
-		key = series.AppendLabel(key, l.Name, l.Value)
-	}
-	return key
 }
 
 // snapshotIfDue keeps copies for the day on which samples.db is damaged.

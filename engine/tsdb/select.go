@@ -6,6 +6,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/series"
+	"vigil/engine/tsdb/live"
 	"vigil/engine/tsdb/rows"
 )
 
@@ -16,7 +17,7 @@ func (s *Store) Select(ctx context.Context, sel series.Selector, mint, maxt int6
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap(fault.Cancelled, err, "select")
 	}
-	found := s.reg.at(s.reg.postings.Select(sel))
+	found := s.reg.At(s.reg.Postings().Select(sel))
 	return &cursor{
 		heads: found, at: -1, mint: mint, maxt: maxt, store: s,
 		read: func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error) {
@@ -29,7 +30,7 @@ func (s *Store) Select(ctx context.Context, sel series.Selector, mint, maxt int6
 
 type cursor struct {
 	store      *Store
-	heads      []*head
+	heads      []*live.Head
 	at         int
 	mint, maxt int64
 	read       func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error)
@@ -47,23 +48,21 @@ func (c *cursor) Next() bool {
 }
 
 // Labels are those of the current series.
-func (c *cursor) Labels() series.Labels { return c.heads[c.at].labels }
+func (c *cursor) Labels() series.Labels { return c.heads[c.at].Labels }
 
 // Ref is that of the current series.
-func (c *cursor) Ref() series.Ref { return c.heads[c.at].ref }
+func (c *cursor) Ref() series.Ref { return c.heads[c.at].Ref }
 
 // Points implements [engine.Cursor]: what is in memory is taken first, then rows
 // are read, so that a cut in between shows points twice and never not at all.
 func (c *cursor) Points(buf []series.Point) ([]series.Point, error) {
-	h, hs := c.heads[c.at], &c.store.heads
+	h := c.heads[c.at]
 	from := len(buf)
-	hs.mu.RLock()
+	var more bool
 	var err error
-	c.mem, err = h.memory(c.mem[:0], c.mint, c.maxt)
-	tail := h.tail
-	hs.mu.RUnlock()
-	if err == nil && c.mint < tail.MaxT && c.maxt >= tail.MinT {
-		buf, err = c.read(buf, h.ref, c.mint, c.maxt)
+	c.mem, more, err = c.store.heads.Read(c.mem[:0], h, c.mint, c.maxt)
+	if err == nil && more {
+		buf, err = c.read(buf, h.Ref, c.mint, c.maxt)
 	}
 	if err != nil {
 		c.err = errRead(err)

@@ -32,23 +32,18 @@ type Stats struct {
 	AliasBytes   int
 }
 
-// Stats may be called at any time; it blocks for microseconds.
+// Stats may be called at any time, before Start too; it blocks for microseconds.
 func (s *Store) Stats() Stats {
 	var st Stats
-	if s.log != nil {
+	if s.ready.Load() {
 		l := s.log.Stats()
 		st.Syncs, st.LogBytes, st.LogFailures, st.BytesWritten = l.Syncs, l.LiveBytes, l.Failures, l.BytesWritten
-		st.Position = s.log.Position()
+		st.Position, st.Groups = s.log.Position(), s.committer.Groups()
 	}
-	s.heads.mu.RLock()
-	c := s.heads.count
-	st.HeadSeries, st.Era = len(s.heads.dirty), s.heads.era
-	s.heads.mu.RUnlock()
-	st.Appended, st.Duplicates, st.Overwritten, st.OutOfOrder = c.applied, c.same, c.overwritten, c.late
-	s.reg.mu.Lock()
-	st.Series = s.reg.live
-	s.reg.mu.Unlock()
-	st.Groups = s.groups.Load()
+	h := s.heads.State()
+	st.HeadSeries, st.Era = h.Dirty, h.Era
+	st.Appended, st.Duplicates, st.Overwritten, st.OutOfOrder = h.Counts.Applied, h.Counts.Same, h.Counts.Overwritten, h.Counts.Late
+	st.Series, st.AliasBytes = s.reg.Live()
 	st.Refused = map[string]uint64{}
 	for i := range s.refused {
 		if n := s.refused[i].Load(); n > 0 {
@@ -62,7 +57,6 @@ func (s *Store) Stats() Stats {
 	st.Horizon = s.note.horizon
 	s.note.Unlock()
 	st.ClockHeld = s.ClockUnconfirmed()
-	st.AliasBytes = s.reg.table.Bytes()
 	return st
 }
 

@@ -13,7 +13,8 @@ import (
 	"vigil/engine"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
-	"vigil/engine/series"
+	"vigil/engine/tsdb/commit"
+	"vigil/engine/tsdb/live"
 	"vigil/engine/tsdb/rows"
 	"vigil/engine/tsdb/wal"
 )
@@ -27,29 +28,23 @@ type Store struct {
 	lock  *os.File
 	hooks engine.Hooks
 
-	reg   *registry
-	heads heads
+	reg   *live.Registry
+	heads live.Heads
 	log   *wal.Log
 
 	dbMu sync.RWMutex // for the pointer: a damaged database is exchanged
 	db   *rows.DB
 
+	ready   atomic.Bool  // Start is through: log and committer are there
 	gate    sync.RWMutex // appends hold it for reading
 	running bool
 	calls   sync.Pool
-	queue   queue
 
-	applied   uint64 // log position up to which heads are filled; heads.mu
 	evaluated atomic.Uint64
 	horizon   atomic.Uint64    // meta.Horizon, for those who do not hold cutMu
 	refused   [8]atomic.Uint64 // by series.Reason
-	groups    atomic.Uint64
 
-	// The committer's own.
-	parts   [][]byte
-	defs    []byte
-	batches []*series.Batch
-
+	committer *commit.Committer
 	era       eras
 	retention retention
 
@@ -93,8 +88,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, fs: deps.FS, clock: deps.Clock, slog: deps.Log,
-		reg: newRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1),
-		queue: queue{wake: make(chan struct{}, 1)},
+		reg: live.NewRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1),
 	}
 	if s.fs == nil {
 		s.fs = wal.OS{}
@@ -102,7 +96,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	if s.slog == nil {
 		s.slog = slog.New(slog.DiscardHandler)
 	}
-	s.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
+	s.calls.New = func() any { return commit.NewCall() }
 	var err error
 	if s.lock, err = occupy(cfg.Dir); err != nil {
 		return nil, err
@@ -131,13 +125,33 @@ func (s *Store) Start(ctx context.Context, from uint64, h engine.Hooks) error {
 	if err := s.load(ctx, from); err != nil {
 		return s.opened(err)
 	}
+	s.committer = s.newCommitter()
 	ctx, s.stop = context.WithCancel(ctx)
 	s.gate.Lock()
 	s.running = true
 	s.gate.Unlock()
-	s.wg.Go(func() { s.committer(ctx) })
+	s.ready.Store(true)
+	s.wg.Go(func() { s.committer.Run(ctx) })
 	s.wg.Go(func() { s.cutter(ctx) })
 	return nil
+}
+
+func (s *Store) newCommitter() *commit.Committer {
+	c := &commit.Committer{
+		Log: s.log, Heads: &s.heads, Reg: s.reg, Hooks: s.hooks, Clock: s.clock,
+		Dir: s.cfg.Dir, SegmentBytes: s.cfg.SegmentBytes, LogMaxBytes: s.cfg.LogMaxBytes,
+		Ill:     s.ill,
+		Damages: func(ds []wal.Damage) { s.tell(logEvents(ds)...) },
+		Done: func() {
+			if s.log.Spares() == 0 || s.log.Behind(s.horizon.Load()) >= s.cfg.LogBytes {
+				s.wakeCut()
+			}
+		},
+	}
+	if s.cfg.Durability == Interval {
+		c.Deferred = s.cfg.Interval
+	}
+	return c.Init()
 }
 
 // Close ends what Start started, packs what is in heads and closes the files.
@@ -175,10 +189,10 @@ func (s *Store) Evaluated(position uint64) {
 func (s *Store) Durability() Durability { return s.cfg.Durability }
 
 // Names lists the label names in use, sorted. Concurrent.
-func (s *Store) Names() []string { return s.reg.postings.Names() }
+func (s *Store) Names() []string { return s.reg.Postings().Names() }
 
 // Values lists the values in use of one label, sorted. Concurrent.
-func (s *Store) Values(name string) []string { return s.reg.postings.Values(name) }
+func (s *Store) Values(name string) []string { return s.reg.Postings().Values(name) }
 
 // Events hands over what happened since it was last asked: the daemon audits it.
 func (s *Store) Events() []Event {

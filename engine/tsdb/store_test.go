@@ -426,8 +426,8 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 		}
 	})
 	// A chunk's bytes come from blocks of 64 KiB, a list of chunks grows by
-	// doubling: a handful of allocations in a thousand samples at most.
-	if allocs > 10 {
+	// doubling until the first cut: two in a hundred samples at the very most.
+	if allocs > 20 {
 		t.Errorf("%.1f allocations for a batch of 1000", allocs)
 	}
 	t.Logf("%.2f allocations for a batch of 1000", allocs)

@@ -1,4 +1,10 @@
-package tsdb
+// Package payload is how samples and the definitions of series lie in a record of
+// the log.
+//
+// Appending is the hot path: it allocates nothing and takes about ten bytes a
+// sample. Reading takes bytes that a checksum has vouched for and still neither
+// panics nor runs away on others. It does no I/O and holds no state.
+package payload
 
 import (
 	"encoding/binary"
@@ -25,7 +31,8 @@ const (
 	flagBackfill = 4
 )
 
-func appendDefinitions(dst []byte, defs []rows.Series) []byte {
+// AppendDefinitions encodes definitions; it comes first in a record.
+func AppendDefinitions(dst []byte, defs []rows.Series) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(defs)))
 	for _, d := range defs {
 		dst = binary.AppendUvarint(dst, uint64(d.Ref))
@@ -37,8 +44,8 @@ func appendDefinitions(dst []byte, defs []rows.Series) []byte {
 	return dst
 }
 
-// appendBatch encodes what of b was accepted and says how many points that is.
-func appendBatch(dst []byte, b *series.Batch) (out []byte, points int) {
+// AppendBatch encodes what of b was accepted and says how many points that is.
+func AppendBatch(dst []byte, b *series.Batch) (out []byte, points int) {
 	var flags byte
 	if b.Open {
 		flags |= flagOpen
@@ -87,15 +94,17 @@ func appendBatch(dst []byte, b *series.Batch) (out []byte, points int) {
 func zigzag(x int64) uint64   { return uint64(x)<<1 ^ uint64(x>>63) }
 func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
-var errPayload = errors.New("a log record's payload does not read back")
+// ErrCorrupt is what reading says of bytes that Append did not write.
+var ErrCorrupt = errors.New("a log record's payload does not read back")
 
-// payload reads a record.
-type payload struct {
+// Reader reads a record's payload: Definitions once, then Batch until there is no
+// more.
+type Reader struct {
 	b   []byte
 	bad bool
 }
 
-func (p *payload) uvarint() uint64 {
+func (p *Reader) uvarint() uint64 {
 	if len(p.b) > 0 && p.b[0] < 0x80 {
 		u := uint64(p.b[0])
 		p.b = p.b[1:]
@@ -110,7 +119,7 @@ func (p *payload) uvarint() uint64 {
 	return u
 }
 
-func (p *payload) bytes() []byte {
+func (p *Reader) bytes() []byte {
 	n := p.uvarint()
 	if n > uint64(len(p.b)) {
 		p.bad, p.b = true, nil
@@ -121,8 +130,8 @@ func (p *payload) bytes() []byte {
 	return out
 }
 
-// definitions calls fn for each definition; what it gets aliases the record.
-func (p *payload) definitions(fn func(ref series.Ref, token, key []byte)) error {
+// Definitions calls fn for each definition; what it gets aliases the record.
+func (p *Reader) Definitions(fn func(ref series.Ref, token, key []byte)) error {
 	for n := p.uvarint(); n > 0 && !p.bad; n-- {
 		ref, token, key := p.uvarint(), p.bytes(), p.bytes()
 		if !p.bad {
@@ -130,14 +139,14 @@ func (p *payload) definitions(fn func(ref series.Ref, token, key []byte)) error 
 		}
 	}
 	if p.bad {
-		return errPayload
+		return ErrCorrupt
 	}
 	return nil
 }
 
-// batch reads one batch into b (header, Items with Ref, Points); more is false
+// Batch reads one batch into b (header, Items with Ref, Points); more is false
 // at the end.
-func (p *payload) batch(b *series.Batch) (more bool, err error) {
+func (p *Reader) Batch(b *series.Batch) (more bool, err error) {
 	b.Reset()
 	if len(p.b) == 0 {
 		return false, nil
@@ -160,7 +169,7 @@ func (p *payload) batch(b *series.Batch) (more bool, err error) {
 		for ; n > 0 && !p.bad; n-- {
 			at += unzigzag(p.uvarint())
 			if len(p.b) < 8 {
-				return false, errPayload
+				return false, ErrCorrupt
 			}
 			b.Points = append(b.Points, series.Point{T: at, V: math.Float64frombits(binary.LittleEndian.Uint64(p.b))})
 			p.b = p.b[8:]
@@ -168,7 +177,10 @@ func (p *payload) batch(b *series.Batch) (more bool, err error) {
 		b.Items = append(b.Items, series.Item{Ref: series.Ref(ref), Lo: lo, Hi: uint32(len(b.Points))})
 	}
 	if p.bad {
-		return false, errPayload
+		return false, ErrCorrupt
 	}
 	return true, nil
 }
+
+// Read begins to read a payload.
+func Read(b []byte) *Reader { return &Reader{b: b} }

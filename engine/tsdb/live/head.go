@@ -1,66 +1,77 @@
-package tsdb
+// Package live holds what is in memory of every series that is alive: its labels
+// under every spelling that senders use, and its newest samples.
+//
+// A head is a series with the chunk that is being filled, late samples beside it
+// and packed chunks that wait for the cut. Only the committer fills heads; the
+// cut takes them in steps, and gives them back when it fails, so that a sample is
+// always in memory, in rows, or for a moment in both. The registry makes series
+// within the caps, announces each before anybody can find it, and keeps the
+// definitions that are not yet in the log or in samples.db.
+//
+// It refuses I/O and clocks. All of it may be used concurrently, but for what
+// says otherwise. It starts nothing.
+package live
 
 import (
 	"math"
 	"slices"
-	"sync"
 	"sync/atomic"
+	"time"
 
 	"vigil/engine/series"
 	"vigil/engine/tsdb/chunk"
 	"vigil/engine/tsdb/rows"
 )
 
-// head is a live series and what of it is not in rows yet. The fields of the
-// first block never change; the others belong to heads.mu, but for newest, which
-// may be read without.
-type head struct {
-	ref    series.Ref
-	local  series.Local
-	labels series.Labels
-	print  uint64 // fingerprint
-	token  string
-	born   int64 // boot clock, ns
-	next   *head // with the same fingerprint; the registry's
+// Head is a live series and what of it is not in rows yet. The exported fields
+// never change once it is found, but for the two atomic ones; the others belong
+// to the lock of Heads.
+type Head struct {
+	Ref    series.Ref
+	Local  series.Local
+	Labels series.Labels
+	Token  string
+	Born   time.Duration // boot clock
+	Newest atomic.Int64  // newest accepted time in this era; math.MinInt64: none
+	Gone   atomic.Bool
 
-	newest atomic.Int64 // newest accepted time in this era; math.MinInt64: none
-	gone   atomic.Bool
+	print uint64 // fingerprint
+	next  *Head  // with the same fingerprint; the registry's
 
 	open   []series.Point // the chunk that is being filled, ascending
 	late   []series.Point // out of order, before open; ascending
 	sealed []rows.Packed  // full ones, in the order in which they were filled
 	last   uint64         // log position behind its last sample
 	era    uint32         // of its last sample
-	dirty  bool           // in heads.dirty
+	dirty  bool           // in Heads.dirty
 	tail   rows.Tail      // what is in rows
 }
 
-// heads are all heads under one lock: the committer fills them group by group,
-// the cut and readers hold it for microseconds.
-type heads struct {
-	mu    sync.RWMutex
-	dirty []*head // those that hold anything
-	arena []byte  // sealed chunks are cut from it
-	era   uint32
-	count counts
+// Resume takes over what rows say of a series, before anything runs; era is the
+// present one.
+func (h *Head) Resume(t rows.Tail, era uint32) {
+	h.tail, h.last, h.era = t, t.Cut, t.Era
+	if t.Era == era {
+		h.Newest.Store(t.Newest)
+	}
 }
 
-// counts are samples by what became of them.
-type counts struct {
-	applied, same, overwritten, late uint64
-}
+// Cut is the log position up to which the series' samples are in rows. Before
+// anything runs.
+func (h *Head) Cut() uint64 { return h.tail.Cut }
 
-const arenaBytes = 64 << 10
+// never is the newest time of a series that has none.
+const never = math.MinInt64
 
-func newHead(ref series.Ref, ls series.Labels, print uint64, token string) *head {
-	h := &head{ref: ref, labels: ls, print: print, token: token, tail: rows.None()}
-	h.newest.Store(math.MinInt64)
+func newHead(ref series.Ref, ls series.Labels, print uint64, token string) *Head {
+	h := &Head{Ref: ref, Labels: ls, print: print, Token: token, tail: rows.None()}
+	h.Newest.Store(never)
 	return h
 }
 
 // add takes one durable sample in. The lock is held.
-func (hs *heads) add(h *head, p series.Point, position uint64) {
-	hs.count.applied++
+func (hs *Heads) add(h *Head, p series.Point, position uint64) {
+	hs.count.Applied++
 	h.last = position + 1
 	if !h.dirty {
 		h.dirty = true
@@ -68,10 +79,10 @@ func (hs *heads) add(h *head, p series.Point, position uint64) {
 	}
 	h.era = hs.era
 	n := len(h.open)
-	newest := h.newest.Load()
+	newest := h.Newest.Load()
 	switch {
 	case p.T > newest:
-		h.newest.Store(p.T)
+		h.Newest.Store(p.T)
 		if n == chunk.Target {
 			hs.seal(h, &h.open)
 		}
@@ -83,7 +94,7 @@ func (hs *heads) add(h *head, p series.Point, position uint64) {
 			hs.seal(h, &h.open)
 		}
 	default:
-		hs.count.late++
+		hs.count.Late++
 		hs.insert(&h.late, p)
 		if len(h.late) >= chunk.Target {
 			hs.seal(h, &h.late)
@@ -107,7 +118,7 @@ func grow(b []series.Point) []series.Point {
 }
 
 // insert puts a point at its place; of two with one time the new one stays.
-func (hs *heads) insert(b *[]series.Point, p series.Point) {
+func (hs *Heads) insert(b *[]series.Point, p series.Point) {
 	i, found := slices.BinarySearchFunc(*b, p.T, func(q series.Point, t int64) int {
 		switch {
 		case q.T < t:
@@ -122,15 +133,15 @@ func (hs *heads) insert(b *[]series.Point, p series.Point) {
 		return
 	}
 	if math.Float64bits((*b)[i].V) == math.Float64bits(p.V) {
-		hs.count.same++
+		hs.count.Same++
 		return
 	}
-	hs.count.overwritten++
+	hs.count.Overwritten++
 	(*b)[i] = p
 }
 
 // seal packs points into a chunk and empties the list.
-func (hs *heads) seal(h *head, b *[]series.Point) {
+func (hs *Heads) seal(h *Head, b *[]series.Point) {
 	pts := *b
 	if len(pts) == 0 {
 		return
@@ -149,7 +160,7 @@ func (hs *heads) seal(h *head, b *[]series.Point) {
 
 // flush seals everything that h holds, late points last: they were written after
 // what was sealed before, and share no time with what is open.
-func (hs *heads) flush(h *head) {
+func (hs *Heads) flush(h *Head) {
 	few := len(h.open) < cap(h.open)/4
 	hs.seal(h, &h.open)
 	hs.seal(h, &h.late)
@@ -159,22 +170,10 @@ func (hs *heads) flush(h *head) {
 	}
 }
 
-// newEra begins an era: what is open is sealed, and the out-of-order window of
-// every series starts again. The lock is held.
-func (hs *heads) newEra(era uint32, all []*head) {
-	hs.era = era
-	for _, h := range all {
-		if h != nil {
-			hs.flush(h)
-			h.newest.Store(math.MinInt64)
-		}
-	}
-}
-
 // memory appends the points in (mint, maxt] that are not in rows yet, in the
 // order in which the later of two with one time wins. The lock is held for
 // reading.
-func (h *head) memory(dst []series.Point, mint, maxt int64) ([]series.Point, error) {
+func (h *Head) memory(dst []series.Point, mint, maxt int64) ([]series.Point, error) {
 	var err error
 	for _, c := range h.sealed {
 		if c.MaxT <= mint || c.MinT > maxt {
