@@ -333,3 +333,56 @@ func ExampleNode_Decode() {
 	fmt.Println(docs[0].Spec.Decode(&s))
 	// Output: slow.yaml:4:8: unknown field "mach" (did you mean match?)
 }
+
+type word string
+
+type inner struct {
+	Match string `yaml:"match"`
+}
+
+func TestDecodeKnowsTheseShapes(t *testing.T) {
+	var v struct {
+		inner `yaml:",inline"`
+		Kind  word               `yaml:"kind"`
+		Waits map[word]*Duration `yaml:"waits"`
+		Rungs []struct {
+			N int8 `yaml:"n"`
+		} `yaml:"rungs"`
+		Raw   Node     `yaml:"raw"`
+		Any   any      `yaml:"any"`
+		Count uint16   `yaml:"count"`
+		Hex   int      `yaml:"hex"`
+		Kept  string   `yaml:"kept"`
+		Gone  []string `yaml:"gone"`
+		Limit *struct {
+			Max int `yaml:"max"`
+		} `yaml:"limit"`
+	}
+	v.Kept, v.Gone = "before", []string{"x"}
+	n, issues := ParseJSON("b", []byte(`{"kind":"k","waits":{"a":"5s","b":null},"rungs":[{"n":-3}],"raw":{"x":[1]},"any":[true,"t",{"a":1.5}],"count":65535,"hex":31,"gone":null,"limit":{"max":4},"match":"m"}`))
+	if issues = append(issues, n.Decode(&v)...); len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	if v.Match != "m" || v.Kind != "k" || v.Waits["a"].Std() != 5*time.Second || v.Waits["b"] != nil || v.Rungs[0].N != -3 ||
+		v.Raw.Get("x").Items()[0].Text() != "1" || v.Count != 65535 || v.Kept != "before" || v.Gone != nil || v.Limit.Max != 4 || v.Raw.Place() != "b:1:66" {
+		t.Errorf("%+v, raw at %s", v, v.Raw.Place())
+	}
+	for text, want := range map[string]string{
+		`{"count":65536}`:           "count: expected a whole number, not negative, found the number 65536",
+		`{"count":-1}`:              "expected a whole number, not negative",
+		`{"rungs":[{"n":200}]}`:     "rungs[0].n: expected a whole number, found the number 200",
+		`{"rungs":{"n":1}}`:         "rungs: expected a list, found a mapping",
+		`{"waits":{"a":5}}`:         "waits.a: expected a duration such as 90s",
+		`{"any":12345678901234567}`: "cannot be kept exactly",
+		`{"limit":7}`:               "limit: expected a mapping of fields, found the number 7",
+		`[]`:                        "expected a mapping of fields, found a list",
+	} {
+		n, issues := ParseJSON("b", []byte(text))
+		if issues = append(issues, n.Decode(&v)...); !strings.Contains(issues.Error(), want) {
+			t.Errorf("%s: %v", text, issues)
+		}
+	}
+	if is := n.Decode(v); len(is) != 1 || !strings.Contains(is[0].Msg, "a pointer is needed") {
+		t.Errorf("%v", is)
+	}
+}

@@ -308,3 +308,27 @@ func BenchmarkInstance(b *testing.B) {
 		}
 	})
 }
+
+func TestAdvanceDoesNotAllocate(t *testing.T) {
+	in, at := asked(t)
+	var f Firing
+	truth := 0.5
+	look := func() {
+		at += 10_000
+		in.Observe(0, 1, series.Point{T: at, V: truth})
+		f, _, _ = Advance(in.c, f, in.Evaluate(at, false, 0), "", stamp(at))
+	}
+	for range 50 {
+		look()
+	}
+	if n := testing.AllocsPerRun(100, look); n > 0 || f.State != StateOK {
+		t.Errorf("%v allocations in %s", n, f.State)
+	}
+	truth = 5
+	for range 50 {
+		look()
+	}
+	if n := testing.AllocsPerRun(100, look); n > 0 || f.State != StateFiring {
+		t.Errorf("%v allocations in %s", n, f.State)
+	}
+}

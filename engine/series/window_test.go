@@ -397,3 +397,32 @@ func TestIntervalIsTheUsualGap(t *testing.T) {
 		}
 	})
 }
+
+// Whatever the times and values, a track ends its work and keeps its bounds.
+func FuzzTrack(f *testing.F) {
+	f.Add(int64(0), int64(1000), uint16(300), 0.5, uint8(3))
+	f.Add(int64(math.MinInt64), int64(1), uint16(9), math.Inf(1), uint8(200))
+	f.Add(int64(math.MaxInt64-5), int64(1), uint16(9), math.NaN(), uint8(7))
+	f.Fuzz(func(t *testing.T, start, step int64, n uint16, v float64, back uint8) {
+		spans := []Span{{time.Second, true}, {time.Hour, false}}
+		track := NewTrack(spans)
+		var sc Scratch
+		at := start
+		for i := range int(n % 2000) {
+			track.Observe(Point{at, v * float64(i%7)})
+			at += step
+			if i%50 == 0 {
+				for s := range spans {
+					for _, what := range everyStat {
+						if what != StatQuantile || spans[s].Quantiles {
+							track.Stat(s, what, 0.5, at-int64(back), &sc)
+						}
+					}
+				}
+			}
+		}
+		if track.Bytes() > TrackBytes(spans) {
+			t.Fatalf("%d bytes", track.Bytes())
+		}
+	})
+}
