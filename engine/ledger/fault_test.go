@@ -25,7 +25,7 @@ func TestDiskErrorAtEveryCall(t *testing.T) {
 	}
 	stride := 1
 	if testing.Short() {
-		stride = 5
+		stride = 83
 	}
 	for name, f := range map[string]powercut.Failure{
 		"EIO once":                 {Code: powercut.EIO},

@@ -105,7 +105,11 @@ func TestLogStaysBounded(t *testing.T) {
 	big := record("v", "o")
 	big.Evidence = make([]byte, 200<<10)
 	most := int64(0)
-	for range 200 { // 40 MiB
+	rounds := 200 // 40 MiB
+	if testing.Short() {
+		rounds = 90
+	}
+	for range rounds {
 		r.commit(&engine.Decision{Remediations: []remedy.Remediation{order("w", "s")}, Audit: []audit.Record{big}})
 		st, err := os.Stat(filepath.Join(dir, "ledger.db-wal"))
 		if err != nil {
@@ -118,7 +122,7 @@ func TestLogStaysBounded(t *testing.T) {
 	if most > 16<<20 {
 		t.Fatalf("the log grew to %d MiB", most>>20)
 	}
-	if s := r.Stats(context.Background()); s.Checkpoints == 0 || s.BytesWritten < 40<<20 || s.LogBytes > 16<<20 {
+	if s := r.Stats(context.Background()); s.Checkpoints == 0 || s.BytesWritten < int64(rounds)*200<<10 || s.LogBytes > 16<<20 {
 		t.Fatalf("%+v", s)
 	}
 }
@@ -177,7 +181,10 @@ func (m model) apply(d *engine.Decision) (model, bool) {
 // leaves exactly what plain maps would hold.
 func TestCommitFollowsTheModel(t *testing.T) {
 	root := scratch(t)
-	n := 0
+	n, steps := 0, 25
+	if testing.Short() {
+		steps = 6
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		dir := filepath.Join(root, fmt.Sprint(n))
@@ -189,7 +196,7 @@ func TestCommitFollowsTheModel(t *testing.T) {
 			os.RemoveAll(dir)
 		}()
 		m := model{map[string]int64{}, map[string]int64{}, map[int64]remedy.Remediation{}, 0, 0}
-		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+		for range rapid.IntRange(1, steps).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 9).Draw(rt, "what") {
 			case 0:
 				r.reopen()

@@ -74,7 +74,7 @@ func act(l *ledger.Ledger, subject string) string {
 func TestKillNineLosesNothingAcknowledged(t *testing.T) {
 	rounds := 12
 	if testing.Short() {
-		rounds = 4
+		rounds = 3
 	}
 	if s := os.Getenv("VIGIL_KILLS"); s != "" {
 		rounds, _ = strconv.Atoi(s)
