@@ -171,8 +171,8 @@ func (w *Worker) finish(cs contexts, r remedy.Remediation, build func(remedy.Rem
 			return r, false
 		case fault.Conflict:
 			now, err := w.Ledger.Remediation(cs.writes, r.ID)
-			if err == nil && now.Version == r.Version && m.Close == nil {
-				return r, false // the same row refuses the same move: nothing is lost by leaving it
+			if err == nil && now.Version == r.Version {
+				return r, false // the row as it is refuses the move: somebody closed the attempt
 			}
 			if err == nil {
 				r = now
