@@ -1,4 +1,5 @@
-// Package cli is the command line: one file a subcommand.
+// Package cli is the command line: one file a subcommand, in the rooms look,
+// steer, files and demo.
 //
 // Data goes to standard output, talk and errors to standard error; errors name
 // the thing, the place and the mend, and end with the exit code that the fault
@@ -14,74 +15,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"vigil/engine/fault"
+	"vigil/internal/cli/demo"
+	"vigil/internal/cli/files"
+	"vigil/internal/cli/look"
+	"vigil/internal/cli/session"
+	"vigil/internal/cli/steer"
 )
-
-// Streams is what a command line runs with.
-type Streams struct {
-	In       io.Reader
-	Out, Err io.Writer
-	Env      []string        // "NAME=value"
-	Dir      string          // working directory; "" the process's own
-	Hangup   <-chan struct{} // "reload"; may be nil
-}
-
-// lookup finds an environment name.
-func (s Streams) lookup(name string) (string, bool) {
-	for i := len(s.Env) - 1; i >= 0; i-- {
-		if k, v, ok := strings.Cut(s.Env[i], "="); ok && k == name {
-			return v, true
-		}
-	}
-	return "", false
-}
-
-// globals are the flags of every command.
-type globals struct {
-	Config  string   `help:"Config file (TOML)." placeholder:"FILE" short:"c"`
-	DataDir string   `help:"Data directory; overrides the config file." placeholder:"DIR"`
-	Socket  string   `help:"Unix socket of the daemon to speak to." placeholder:"PATH"`
-	URL     string   `help:"Address of a daemon to speak to instead, such as http://127.0.0.1:8000." placeholder:"URL" name:"url"`
-	Token   string   `help:"Token for --url: file:PATH, env:NAME or the token itself." placeholder:"TOKEN"`
-	Output  string   `help:"How to print: table or json." enum:"table,json" default:"table" short:"o"`
-	Help    helpFlag `help:"Show help for a command." short:"h"`
-}
 
 // commands is every subcommand, in the order of the help.
 type commands struct {
-	globals
+	session.Globals
+	Help helpFlag `help:"Show help for a command." short:"h"`
 
-	Run         runCmd         `cmd:"" default:"withargs" group:"daemon" help:"Run the daemon (also without any command)."`
-	Demo        demoCmd        `cmd:"" group:"daemon" help:"Watch a real service be broken and healed, in 30 s, without root."`
-	Status      statusCmd      `cmd:"" group:"see" help:"The host and what is wrong with it."`
-	Why         whyCmd         `cmd:"" group:"see" help:"Tell the story of a remediation."`
-	WhyNot      whyNotCmd      `cmd:"" group:"see" help:"Say what stops a policy from acting on a target now."`
-	Collect     collectCmd     `cmd:"" group:"see" help:"Print what the host collector measures."`
-	Audit       auditCmd       `cmd:"" group:"see" help:"Verify and export the audit chain."`
-	Policy      policyCmd      `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
-	Action      actionCmd      `cmd:"" group:"steer" help:"List, start, cancel, retry, approve remediations."`
-	Silence     silenceCmd     `cmd:"" group:"steer" help:"Silences: no act on what they match."`
-	Maintenance maintenanceCmd `cmd:"" group:"steer" help:"Maintenance windows."`
-	HandsOff    handsOffCmd    `cmd:"" group:"steer" help:"Leave one subject alone."`
-	Pause       pauseCmd       `cmd:"" group:"steer" help:"Stop all acts for a while."`
-	Resume      resumeCmd      `cmd:"" group:"steer" help:"Take a pause back."`
-	Token_      tokenCmd       `cmd:"" name:"token" group:"steer" help:"List, create, delete API tokens."`
-	Check       checkCmd       `cmd:"" group:"files" help:"Check config and policy files without running anything."`
-	Test        testCmd        `cmd:"" group:"files" help:"Run policy stories."`
-	Backup      backupCmd      `cmd:"" group:"files" help:"Copy the running daemon's data to a folder."`
-	Restore     restoreCmd     `cmd:"" group:"files" help:"Put a backup back, with the daemon stopped."`
-	Healthcheck healthcheckCmd `cmd:"" group:"files" help:"Exit 0 if the daemon is ready (for containers)."`
-	Version     versionCmd     `cmd:"" group:"files" help:"Print the version."`
-	Completion  completionCmd  `cmd:"" group:"files" help:"Print a completion script for bash, zsh or fish."`
-	Complete    completeCmd    `cmd:"" hidden:"" name:"__complete" help:"Candidates for a command line."`
-	DemoService demoServiceCmd `cmd:"" hidden:"" name:"__demo-service" help:"The service that the demo breaks."`
+	Run         runCmd               `cmd:"" default:"withargs" group:"daemon" help:"Run the daemon (also without any command)."`
+	Demo        demo.DemoCmd         `cmd:"" group:"daemon" help:"Watch a real service be broken and healed, in 30 s, without root."`
+	Status      look.StatusCmd       `cmd:"" group:"see" help:"The host and what is wrong with it."`
+	Why         look.WhyCmd          `cmd:"" group:"see" help:"Tell the story of a remediation."`
+	WhyNot      look.WhyNotCmd       `cmd:"" group:"see" help:"Say what stops a policy from acting on a target now."`
+	Collect     look.CollectCmd      `cmd:"" group:"see" help:"Print what the host collector measures."`
+	Audit       look.AuditCmd        `cmd:"" group:"see" help:"Verify and export the audit chain."`
+	Policy      steer.PolicyCmd      `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
+	Action      steer.ActionCmd      `cmd:"" group:"steer" help:"List, start, cancel, retry, approve remediations."`
+	Silence     steer.SilenceCmd     `cmd:"" group:"steer" help:"Silences: no act on what they match."`
+	Maintenance steer.MaintenanceCmd `cmd:"" group:"steer" help:"Maintenance windows."`
+	HandsOff    steer.HandsOffCmd    `cmd:"" group:"steer" help:"Leave one subject alone."`
+	Pause       steer.PauseCmd       `cmd:"" group:"steer" help:"Stop all acts for a while."`
+	Resume      steer.ResumeCmd      `cmd:"" group:"steer" help:"Take a pause back."`
+	Token_      steer.TokenCmd       `cmd:"" name:"token" group:"steer" help:"List, create, delete API tokens."`
+	Check       files.CheckCmd       `cmd:"" group:"files" help:"Check config and policy files without running anything."`
+	Test        files.TestCmd        `cmd:"" group:"files" help:"Run policy stories."`
+	Backup      files.BackupCmd      `cmd:"" group:"files" help:"Copy the running daemon's data to a folder."`
+	Restore     files.RestoreCmd     `cmd:"" group:"files" help:"Put a backup back, with the daemon stopped."`
+	Healthcheck look.HealthcheckCmd  `cmd:"" group:"files" help:"Exit 0 if the daemon is ready (for containers)."`
+	Version     versionCmd           `cmd:"" group:"files" help:"Print the version."`
+	Completion  completionCmd        `cmd:"" group:"files" help:"Print a completion script for bash, zsh or fish."`
+	Complete    completeCmd          `cmd:"" hidden:"" name:"__complete" help:"Candidates for a command line."`
+	DemoService demo.DemoServiceCmd  `cmd:"" hidden:"" name:"__demo-service" help:"The service that the demo breaks."`
 }
+
+// Streams is what a command line runs with.
+type Streams = session.Streams
 
 // errDone ends a command line that has done what it should without a command.
 var errDone = errors.New("done")
@@ -102,35 +80,32 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
-		return s.fail(fault.Wrap(fault.Internal, err, "the command line"))
+		return fail(s, fault.Wrap(fault.Internal, err, "the command line"))
 	}
 	if err := unknownCommand(parser, args); err != nil {
-		return s.fail(err)
+		return fail(s, err)
 	}
 	k, err := parser.Parse(args)
 	switch {
 	case errors.Is(err, errDone):
 		return 0
 	case err != nil:
-		return s.fail(fault.New(fault.Usage, "%v", err).Mend("see vigild --help"))
+		return fail(s, fault.New(fault.Usage, "%v", err).Mend("see vigild --help"))
 	}
-	ses := &session{Streams: s, globals: c.globals, model: parser}
+	ses := &session.Session{Streams: s, Globals: c.Globals, Candidates: func(words []string) []string {
+		return candidates(parser.Model.Node, words)
+	}}
 	if err := k.Run(ses); err != nil {
-		var code exitCode
+		var code session.ExitCode
 		if errors.As(err, &code) {
 			return int(code)
 		}
-		return s.fail(err)
+		return fail(s, err)
 	}
 	return 0
 }
 
-// exitCode ends a command with a code after it has said why itself.
-type exitCode int
-
-func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-func (s Streams) fail(err error) int {
+func fail(s session.Streams, err error) int {
 	fmt.Fprintf(s.Err, "vigild: %v\n", err)
 	return fault.KindOf(err).Exit()
 }
@@ -155,23 +130,4 @@ func unknownCommand(parser *kong.Kong, args []string) error {
 		return e.Mend("did you mean %s?", near)
 	}
 	return e.Mend("see vigild --help")
-}
-
-// session is one command at work.
-type session struct {
-	Streams
-	globals
-	model *kong.Kong
-}
-
-// color says whether standard output wants colors.
-func (s *session) color() bool {
-	if v, ok := s.lookup("NO_COLOR"); ok && v != "" {
-		return false
-	}
-	if v, _ := s.lookup("TERM"); v == "dumb" {
-		return false
-	}
-	f, ok := s.Out.(*os.File)
-	return ok && isTerminal(f)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"vigil/internal/cli/session"
 )
 
 type completionCmd struct {
@@ -41,7 +43,7 @@ complete -c vigild -f -a '(__vigild_complete)'
 }
 
 // Run prints the script.
-func (c *completionCmd) Run(s *session) error {
+func (c *completionCmd) Run(s *session.Session) error {
 	_, err := fmt.Fprint(s.Out, scripts[c.Shell])
 	return err
 }
@@ -51,12 +53,12 @@ type completeCmd struct {
 }
 
 // Run prints the words that may stand where the last one stands.
-func (c *completeCmd) Run(s *session) error {
+func (c *completeCmd) Run(s *session.Session) error {
 	words := c.Words
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
 	}
-	for _, w := range candidates(s.model.Model.Node, words) {
+	for _, w := range s.Candidates(words) {
 		fmt.Fprintln(s.Out, w)
 	}
 	return nil

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"vigil/internal/cli/session"
 	"vigil/internal/daemon"
+	"vigil/internal/daemon/config"
 )
 
 type runCmd struct {
@@ -19,16 +21,16 @@ func (runCmd) Help() string {
 }
 
 // Run runs the daemon until ctx ends.
-func (c *runCmd) Run(ctx context.Context, s *session) error {
-	from := s.from()
+func (c *runCmd) Run(ctx context.Context, s *session.Session) error {
+	from := s.From()
 	change := from.Change
-	from.Change = func(cfg *daemon.Config) {
+	from.Change = func(cfg *config.Config) {
 		change(cfg)
 		if c.Listen != "" {
 			cfg.API.Listen = c.Listen
 		}
 	}
-	d, err := daemon.New(daemon.Options{From: from, Log: s.Err, Reload: s.Hangup, Version: Version(), Ready: func(r daemon.Running) {
+	d, err := daemon.New(daemon.Options{From: from, Log: s.Err, Reload: s.Hangup, Version: session.Version(), Ready: func(r daemon.Running) {
 		if r.Listen != nil {
 			fmt.Fprintf(s.Out, "vigild is ready in %s: http://%s (docs at /docs), data in %s\n", r.Took.Round(1e6), r.Listen, r.DataDir)
 		}

@@ -3,45 +3,21 @@ package cli
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
+
+	"vigil/internal/cli/session"
 )
 
 type versionCmd struct{}
 
-// Version is what a build says of itself: the module's version or the commit it
-// was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v, rev, dirty := info.Main.Version, "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && len(s.Value) >= 12:
-			rev = s.Value[:12]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+changes"
-		}
-	}
-	if v == "" || v == "(devel)" {
-		v = "devel"
-		if rev != "" {
-			v += "-" + rev + dirty
-		}
-	}
-	return v
-}
-
 // Run prints it.
-func (versionCmd) Run(s *session) error {
+func (versionCmd) Run(s *session.Session) error {
 	v := struct {
 		Version string `json:"version"`
 		Go      string `json:"go"`
 		OS      string `json:"os"`
 		Arch    string `json:"arch"`
-	}{Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
-	return s.print(v, func() error {
+	}{session.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+	return s.Print(v, func() error {
 		_, err := fmt.Fprintf(s.Out, "vigild %s (%s, %s/%s)\n", v.Version, v.Go, v.OS, v.Arch)
 		return err
 	})

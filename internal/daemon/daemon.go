@@ -22,6 +22,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/parts"
 )
 
 // Options is what a daemon runs with.
@@ -91,7 +92,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = runParts(ctx, d.log, h.parts(), func() {
+	err = parts.Run(ctx, d.log, h.parts(), func() {
 		r := Running{Listen: h.server.Addr(), Socket: h.server.Socket(), DataDir: d.cfg.DataDir, Took: time.Since(began)}
 		d.log.Info("ready", "listen", text(r.Listen), "socket", r.Socket, "data_dir", r.DataDir, "took", r.Took.Round(time.Millisecond))
 		h.up.Store(true)
@@ -100,7 +101,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			d.opt.Ready(r)
 		}
 	})
-	if errors.Is(err, errLeft) {
+	if errors.Is(err, parts.ErrLeft) {
 		// Something still uses the stores: closing them under it would be worse
 		// than the replay that the next start does anyway.
 		return err

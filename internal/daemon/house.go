@@ -20,6 +20,7 @@ import (
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
 	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/parts"
 	"vigil/internal/daemon/source"
 )
 
@@ -135,21 +136,21 @@ func (h *house) close() error {
 }
 
 // parts is everything that moves, in the order of the start.
-func (h *house) parts() []part {
+func (h *house) parts() []parts.Part {
 	within := h.d.cfg.Stop.Within.Std()
-	return []part{
-		{name: "ledger", run: h.ledger.Run, bound: within},
-		{name: "engine", run: h.engine.Run, ready: h.engineReady, bound: within},
-		{name: "processes", run: h.set.Run, bound: within},
-		{name: "process states", run: h.pulse.run, bound: within},
-		{name: "own series", run: h.self.run, bound: within},
-		{name: "checks", run: h.checks.Run, bound: within},
-		{name: "worker", run: h.worker.Run, bound: within + h.d.cfg.Remedy.StopGrace.Std()},
-		{name: "policy folders", run: h.folder.Run, bound: within},
-		{name: "snapshots", run: h.snapshots, bound: within},
-		{name: "reload", run: h.reload.run, bound: within},
-		{name: "api", run: h.serve, ready: h.listening, bound: within + h.d.cfg.API.Drain.Std()},
-		{name: "service manager", run: h.notify.run, bound: within},
+	return []parts.Part{
+		{Name: "ledger", Run: h.ledger.Run, Bound: within},
+		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
+		{Name: "processes", Run: h.set.Run, Bound: within},
+		{Name: "process states", Run: h.pulse.run, Bound: within},
+		{Name: "own series", Run: h.self.run, Bound: within},
+		{Name: "checks", Run: h.checks.Run, Bound: within},
+		{Name: "worker", Run: h.worker.Run, Bound: within + h.d.cfg.Remedy.StopGrace.Std()},
+		{Name: "policy folders", Run: h.folder.Run, Bound: within},
+		{Name: "snapshots", Run: h.snapshots, Bound: within},
+		{Name: "reload", Run: h.reload.run, Bound: within},
+		{Name: "api", Run: h.serve, Ready: h.listening, Bound: within + h.d.cfg.API.Drain.Std()},
+		{Name: "service manager", Run: h.notify.run, Bound: within},
 	}
 }
 

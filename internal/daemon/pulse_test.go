@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,6 +32,8 @@ func told(b *series.Batch) string {
 	}
 	return strings.Join(out, " ")
 }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 // A death is told at once; one that a person asked for is not, and ends the
 // series, so that no policy undoes it.

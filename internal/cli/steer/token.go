@@ -1,26 +1,27 @@
-package cli
+package steer
 
 import (
 	"context"
 	"fmt"
+	"vigil/internal/cli/session"
 )
 
-type tokenCmd struct {
+type TokenCmd struct {
 	List   tokenListCmd   `cmd:"" help:"List tokens; secrets are never shown again."`
 	Create tokenCreateCmd `cmd:"" help:"Make a token and print its secret, once."`
 	Delete tokenDeleteCmd `cmd:"" help:"Delete a token; it stops working at once."`
 }
 
 // Help shows examples.
-func (tokenCmd) Help() string {
+func (TokenCmd) Help() string {
 	return "Examples:\n  vigild token create ci --role pusher --for 90d\n  vigild token delete ci"
 }
 
 type tokenListCmd struct{}
 
 // Run lists.
-func (*tokenListCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (*tokenListCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -28,16 +29,16 @@ func (*tokenListCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(list, func() error {
+	return s.Print(list, func() error {
 		rows := make([][]string, 0, len(list.Tokens))
 		for _, t := range list.Tokens {
 			where := "ledger"
 			if t.Fixed {
 				where = "config"
 			}
-			rows = append(rows, []string{t.Name, t.Role, where, moment(t.CreatedAt), moment(t.ExpiresAt), moment(t.UsedAt)})
+			rows = append(rows, []string{t.Name, t.Role, where, session.Moment(t.CreatedAt), session.Moment(t.ExpiresAt), session.Moment(t.UsedAt)})
 		}
-		return s.table([]string{"NAME", "ROLE", "IN", "CREATED", "EXPIRES", "USED"}, rows)
+		return s.Table([]string{"NAME", "ROLE", "IN", "CREATED", "EXPIRES", "USED"}, rows)
 	})
 }
 
@@ -48,8 +49,8 @@ type tokenCreateCmd struct {
 }
 
 // Run makes one.
-func (c *tokenCreateCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *tokenCreateCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (c *tokenCreateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(out, func() error {
+	return s.Print(out, func() error {
 		fmt.Fprintln(s.Err, "shown this once; only its hash is kept")
 		_, err := fmt.Fprintln(s.Out, out.Secret)
 		return err
@@ -69,8 +70,8 @@ type tokenDeleteCmd struct {
 }
 
 // Run deletes one.
-func (c *tokenDeleteCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *tokenDeleteCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -78,5 +79,5 @@ func (c *tokenDeleteCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.done(ok)
+	return s.Done(ok)
 }

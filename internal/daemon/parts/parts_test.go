@@ -1,4 +1,4 @@
-package daemon
+package parts
 
 import (
 	"context"
@@ -17,13 +17,13 @@ type scene struct{ said []string }
 
 func (s *scene) say(w string) { s.said = append(s.said, w) }
 
-func (s *scene) part(name string) part {
-	return part{name: name, bound: time.Second, run: func(ctx context.Context) error {
+func (s *scene) part(name string) Part {
+	return Part{Name: name, Bound: time.Second, Run: func(ctx context.Context) error {
 		s.say("run " + name)
 		<-ctx.Done()
 		s.say("stop " + name)
 		return nil
-	}, ready: func(context.Context) error { s.say("ready " + name); return nil }}
+	}, Ready: func(context.Context) error { s.say("ready " + name); return nil }}
 }
 
 func TestPartsStopInReverse(t *testing.T) {
@@ -31,9 +31,9 @@ func TestPartsStopInReverse(t *testing.T) {
 		var s scene
 		ctx, cancel := context.WithCancel(t.Context())
 		a, b := s.part("a"), s.part("b")
-		a.ready = func(context.Context) error { synctest.Wait(); s.say("ready a"); return nil }
-		b.ready = nil
-		err := runParts(ctx, quiet, []part{a, b}, func() { synctest.Wait(); s.say("started"); cancel() })
+		a.Ready = func(context.Context) error { synctest.Wait(); s.say("ready a"); return nil }
+		b.Ready = nil
+		err := Run(ctx, quiet, []Part{a, b}, func() { synctest.Wait(); s.say("started"); cancel() })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,12 +49,12 @@ func TestPartsStopIsBounded(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		hang := make(chan struct{})
 		defer close(hang)
-		stuck := part{name: "stuck", bound: 3 * time.Second, run: func(context.Context) error { <-hang; return nil }}
+		stuck := Part{Name: "stuck", Bound: 3 * time.Second, Run: func(context.Context) error { <-hang; return nil }}
 		a := s.part("a")
-		a.ready = nil
+		a.Ready = nil
 		began := time.Now()
-		err := runParts(ctx, quiet, []part{a, stuck}, cancel)
-		if !errors.Is(err, errLeft) || !strings.Contains(err.Error(), "stuck") {
+		err := Run(ctx, quiet, []Part{a, stuck}, cancel)
+		if !errors.Is(err, ErrLeft) || !strings.Contains(err.Error(), "stuck") {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(began); took != 3*time.Second {
@@ -72,22 +72,22 @@ func TestPartsEndTogether(t *testing.T) {
 	boom := errors.New("boom")
 	tests := []struct {
 		name string
-		bad  part
+		bad  Part
 		want string
 	}{
-		{"while running", part{name: "bad", bound: time.Second, run: func(context.Context) error { return boom }}, "bad: boom"},
-		{"without an error", part{name: "bad", bound: time.Second, run: func(context.Context) error { return nil }}, "bad ended by itself"},
-		{"before it is ready", part{name: "bad", bound: time.Second, run: func(context.Context) error { return boom },
-			ready: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, "bad: boom"},
-		{"never ready", part{name: "bad", bound: time.Second, run: func(ctx context.Context) error { <-ctx.Done(); return nil },
-			ready: func(context.Context) error { return boom }}, "bad is not ready: boom"},
+		{"while running", Part{Name: "bad", Bound: time.Second, Run: func(context.Context) error { return boom }}, "bad: boom"},
+		{"without an error", Part{Name: "bad", Bound: time.Second, Run: func(context.Context) error { return nil }}, "bad ended by itself"},
+		{"before it is ready", Part{Name: "bad", Bound: time.Second, Run: func(context.Context) error { return boom },
+			Ready: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, "bad: boom"},
+		{"never ready", Part{Name: "bad", Bound: time.Second, Run: func(ctx context.Context) error { <-ctx.Done(); return nil },
+			Ready: func(context.Context) error { return boom }}, "bad is not Ready: boom"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s scene
 				a := s.part("a")
-				err := runParts(t.Context(), quiet, []part{a, tt.bad}, func() {})
+				err := Run(t.Context(), quiet, []Part{a, tt.bad}, func() {})
 				if err == nil || err.Error() != tt.want {
 					t.Errorf("got %v, want %s", err, tt.want)
 				}

@@ -1,20 +1,23 @@
-package cli
+// Package files is the commands that work on files: checks of config and
+// policies, stories, backup and restore.
+package files
 
 import (
 	"fmt"
 
 	"vigil/engine/fault"
-	"vigil/internal/daemon"
+	"vigil/internal/cli/session"
 	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/offline"
 )
 
-type checkCmd struct {
+type CheckCmd struct {
 	Config checkConfigCmd `cmd:"" help:"Check the config file and the environment."`
 	Policy checkPolicyCmd `cmd:"" help:"Check files of policies and checks."`
 }
 
 // Help shows examples.
-func (checkCmd) Help() string {
+func (CheckCmd) Help() string {
 	return "Examples:\n  vigild check config\n  vigild check config -c ./vigil.toml\n  vigild check policy policies/*.yaml"
 }
 
@@ -23,13 +26,13 @@ type checkConfigCmd struct {
 }
 
 // Run checks the configuration.
-func (c *checkConfigCmd) Run(s *session) error {
-	l, err := s.load()
+func (c *checkConfigCmd) Run(s *session.Session) error {
+	l, err := s.Load()
 	if err != nil {
 		return err
 	}
 	rep := config.Describe(l)
-	return s.print(rep, func() error {
+	return s.Print(rep, func() error {
 		if rep.File == "" {
 			fmt.Fprintln(s.Out, "no config file; the defaults hold")
 		} else {
@@ -56,12 +59,12 @@ type checkPolicyCmd struct {
 }
 
 // Run checks documents as the daemon would, without one.
-func (c *checkPolicyCmd) Run(s *session) error {
-	l, err := s.load()
+func (c *checkPolicyCmd) Run(s *session.Session) error {
+	l, err := s.Load()
 	if err != nil {
 		return err
 	}
-	found, issues, err := daemon.CheckFiles(l, c.Files)
+	found, issues, err := offline.CheckFiles(l, c.Files)
 	if err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func (c *checkPolicyCmd) Run(s *session) error {
 		if issues == nil {
 			issues = fault.Issues{}
 		}
-		if err := s.print(struct {
+		if err := s.Print(struct {
 			OK     bool         `json:"ok"`
 			Names  []string     `json:"names"`
 			Issues fault.Issues `json:"issues"`
@@ -77,7 +80,7 @@ func (c *checkPolicyCmd) Run(s *session) error {
 			return err
 		}
 		if len(issues) > 0 {
-			return exitCode(fault.Unprocessable.Exit())
+			return session.ExitCode(fault.Unprocessable.Exit())
 		}
 		return nil
 	}

@@ -1,10 +1,14 @@
-package daemon
+// Package offline is what works without a running daemon: checks of files,
+// stories, one look at the host, and putting a backup back.
+//
+// It refuses to touch a data directory that a daemon has open. Nothing outlives
+// a call.
+package offline
 
 import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,11 +29,6 @@ import (
 	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/stories"
 )
-
-// Config is the configuration, for those who run a daemon.
-type Config = config.Config
-
-// This file is what works without a running daemon.
 
 // CheckFiles reads documents as the daemon would and says what is wrong with
 // them. found names those that were read.
@@ -142,33 +141,11 @@ func CollectOnce(ctx context.Context, cfg *config.Loaded) ([]Measured, error) {
 	return out, err
 }
 
-// Names in a backup's folder.
+// The files in a backup's folder.
 const (
-	backupLedger  = "ledger.db"
-	backupSamples = "samples.db"
+	Ledger  = "ledger.db"
+	Samples = "samples.db"
 )
-
-// Backup writes verified copies of both stores into a folder that it makes. It
-// blocks for as long as the copies take; the daemon goes on.
-func (h *house) Backup(ctx context.Context, dir string) error {
-	if !filepath.IsAbs(dir) {
-		return fault.New(fault.Unprocessable, "the folder of a backup is an absolute path").At(dir)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fault.New(fault.Conflict, "the folder exists already").At(dir)
-		}
-		return fault.Wrap(fault.Unprocessable, err, "the folder cannot be made")
-	}
-	made, err := h.ledger.Snapshot(ctx, dir)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(made, filepath.Join(dir, backupLedger)); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the copy of the ledger")
-	}
-	return h.store.Snapshot(ctx, filepath.Join(dir, backupSamples))
-}
 
 // Restore puts a backup back. The daemon must not run; what is there is moved
 // aside. The log of what happens goes to out.
@@ -179,8 +156,8 @@ func Restore(ctx context.Context, cfg *config.Loaded, dir string, out io.Writer)
 	}
 	now := clock.System()
 	cfg.Store.Dir, cfg.Ledger.Dir = cfg.DataDir, cfg.DataDir
-	if err := tsdb.Restore(ctx, cfg.Store, nil, filepath.Join(dir, backupSamples)); err != nil {
+	if err := tsdb.Restore(ctx, cfg.Store, nil, filepath.Join(dir, Samples)); err != nil {
 		return err
 	}
-	return ledger.Restore(ctx, cfg.Ledger, ledger.Deps{Clock: now, Log: log}, filepath.Join(dir, backupLedger))
+	return ledger.Restore(ctx, cfg.Ledger, ledger.Deps{Clock: now, Log: log}, filepath.Join(dir, Ledger))
 }

@@ -1,4 +1,4 @@
-package cli
+package demo
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// demoServiceCmd is the small web service that the demo breaks: a queue of
+// DemoServiceCmd is the small web service that the demo breaks: a queue of
 // orders that can be flooded and drained.
-type demoServiceCmd struct {
+type DemoServiceCmd struct {
 	Addr string `arg:""`
 }
 
 // Run serves until ctx ends.
-func (c *demoServiceCmd) Run(ctx context.Context) error {
+func (c *DemoServiceCmd) Run(ctx context.Context) error {
 	var depth atomic.Int64
 	mux := http.NewServeMux()
 	mux.HandleFunc("/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getpid()) })

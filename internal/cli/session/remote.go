@@ -1,7 +1,6 @@
-package cli
+package session
 
 import (
-	"net/url"
 	"os"
 	"strings"
 
@@ -10,19 +9,19 @@ import (
 	"vigil/internal/daemon/config"
 )
 
-// remote is the client of the daemon that the flags and the environment name:
+// Remote is the client of the daemon that the flags and the environment name:
 // --url, else --socket, else the socket that the configuration gives.
-func (s *session) remote() (*client.Client, error) {
-	if u := s.or(s.URL, "VIGIL_URL"); u != "" {
-		secret, err := s.secret(s.or(s.Token, "VIGIL_TOKEN"))
+func (s *Session) Remote() (*client.Client, error) {
+	if u := s.Or(s.URL, "VIGIL_URL"); u != "" {
+		secret, err := s.Secret(s.Or(s.Token, "VIGIL_TOKEN"))
 		if err != nil {
 			return nil, err
 		}
 		return client.New(client.Config{URL: u, Token: secret})
 	}
-	socket := s.or(s.Socket, "VIGIL_SOCKET")
+	socket := s.Or(s.Socket, "VIGIL_SOCKET")
 	if socket == "" {
-		cfg, err := s.load()
+		cfg, err := s.Load()
 		if err != nil {
 			return nil, err
 		}
@@ -31,19 +30,19 @@ func (s *session) remote() (*client.Client, error) {
 	return client.New(client.Config{Socket: socket})
 }
 
-// or is the flag, else the environment.
-func (s *session) or(flag, env string) string {
+// Or is the flag, else the environment.
+func (s *Session) Or(flag, env string) string {
 	if flag != "" {
 		return flag
 	}
-	v, _ := s.lookup(env)
+	v, _ := s.Lookup(env)
 	return v
 }
 
-// secret resolves file:PATH and env:NAME; anything else is the token itself.
-func (s *session) secret(ref string) (string, error) {
+// Secret resolves file:PATH and env:NAME; anything else is the token itself.
+func (s *Session) Secret(ref string) (string, error) {
 	if name, ok := strings.CutPrefix(ref, "env:"); ok {
-		v, _ := s.lookup(name)
+		v, _ := s.Lookup(name)
 		if v == "" {
 			return "", fault.New(fault.Usage, "the environment has no %s", name).At("--token")
 		}
@@ -59,14 +58,14 @@ func (s *session) secret(ref string) (string, error) {
 	return ref, nil
 }
 
-// load reads the configuration that the flags name.
-func (s *session) load() (*config.Loaded, error) {
-	return config.Load(s.from())
+// Load reads the configuration that the flags name.
+func (s *Session) Load() (*config.Loaded, error) {
+	return config.Load(s.From())
 }
 
-func (s *session) from() config.From {
+func (s *Session) From() config.From {
 	return config.From{
-		File: s.Config, Env: s.Env, Places: config.PlacesFor(os.Geteuid(), s.lookup),
+		File: s.Config, Env: s.Env, Places: config.PlacesFor(os.Geteuid(), s.Lookup),
 		Change: func(c *config.Config) {
 			if s.DataDir != "" {
 				c.DataDir = s.DataDir
@@ -77,5 +76,3 @@ func (s *session) from() config.From {
 		},
 	}
 }
-
-func esc(part string) string { return url.PathEscape(part) }

@@ -1,4 +1,4 @@
-package cli
+package look
 
 import (
 	"context"
@@ -8,16 +8,17 @@ import (
 
 	"vigil/engine/audit"
 	"vigil/engine/fault"
+	"vigil/internal/cli/session"
 )
 
-type auditCmd struct {
+type AuditCmd struct {
 	List   auditListCmd   `cmd:"" help:"List the newest records."`
 	Verify auditVerifyCmd `cmd:"" help:"Recompute the chain: the daemon's, or an exported file's."`
 	Export auditExportCmd `cmd:"" help:"Write every record as NDJSON."`
 }
 
 // Help shows examples.
-func (auditCmd) Help() string {
+func (AuditCmd) Help() string {
 	return "Examples:\n  vigild audit verify\n  vigild audit export > audit.ndjson\n  vigild audit verify --file audit.ndjson"
 }
 
@@ -28,8 +29,8 @@ type auditListCmd struct {
 }
 
 // Run lists.
-func (c *auditListCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *auditListCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -37,12 +38,12 @@ func (c *auditListCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(list, func() error {
+	return s.Print(list, func() error {
 		rows := make([][]string, 0, len(list.Records))
 		for _, a := range list.Records {
-			rows = append(rows, []string{fmt.Sprint(a.Seq), moment(&a.Time), a.Actor, a.Verb, a.Object, a.Reason})
+			rows = append(rows, []string{fmt.Sprint(a.Seq), session.Moment(&a.Time), a.Actor, a.Verb, a.Object, a.Reason})
 		}
-		return s.table([]string{"SEQ", "TIME", "ACTOR", "VERB", "OBJECT", "REASON"}, rows)
+		return s.Table([]string{"SEQ", "TIME", "ACTOR", "VERB", "OBJECT", "REASON"}, rows)
 	})
 }
 
@@ -51,11 +52,11 @@ type auditVerifyCmd struct {
 }
 
 // Run verifies.
-func (c *auditVerifyCmd) Run(ctx context.Context, s *session) error {
+func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	if c.File != "" {
 		return c.file(s)
 	}
-	r, err := s.remote()
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -63,23 +64,23 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := s.print(v, func() error {
+	if err := s.Print(v, func() error {
 		if v.OK {
 			_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", v.Records, v.Head)
 			return err
 		}
-		_, err := fmt.Fprintf(s.Out, "the chain is broken: %s\n", plain(v.Fault))
+		_, err := fmt.Fprintf(s.Out, "the chain is broken: %s\n", session.Plain(v.Fault))
 		return err
 	}); err != nil {
 		return err
 	}
 	if !v.OK {
-		return exitCode(fault.Corrupt.Exit())
+		return session.ExitCode(fault.Corrupt.Exit())
 	}
 	return nil
 }
 
-func (c *auditVerifyCmd) file(s *session) error {
+func (c *auditVerifyCmd) file(s *session.Session) error {
 	f, err := os.Open(c.File)
 	if err != nil {
 		return fault.Wrap(fault.NotFound, err, "audit file")
@@ -94,7 +95,7 @@ func (c *auditVerifyCmd) file(s *session) error {
 		Records int64  `json:"records"`
 		Head    string `json:"head"`
 	}{true, v.Count(), v.Head().Hash.String()}
-	return s.print(out, func() error {
+	return s.Print(out, func() error {
 		_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", out.Records, out.Head)
 		return err
 	})
@@ -105,8 +106,8 @@ type auditExportCmd struct {
 }
 
 // Run exports.
-func (c *auditExportCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *auditExportCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,7 @@
-package cli
+// Package steer is the commands that change what vigild does: policies,
+// remediations, holds, tokens. One file a noun; each command asks the running
+// daemon and prints its answer.
+package steer
 
 import (
 	"context"
@@ -10,9 +13,10 @@ import (
 	"vigil/api/client"
 	"vigil/api/contract"
 	"vigil/engine/fault"
+	"vigil/internal/cli/session"
 )
 
-type actionCmd struct {
+type ActionCmd struct {
 	List    actionListCmd    `cmd:"" help:"List remediations, newest first."`
 	Show    actionShowCmd    `cmd:"" help:"Show one with its attempts."`
 	Run     actionRunCmd     `cmd:"" help:"Ask for an act now."`
@@ -22,7 +26,7 @@ type actionCmd struct {
 }
 
 // Help shows examples.
-func (actionCmd) Help() string {
+func (ActionCmd) Help() string {
 	return "Examples:\n  vigild action list --status pending\n  vigild action run service web.service verb=restart --reason \"new certificate\"\n  vigild action approve 17"
 }
 
@@ -33,8 +37,8 @@ type actionListCmd struct {
 }
 
 // Run lists.
-func (c *actionListCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *actionListCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -42,27 +46,25 @@ func (c *actionListCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(list, func() error {
+	return s.Print(list, func() error {
 		rows := make([][]string, 0, len(list.Actions))
 		for _, a := range list.Actions {
-			rows = append(rows, []string{strconv.FormatInt(a.ID, 10), s.state(a.State), a.Policy, a.Target, a.Action, since(a.CreatedAt), a.Reason})
+			rows = append(rows, []string{strconv.FormatInt(a.ID, 10), state(s, a.State), a.Policy, a.Target, a.Action, session.Since(a.CreatedAt), a.Reason})
 		}
-		return s.table([]string{"ID", "STATE", "POLICY", "TARGET", "ACTION", "AGE", "REASON"}, rows)
+		return s.Table([]string{"ID", "STATE", "POLICY", "TARGET", "ACTION", "AGE", "REASON"}, rows)
 	})
 }
 
 // state is a state as it is printed; colors would break the columns.
-func (s *session) state(st string) string { return st }
-
-func since(t time.Time) string { return ago(time.Since(t)) }
+func state(s *session.Session, st string) string { return st }
 
 type actionShowCmd struct {
 	ID int64 `arg:"" help:"Its number."`
 }
 
 // Run shows one.
-func (c *actionShowCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *actionShowCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -78,10 +80,10 @@ func (c *actionShowCmd) Run(ctx context.Context, s *session) error {
 		contract.Action
 		AttemptList []contract.Attempt `json:"attempt_list"`
 	}{a, tries.Attempts}
-	return s.print(both, func() error {
-		fmt.Fprintf(s.Out, "remediation %d: %s\n  policy %s, target %s, subject %s\n", a.ID, a.State, plain(a.Policy), plain(a.Target), plain(a.Subject))
+	return s.Print(both, func() error {
+		fmt.Fprintf(s.Out, "remediation %d: %s\n  policy %s, target %s, subject %s\n", a.ID, a.State, session.Plain(a.Policy), session.Plain(a.Target), session.Plain(a.Subject))
 		if a.Reason != "" {
-			fmt.Fprintf(s.Out, "  %s\n", plain(a.Reason))
+			fmt.Fprintf(s.Out, "  %s\n", session.Plain(a.Reason))
 		}
 		var rows [][]string
 		for _, t := range tries.Attempts {
@@ -94,7 +96,7 @@ func (c *actionShowCmd) Run(ctx context.Context, s *session) error {
 			}
 			rows = append(rows, []string{t.ID, t.Action, t.Subject, end, took, t.Error})
 		}
-		return s.table([]string{"ATTEMPT", "ACTION", "SUBJECT", "END", "TOOK", "ERROR"}, rows)
+		return s.Table([]string{"ATTEMPT", "ACTION", "SUBJECT", "END", "TOOK", "ERROR"}, rows)
 	})
 }
 
@@ -107,7 +109,7 @@ type actionRunCmd struct {
 }
 
 // Run asks for an act.
-func (c *actionRunCmd) Run(ctx context.Context, s *session) error {
+func (c *actionRunCmd) Run(ctx context.Context, s *session.Session) error {
 	with := map[string]any{}
 	for _, kv := range c.With {
 		k, v, ok := strings.Cut(kv, "=")
@@ -116,7 +118,7 @@ func (c *actionRunCmd) Run(ctx context.Context, s *session) error {
 		}
 		with[k] = v
 	}
-	r, err := s.remote()
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -129,30 +131,30 @@ func (c *actionRunCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	if !c.Wait {
-		return s.print(made, func() error {
+		return s.Print(made, func() error {
 			_, err := fmt.Fprintf(s.Out, "remediation %d: %s\n", made.ActionID, made.State)
 			return err
 		})
 	}
-	a, err := s.settled(ctx, made.ActionID)
+	a, err := settled(s, ctx, made.ActionID)
 	if err != nil {
 		return err
 	}
-	if err := s.print(a, func() error {
-		_, err := fmt.Fprintf(s.Out, "remediation %d: %s %s\n", a.ID, a.State, plain(a.Reason))
+	if err := s.Print(a, func() error {
+		_, err := fmt.Fprintf(s.Out, "remediation %d: %s %s\n", a.ID, a.State, session.Plain(a.Reason))
 		return err
 	}); err != nil {
 		return err
 	}
 	if a.State != "succeeded" {
-		return exitCode(fault.Conflict.Exit())
+		return session.ExitCode(fault.Conflict.Exit())
 	}
 	return nil
 }
 
 // settled waits until a remediation has ended.
-func (s *session) settled(ctx context.Context, id int64) (contract.Action, error) {
-	r, err := s.remote()
+func settled(s *session.Session, ctx context.Context, id int64) (contract.Action, error) {
+	r, err := s.Remote()
 	if err != nil {
 		return contract.Action{}, err
 	}
@@ -180,8 +182,8 @@ type actionApproveCmd struct {
 }
 
 // Run says yes.
-func (c *actionApproveCmd) Run(ctx context.Context, s *session) error {
-	return s.changed(ctx, c.ID, "approved", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+func (c *actionApproveCmd) Run(ctx context.Context, s *session.Session) error {
+	return changed(s, ctx, c.ID, "approved", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
 		return r.ApproveAction(ctx, c.ID)
 	})
 }
@@ -191,8 +193,8 @@ type actionRetryCmd struct {
 }
 
 // Run tries again.
-func (c *actionRetryCmd) Run(ctx context.Context, s *session) error {
-	return s.changed(ctx, c.ID, "queued again", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+func (c *actionRetryCmd) Run(ctx context.Context, s *session.Session) error {
+	return changed(s, ctx, c.ID, "queued again", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
 		return r.RetryAction(ctx, c.ID)
 	})
 }
@@ -203,15 +205,15 @@ type actionCancelCmd struct {
 }
 
 // Run cancels.
-func (c *actionCancelCmd) Run(ctx context.Context, s *session) error {
-	return s.changed(ctx, c.ID, "cancelled", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+func (c *actionCancelCmd) Run(ctx context.Context, s *session.Session) error {
+	return changed(s, ctx, c.ID, "cancelled", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
 		return r.CancelAction(ctx, c.ID, c.Reason)
 	})
 }
 
 // changed carries out one change of a remediation and says what became of it.
-func (s *session) changed(ctx context.Context, id int64, done string, do func(context.Context, *client.Client) (contract.ActionChanged, error)) error {
-	r, err := s.remote()
+func changed(s *session.Session, ctx context.Context, id int64, done string, do func(context.Context, *client.Client) (contract.ActionChanged, error)) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -219,7 +221,7 @@ func (s *session) changed(ctx context.Context, id int64, done string, do func(co
 	if err != nil {
 		return err
 	}
-	return s.print(out, func() error {
+	return s.Print(out, func() error {
 		_, err := fmt.Fprintf(s.Out, "remediation %d: %s (was %s)\n", id, done, out.PreviousStatus)
 		return err
 	})

@@ -1,4 +1,6 @@
-package cli
+// Package look is the commands that only look: the host, stories, the audit
+// chain, what the collector measures, whether the daemon is ready.
+package look
 
 import (
 	"context"
@@ -12,15 +14,16 @@ import (
 	"github.com/guptarohit/asciigraph"
 
 	"vigil/api/contract"
+	"vigil/internal/cli/session"
 )
 
-type statusCmd struct {
+type StatusCmd struct {
 	For  time.Duration `help:"How far back the plots go." default:"30m"`
 	Plot bool          `help:"Draw large plots instead of one line each."`
 }
 
 // Help shows examples.
-func (statusCmd) Help() string {
+func (StatusCmd) Help() string {
 	return "Examples:\n  vigild status\n  vigild status --for 6h --plot\n  vigild status -o json"
 }
 
@@ -36,8 +39,8 @@ var plotted = []struct {
 }
 
 // Run shows the host.
-func (c *statusCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -50,12 +53,12 @@ func (c *statusCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	if s.Output == "json" {
-		return s.print(struct {
+		return s.Print(struct {
 			contract.Status
 			Firings []contract.Firing `json:"firings"`
 		}{st, firings.Firings}, nil)
 	}
-	s.headline(st)
+	headline(s, st)
 	now := time.Now()
 	for _, p := range plotted {
 		got, err := r.Range(ctx, p.name, now.Add(-c.For), now, 1, 5000)
@@ -76,35 +79,35 @@ func (c *statusCmd) Run(ctx context.Context, s *session) error {
 		}
 		age := "-"
 		if f.Since != nil {
-			age = since(*f.Since)
+			age = session.Since(*f.Since)
 		}
 		rows = append(rows, []string{f.State, f.Policy, f.Target, f.Severity, v, age})
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(s.Out)
-		if err := s.table([]string{"STATE", "POLICY", "TARGET", "SEVERITY", "VALUE", "FOR"}, rows); err != nil {
+		if err := s.Table([]string{"STATE", "POLICY", "TARGET", "SEVERITY", "VALUE", "FOR"}, rows); err != nil {
 			return err
 		}
 	}
 	if len(st.Holds) > 0 {
 		fmt.Fprintln(s.Out)
-		return s.holdTable(st.Holds)
+		return s.HoldTable(st.Holds)
 	}
 	return nil
 }
 
-func (s *session) headline(st contract.Status) {
-	word := s.paint(green, "healthy")
+func headline(s *session.Session, st contract.Status) {
+	word := s.Paint(session.Green, "healthy")
 	switch {
 	case !st.Ready:
-		word = s.paint(red, "not ready: "+plain(strings.Join(st.Reasons, "; ")))
+		word = s.Paint(session.Red, "not ready: "+session.Plain(strings.Join(st.Reasons, "; ")))
 	case len(st.Degraded) > 0:
-		word = s.paint(yellow, "degraded: "+plain(strings.Join(st.Degraded, "; ")))
+		word = s.Paint(session.Yellow, "degraded: "+session.Plain(strings.Join(st.Degraded, "; ")))
 	case st.Firing > 0:
-		word = s.paint(red, fmt.Sprintf("%d firing", st.Firing))
+		word = s.Paint(session.Red, fmt.Sprintf("%d firing", st.Firing))
 	}
-	fmt.Fprintf(s.Out, "%s  %s\nvigild %s, up %s; host up %s\n\n", s.paint(bold, plain(st.Node)), word, st.Version,
-		ago(time.Duration(st.Uptime*float64(time.Second))), ago(time.Duration(st.HostUptime*float64(time.Second))))
+	fmt.Fprintf(s.Out, "%s  %s\nvigild %s, up %s; host up %s\n\n", s.Paint(session.Bold, session.Plain(st.Node)), word, st.Version,
+		session.Ago(time.Duration(st.Uptime*float64(time.Second))), session.Ago(time.Duration(st.HostUptime*float64(time.Second))))
 }
 
 func states(m map[string]int) string {
@@ -121,7 +124,7 @@ func states(m map[string]int) string {
 	return strings.Join(out, ", ")
 }
 
-func (c *statusCmd) plot(s *session, label, unit string, top float64, got contract.Range) {
+func (c *StatusCmd) plot(s *session.Session, label, unit string, top float64, got contract.Range) {
 	vs := points(got)
 	if len(vs) == 0 {
 		fmt.Fprintf(s.Out, "  %-10s no data yet\n", label)

@@ -1,4 +1,4 @@
-package cli
+package look
 
 import (
 	"context"
@@ -6,25 +6,26 @@ import (
 	"math"
 	"strconv"
 
-	"vigil/internal/daemon"
+	"vigil/internal/cli/session"
+	"vigil/internal/daemon/offline"
 )
 
-type collectCmd struct {
+type CollectCmd struct {
 	Once bool `help:"Measure once and print (the default; here for scripts that say so)." default:"true"`
 }
 
 // Help shows an example.
-func (collectCmd) Help() string {
+func (CollectCmd) Help() string {
 	return "Example:\n  vigild collect --once | grep node_filesystem\n\nNeeds no daemon. Rates are taken over one second."
 }
 
 // Run measures the host and prints what it measured in the Prometheus text format.
-func (c *collectCmd) Run(ctx context.Context, s *session) error {
-	l, err := s.load()
+func (c *CollectCmd) Run(ctx context.Context, s *session.Session) error {
+	l, err := s.Load()
 	if err != nil {
 		return err
 	}
-	got, err := daemon.CollectOnce(ctx, l)
+	got, err := offline.CollectOnce(ctx, l)
 	if len(got) == 0 && err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (c *collectCmd) Run(ctx context.Context, s *session) error {
 		}
 		rows = append(rows, r)
 	}
-	return s.print(rows, func() error {
+	return s.Print(rows, func() error {
 		for _, m := range got {
 			fmt.Fprintf(s.Out, "%s %s\n", m.Labels, strconv.FormatFloat(m.Value, 'g', -1, 64))
 		}

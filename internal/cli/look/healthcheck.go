@@ -1,4 +1,4 @@
-package cli
+package look
 
 import (
 	"context"
@@ -7,22 +7,23 @@ import (
 	"time"
 
 	"vigil/engine/fault"
+	"vigil/internal/cli/session"
 )
 
-type healthcheckCmd struct {
+type HealthcheckCmd struct {
 	Timeout time.Duration `help:"How long to wait for the answer." default:"5s"`
 }
 
 // Help shows an example.
-func (healthcheckCmd) Help() string {
+func (HealthcheckCmd) Help() string {
 	return "Example:\n  HEALTHCHECK CMD [\"/vigild\", \"healthcheck\"]"
 }
 
 // Run asks whether the daemon is ready.
-func (c *healthcheckCmd) Run(ctx context.Context, s *session) error {
+func (c *HealthcheckCmd) Run(ctx context.Context, s *session.Session) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	r, err := s.remote()
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (c *healthcheckCmd) Run(ctx context.Context, s *session) error {
 	if !ready.Ready {
 		return fault.New(fault.Unavailable, "not ready: %s", strings.Join(ready.Reasons, "; "))
 	}
-	return s.print(ready, func() error {
+	return s.Print(ready, func() error {
 		_, err := fmt.Fprintln(s.Out, strings.Join(append([]string{"ready"}, ready.Degraded...), "; "))
 		return err
 	})

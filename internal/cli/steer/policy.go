@@ -1,4 +1,4 @@
-package cli
+package steer
 
 import (
 	"bytes"
@@ -15,9 +15,10 @@ import (
 	"vigil/api/contract"
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/internal/cli/session"
 )
 
-type policyCmd struct {
+type PolicyCmd struct {
 	List    policyListCmd    `cmd:"" help:"List policies."`
 	Show    policyShowCmd    `cmd:"" help:"Show one as JSON."`
 	Put     policyPutCmd     `cmd:"" help:"Make a policy from a JSON or YAML file, or change it."`
@@ -28,15 +29,15 @@ type policyCmd struct {
 }
 
 // Help shows examples.
-func (policyCmd) Help() string {
+func (PolicyCmd) Help() string {
 	return "Examples:\n  vigild policy list\n  vigild policy put web.json\n  vigild policy disable web-slow"
 }
 
 type policyListCmd struct{}
 
 // Run lists.
-func (*policyListCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (*policyListCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (*policyListCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(list, func() error {
+	return s.Print(list, func() error {
 		var rows [][]string
 		for _, p := range list.Policies {
 			on := "yes"
@@ -54,7 +55,7 @@ func (*policyListCmd) Run(ctx context.Context, s *session) error {
 			rows = append(rows, []string{p.Name, p.Mode, on, p.Severity, strconv.Itoa(p.Instances), strconv.Itoa(p.Firing), p.Owner, p.Description})
 		}
 		slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
-		return s.table([]string{"NAME", "MODE", "ON", "SEVERITY", "INSTANCES", "FIRING", "OWNER", "DESCRIPTION"}, rows)
+		return s.Table([]string{"NAME", "MODE", "ON", "SEVERITY", "INSTANCES", "FIRING", "OWNER", "DESCRIPTION"}, rows)
 	})
 }
 
@@ -63,8 +64,8 @@ type policyShowCmd struct {
 }
 
 // Run shows one.
-func (c *policyShowCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (c *policyShowCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (c *policyShowCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	s.Output = "json"
-	return s.print(p, nil)
+	return s.Print(p, nil)
 }
 
 type policyPutCmd struct {
@@ -81,7 +82,7 @@ type policyPutCmd struct {
 }
 
 // Run makes the policy, or changes the one of that name.
-func (c *policyPutCmd) Run(ctx context.Context, s *session) error {
+func (c *policyPutCmd) Run(ctx context.Context, s *session.Session) error {
 	in, name := s.In, "standard input"
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -99,7 +100,7 @@ func (c *policyPutCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.remote()
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -112,8 +113,8 @@ func (c *policyPutCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(out, func() error {
-		_, err := fmt.Fprintf(s.Out, "policy %s is in force, version %d\n", plain(out.Name), out.Version)
+	return s.Print(out, func() error {
+		_, err := fmt.Fprintf(s.Out, "policy %s is in force, version %d\n", session.Plain(out.Name), out.Version)
 		return err
 	})
 }
@@ -123,8 +124,8 @@ type policyDeleteCmd struct {
 }
 
 // Run deletes one.
-func (c *policyDeleteCmd) Run(ctx context.Context, s *session) error {
-	return s.policyDone(func(r *client.Client) (contract.OK, error) { return r.DeletePolicy(ctx, c.Name) })
+func (c *policyDeleteCmd) Run(ctx context.Context, s *session.Session) error {
+	return policyDone(s, func(r *client.Client) (contract.OK, error) { return r.DeletePolicy(ctx, c.Name) })
 }
 
 type policyEnableCmd struct {
@@ -132,8 +133,8 @@ type policyEnableCmd struct {
 }
 
 // Run enables one.
-func (c *policyEnableCmd) Run(ctx context.Context, s *session) error {
-	return s.policyDone(func(r *client.Client) (contract.OK, error) { return r.EnablePolicy(ctx, c.Name, true) })
+func (c *policyEnableCmd) Run(ctx context.Context, s *session.Session) error {
+	return policyDone(s, func(r *client.Client) (contract.OK, error) { return r.EnablePolicy(ctx, c.Name, true) })
 }
 
 type policyDisableCmd struct {
@@ -141,20 +142,20 @@ type policyDisableCmd struct {
 }
 
 // Run disables one.
-func (c *policyDisableCmd) Run(ctx context.Context, s *session) error {
-	return s.policyDone(func(r *client.Client) (contract.OK, error) { return r.EnablePolicy(ctx, c.Name, false) })
+func (c *policyDisableCmd) Run(ctx context.Context, s *session.Session) error {
+	return policyDone(s, func(r *client.Client) (contract.OK, error) { return r.EnablePolicy(ctx, c.Name, false) })
 }
 
 type policyReloadCmd struct{}
 
 // Run reloads.
-func (*policyReloadCmd) Run(ctx context.Context, s *session) error {
-	return s.policyDone(func(r *client.Client) (contract.OK, error) { return r.ReloadPolicies(ctx) })
+func (*policyReloadCmd) Run(ctx context.Context, s *session.Session) error {
+	return policyDone(s, func(r *client.Client) (contract.OK, error) { return r.ReloadPolicies(ctx) })
 }
 
 // policyDone carries out one change of policies and says that it is done.
-func (s *session) policyDone(do func(*client.Client) (contract.OK, error)) error {
-	r, err := s.remote()
+func policyDone(s *session.Session, do func(*client.Client) (contract.OK, error)) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (s *session) policyDone(do func(*client.Client) (contract.OK, error)) error
 	if err != nil {
 		return err
 	}
-	return s.done(ok)
+	return s.Done(ok)
 }
 
 // policyBody turns a file into what the API takes: JSON goes as it is, in any

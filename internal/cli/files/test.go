@@ -1,18 +1,19 @@
-package cli
+package files
 
 import (
 	"fmt"
 
 	"vigil/engine/fault"
-	"vigil/internal/daemon"
+	"vigil/internal/cli/session"
+	"vigil/internal/daemon/offline"
 )
 
-type testCmd struct {
+type TestCmd struct {
 	Files []string `arg:"" help:"Stories, and YAML files of the policies that they name."`
 }
 
 // Help shows an example.
-func (testCmd) Help() string {
+func (TestCmd) Help() string {
 	return `Examples:
   vigild test stories/*.story policies/*.yaml
 
@@ -26,12 +27,12 @@ A story:
 }
 
 // Run runs the stories.
-func (c *testCmd) Run(s *session) error {
-	l, err := s.load()
+func (c *TestCmd) Run(s *session.Session) error {
+	l, err := s.Load()
 	if err != nil {
 		return err
 	}
-	results, err := daemon.RunStories(l, c.Files)
+	results, err := offline.RunStories(l, c.Files)
 	if err != nil {
 		return err
 	}
@@ -41,15 +42,15 @@ func (c *testCmd) Run(s *session) error {
 			failed++
 		}
 	}
-	if err := s.print(results, func() error {
+	if err := s.Print(results, func() error {
 		for _, r := range results {
-			word := s.paint(green, "ok  ")
+			word := s.Paint(session.Green, "ok  ")
 			if !r.Passed {
-				word = s.paint(red, "FAIL")
+				word = s.Paint(session.Red, "FAIL")
 			}
 			fmt.Fprintf(s.Out, "%s %s (%d expectations)\n", word, r.File, r.Expected)
 			for _, f := range r.Failures {
-				fmt.Fprintf(s.Out, "     %s\n", plain(f))
+				fmt.Fprintf(s.Out, "     %s\n", session.Plain(f))
 			}
 		}
 		return nil
@@ -60,7 +61,7 @@ func (c *testCmd) Run(s *session) error {
 	case len(results) == 0:
 		return fault.New(fault.Usage, "no story among the files")
 	case failed > 0:
-		return exitCode(fault.Unprocessable.Exit())
+		return session.ExitCode(fault.Unprocessable.Exit())
 	}
 	return nil
 }

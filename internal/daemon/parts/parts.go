@@ -1,4 +1,9 @@
-package daemon
+// Package parts runs the moving parts of a process: started in order, stopped in
+// reverse, each within its bound.
+//
+// It refuses to know what the parts do. [Run] blocks until all of them have
+// ended, or were left behind and named.
+package parts
 
 import (
 	"context"
@@ -11,16 +16,16 @@ import (
 	"vigil/engine/fault"
 )
 
-// part is one moving part: Run blocks until everything it started has ended.
-type part struct {
-	name string
-	run  func(ctx context.Context) error
-	// ready, when there is one, is waited for before the next part starts. It
+// Part is one moving part: Run blocks until everything it started has ended.
+type Part struct {
+	Name string
+	Run  func(ctx context.Context) error
+	// Ready, when there is one, is waited for before the next part starts. It
 	// returns early when ctx ends.
-	ready func(ctx context.Context) error
-	// bound is how long the part may take to stop before it is left behind; what
+	Ready func(ctx context.Context) error
+	// Bound is how long the part may take to stop before it is left behind; what
 	// it could not finish is found at the next start.
-	bound time.Duration
+	Bound time.Duration
 }
 
 // ended is how a part came to an end.
@@ -29,16 +34,16 @@ type ended struct {
 	err  error
 }
 
-// errLeft says that a part did not stop within its bound.
-var errLeft = errors.New("did not stop in time and was left behind")
+// ErrLeft says that a part did not stop within its bound.
+var ErrLeft = errors.New("did not stop in time and was left behind")
 
-// runParts starts the parts in order and blocks until ctx ends or a part does;
+// Run starts the parts in order and blocks until ctx ends or a part does;
 // then it stops them in reverse, one after the other, each within its bound. A
 // part that ends by itself is a failure, since all of them are needed. The
 // first failure comes back.
-func runParts(ctx context.Context, log *slog.Logger, parts []part, started func()) error {
+func Run(ctx context.Context, log *slog.Logger, parts []Part, started func()) error {
 	type running struct {
-		part
+		Part
 		stop context.CancelFunc
 		done chan error
 	}
@@ -53,22 +58,22 @@ start:
 		up = append(up, r)
 		began := time.Now()
 		go func() {
-			err := r.run(own)
+			err := r.Run(own)
 			r.done <- err
-			first <- ended{r.name, err}
+			first <- ended{r.Name, err}
 		}()
-		if p.ready == nil {
+		if p.Ready == nil {
 			continue
 		}
 		waiting, cancel := context.WithCancel(ctx)
 		isReady := make(chan error, 1)
-		go func() { isReady <- p.ready(waiting) }()
+		go func() { isReady <- p.Ready(waiting) }()
 		select {
 		case err := <-isReady:
 			cancel()
 			if err != nil {
 				if ctx.Err() == nil {
-					failure = fmt.Errorf("%s is not ready: %w", p.name, err)
+					failure = fmt.Errorf("%s is not ready: %w", p.Name, err)
 				}
 				break start
 			}
@@ -78,7 +83,7 @@ start:
 			failure = died(e)
 			break start
 		}
-		log.Debug("part is ready", "part", p.name, "took", time.Since(began))
+		log.Debug("part is ready", "part", p.Name, "took", time.Since(began))
 	}
 	if failure == nil && ctx.Err() == nil {
 		started()
@@ -91,17 +96,17 @@ start:
 	for _, r := range slices.Backward(up) {
 		began := time.Now()
 		r.stop()
-		timer := time.NewTimer(r.bound)
+		timer := time.NewTimer(r.Bound)
 		select {
 		case err := <-r.done:
 			if err != nil && !errors.Is(err, context.Canceled) && failure == nil {
-				failure = fmt.Errorf("%s: %w", r.name, err)
+				failure = fmt.Errorf("%s: %w", r.Name, err)
 			}
-			log.Debug("part stopped", "part", r.name, "took", time.Since(began))
+			log.Debug("part stopped", "part", r.Name, "took", time.Since(began))
 		case <-timer.C:
-			log.Error("part left behind", "part", r.name, "after", r.bound)
+			log.Error("part left behind", "part", r.Name, "after", r.Bound)
 			if failure == nil {
-				failure = fmt.Errorf("%s: %w", r.name, errLeft)
+				failure = fmt.Errorf("%s: %w", r.Name, ErrLeft)
 			}
 		}
 		timer.Stop()

@@ -1,4 +1,7 @@
-package cli
+// Package demo is `vigild demo`: a daemon and a small web service in a temporary
+// folder; the service is killed, hung and flooded, and healed each time, with
+// the measured times. It needs no root and leaves nothing behind.
+package demo
 
 import (
 	"context"
@@ -16,16 +19,17 @@ import (
 	"vigil/api/client"
 	"vigil/api/contract"
 	"vigil/engine/fault"
+	"vigil/internal/cli/session"
 	"vigil/internal/daemon"
 	"vigil/internal/daemon/config"
 )
 
-type demoCmd struct {
+type DemoCmd struct {
 	Keep bool `help:"Keep the temporary folder."`
 }
 
 // Help says what will happen.
-func (demoCmd) Help() string {
+func (DemoCmd) Help() string {
 	return "Starts a daemon and a small web service in a temporary folder, kills the service, hangs it, floods its queue, and shows how each is\ndetected, decided, acted on and verified, with the measured times. Needs no root and touches nothing else."
 }
 
@@ -103,14 +107,14 @@ type step struct {
 
 // demo is one run.
 type demo struct {
-	s      *session
+	s      *session.Session
 	addr   string
 	client *client.Client
 	steps  []step
 }
 
 // Run shows it all within 30 seconds.
-func (c *demoCmd) Run(ctx context.Context, s *session) (err error) {
+func (c *DemoCmd) Run(ctx context.Context, s *session.Session) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "vigil-demo-")
@@ -141,7 +145,7 @@ func (c *demoCmd) Run(ctx context.Context, s *session) (err error) {
 		return err
 	}
 	if s.Output == "json" {
-		return s.print(d.steps, nil)
+		return s.Print(d.steps, nil)
 	}
 	return nil
 }
@@ -176,7 +180,7 @@ func (d *demo) start(ctx context.Context, dir string) (stop func() error, err er
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ready := make(chan daemon.Running, 1)
 	log := io.Discard
-	if v, _ := d.s.lookup("VIGIL_LOG_LEVEL"); v != "" {
+	if v, _ := d.s.Lookup("VIGIL_LOG_LEVEL"); v != "" {
 		log = d.s.Err
 	}
 	dm, err := daemon.New(daemon.Options{
@@ -184,7 +188,7 @@ func (d *demo) start(ctx context.Context, dir string) (stop func() error, err er
 			File:   filepath.Join(dir, "vigil.toml"),
 			Places: config.Places{Config: filepath.Join(dir, "vigil.toml"), Data: filepath.Join(dir, "data"), Socket: socket},
 		},
-		Log: log, Version: Version(), Ready: func(r daemon.Running) { ready <- r },
+		Log: log, Version: session.Version(), Ready: func(r daemon.Running) { ready <- r },
 	})
 	if err != nil {
 		cancel()
@@ -240,7 +244,7 @@ func (d *demo) show(ctx context.Context) error {
 		if err := f.do(pid); err != nil {
 			return fault.Wrap(fault.Internal, err, "breaking the service")
 		}
-		d.say("\n%s: pid %d", d.s.paint(bold, f.what), pid)
+		d.say("\n%s: pid %d", d.s.Paint(session.Bold, f.what), pid)
 		next, err := d.await(ctx, pid)
 		if err != nil {
 			return err
@@ -255,7 +259,7 @@ func (d *demo) show(ctx context.Context) error {
 	if err := d.flood(ctx); err != nil {
 		return err
 	}
-	d.say("\n%s", d.s.paint(bold, "$ vigild why "+strconv.FormatInt(d.steps[1].Remediation, 10)))
+	d.say("\n%s", d.s.Paint(session.Bold, "$ vigild why "+strconv.FormatInt(d.steps[1].Remediation, 10)))
 	if d.s.Output == "json" {
 		return nil
 	}
@@ -263,7 +267,7 @@ func (d *demo) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.s.story(st, false)
+	return d.s.Story(st, false)
 }
 
 // flood fills the service's queue and pushes its depth as a metric, as any
@@ -274,7 +278,7 @@ func (d *demo) flood(ctx context.Context) error {
 	if _, err := d.get(ctx, "/flood?n=5000"); err != nil {
 		return err
 	}
-	d.say("\n%s", d.s.paint(bold, what))
+	d.say("\n%s", d.s.Paint(session.Bold, what))
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var healed time.Duration

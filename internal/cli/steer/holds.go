@@ -1,4 +1,4 @@
-package cli
+package steer
 
 import (
 	"context"
@@ -7,28 +7,29 @@ import (
 
 	"vigil/api/contract"
 	"vigil/engine/fault"
+	"vigil/internal/cli/session"
 )
 
-type pauseCmd struct {
+type PauseCmd struct {
 	For    string `help:"How long, such as 1h." default:"1h"`
 	Reason string `help:"Why; it stands in the audit trail." required:""`
 }
 
 // Help shows an example.
-func (pauseCmd) Help() string {
+func (PauseCmd) Help() string {
 	return "Example:\n  vigild pause --for 2h --reason \"moving the racks\""
 }
 
 // Run pauses.
-func (c *pauseCmd) Run(ctx context.Context, s *session) error {
-	return s.putHold(ctx, contract.HoldCreate{Kind: "pause", Reason: c.Reason, For: &c.For})
+func (c *PauseCmd) Run(ctx context.Context, s *session.Session) error {
+	return putHold(s, ctx, contract.HoldCreate{Kind: "pause", Reason: c.Reason, For: &c.For})
 }
 
-type resumeCmd struct{}
+type ResumeCmd struct{}
 
 // Run takes every pause back.
-func (*resumeCmd) Run(ctx context.Context, s *session) error {
-	r, err := s.remote()
+func (*ResumeCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -36,24 +37,26 @@ func (*resumeCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(out, func() error { _, err := fmt.Fprintln(s.Out, plain(out.Message)); return err })
+	return s.Print(out, func() error { _, err := fmt.Fprintln(s.Out, session.Plain(out.Message)); return err })
 }
 
-type silenceCmd struct {
+type SilenceCmd struct {
 	List   silenceListCmd   `cmd:"" help:"List silences."`
 	Add    silenceAddCmd    `cmd:"" help:"Silence what a selector matches."`
 	Remove silenceRemoveCmd `cmd:"" help:"End a silence now."`
 }
 
 // Help shows examples.
-func (silenceCmd) Help() string {
+func (SilenceCmd) Help() string {
 	return "Examples:\n  vigild silence add 'service=\"web\"' --for 1h --reason \"deploy\"\n  vigild silence remove 01K..."
 }
 
 type silenceListCmd struct{}
 
 // Run lists.
-func (*silenceListCmd) Run(ctx context.Context, s *session) error { return s.listHolds(ctx, "silence") }
+func (*silenceListCmd) Run(ctx context.Context, s *session.Session) error {
+	return listHolds(s, ctx, "silence")
+}
 
 type silenceAddCmd struct {
 	Matchers string `arg:"" help:"Selector over labels, policy, target and severity, such as {service=\"web\"}."`
@@ -62,8 +65,8 @@ type silenceAddCmd struct {
 }
 
 // Run silences.
-func (c *silenceAddCmd) Run(ctx context.Context, s *session) error {
-	return s.putHold(ctx, contract.HoldCreate{Kind: "silence", Matchers: &c.Matchers, For: &c.For, Reason: c.Reason})
+func (c *silenceAddCmd) Run(ctx context.Context, s *session.Session) error {
+	return putHold(s, ctx, contract.HoldCreate{Kind: "silence", Matchers: &c.Matchers, For: &c.For, Reason: c.Reason})
 }
 
 type silenceRemoveCmd struct {
@@ -71,24 +74,26 @@ type silenceRemoveCmd struct {
 }
 
 // Run ends it.
-func (c *silenceRemoveCmd) Run(ctx context.Context, s *session) error { return s.release(ctx, c.ID) }
+func (c *silenceRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return release(s, ctx, c.ID)
+}
 
-type maintenanceCmd struct {
+type MaintenanceCmd struct {
 	List   maintenanceListCmd   `cmd:"" help:"List maintenance windows."`
 	Add    maintenanceAddCmd    `cmd:"" help:"Add a window: once, or by a schedule."`
 	Remove maintenanceRemoveCmd `cmd:"" help:"End a window for good."`
 }
 
 // Help shows examples.
-func (maintenanceCmd) Help() string {
+func (MaintenanceCmd) Help() string {
 	return "Examples:\n  vigild maintenance add --schedule '0 2 * * 6' --zone Europe/Berlin --length 2h --reason backups\n  vigild maintenance add --for 30m --reason \"kernel update\""
 }
 
 type maintenanceListCmd struct{}
 
 // Run lists.
-func (*maintenanceListCmd) Run(ctx context.Context, s *session) error {
-	return s.listHolds(ctx, "maintenance")
+func (*maintenanceListCmd) Run(ctx context.Context, s *session.Session) error {
+	return listHolds(s, ctx, "maintenance")
 }
 
 type maintenanceAddCmd struct {
@@ -102,7 +107,7 @@ type maintenanceAddCmd struct {
 }
 
 // Run adds.
-func (c *maintenanceAddCmd) Run(ctx context.Context, s *session) error {
+func (c *maintenanceAddCmd) Run(ctx context.Context, s *session.Session) error {
 	h := contract.HoldCreate{Kind: "maintenance", Reason: c.Reason}
 	if c.Matchers != "" {
 		h.Matchers = &c.Matchers
@@ -120,7 +125,7 @@ func (c *maintenanceAddCmd) Run(ctx context.Context, s *session) error {
 	if !c.From.IsZero() {
 		h.From = &c.From
 	}
-	return s.putHold(ctx, h)
+	return putHold(s, ctx, h)
 }
 
 type maintenanceRemoveCmd struct {
@@ -128,26 +133,26 @@ type maintenanceRemoveCmd struct {
 }
 
 // Run ends it.
-func (c *maintenanceRemoveCmd) Run(ctx context.Context, s *session) error {
-	return s.release(ctx, c.ID)
+func (c *maintenanceRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return release(s, ctx, c.ID)
 }
 
-type handsOffCmd struct {
+type HandsOffCmd struct {
 	List   handsOffListCmd   `cmd:"" help:"List subjects that are left alone."`
 	Add    handsOffAddCmd    `cmd:"" help:"Leave a subject alone."`
 	Remove handsOffRemoveCmd `cmd:"" help:"Care for it again."`
 }
 
 // Help shows an example.
-func (handsOffCmd) Help() string {
+func (HandsOffCmd) Help() string {
 	return "Example:\n  vigild hands-off add systemd:web.service --for 4h --reason \"debugging\""
 }
 
 type handsOffListCmd struct{}
 
 // Run lists.
-func (*handsOffListCmd) Run(ctx context.Context, s *session) error {
-	return s.listHolds(ctx, "hands_off")
+func (*handsOffListCmd) Run(ctx context.Context, s *session.Session) error {
+	return listHolds(s, ctx, "hands_off")
 }
 
 type handsOffAddCmd struct {
@@ -157,8 +162,8 @@ type handsOffAddCmd struct {
 }
 
 // Run adds.
-func (c *handsOffAddCmd) Run(ctx context.Context, s *session) error {
-	return s.putHold(ctx, contract.HoldCreate{Kind: "hands_off", Subject: &c.Subject, For: &c.For, Reason: c.Reason})
+func (c *handsOffAddCmd) Run(ctx context.Context, s *session.Session) error {
+	return putHold(s, ctx, contract.HoldCreate{Kind: "hands_off", Subject: &c.Subject, For: &c.For, Reason: c.Reason})
 }
 
 type handsOffRemoveCmd struct {
@@ -166,10 +171,12 @@ type handsOffRemoveCmd struct {
 }
 
 // Run ends it.
-func (c *handsOffRemoveCmd) Run(ctx context.Context, s *session) error { return s.release(ctx, c.ID) }
+func (c *handsOffRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return release(s, ctx, c.ID)
+}
 
-func (s *session) putHold(ctx context.Context, h contract.HoldCreate) error {
-	r, err := s.remote()
+func putHold(s *session.Session, ctx context.Context, h contract.HoldCreate) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -177,14 +184,14 @@ func (s *session) putHold(ctx context.Context, h contract.HoldCreate) error {
 	if err != nil {
 		return err
 	}
-	return s.print(out, func() error {
-		_, err := fmt.Fprintf(s.Out, "%s %s until %s\n", out.Kind, out.ID, moment(out.Until))
+	return s.Print(out, func() error {
+		_, err := fmt.Fprintf(s.Out, "%s %s until %s\n", out.Kind, out.ID, session.Moment(out.Until))
 		return err
 	})
 }
 
-func (s *session) release(ctx context.Context, id string) error {
-	r, err := s.remote()
+func release(s *session.Session, ctx context.Context, id string) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -192,11 +199,11 @@ func (s *session) release(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.done(ok)
+	return s.Done(ok)
 }
 
-func (s *session) listHolds(ctx context.Context, kind string) error {
-	r, err := s.remote()
+func listHolds(s *session.Session, ctx context.Context, kind string) error {
+	r, err := s.Remote()
 	if err != nil {
 		return err
 	}
@@ -204,24 +211,5 @@ func (s *session) listHolds(ctx context.Context, kind string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(list, func() error { return s.holdTable(list.Holds) })
-}
-
-func (s *session) holdTable(hs []contract.Hold) error {
-	rows := make([][]string, 0, len(hs))
-	for _, h := range hs {
-		about := h.Matchers + h.Subject
-		if h.Schedule != "" {
-			about += " at " + h.Schedule + " " + h.Zone + " for " + h.Length
-		}
-		rows = append(rows, []string{h.ID, h.Kind, about, moment(h.Until), h.Actor, h.Reason})
-	}
-	return s.table([]string{"ID", "KIND", "ABOUT", "UNTIL", "BY", "REASON"}, rows)
-}
-
-func moment(t *time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	return t.UTC().Format(time.RFC3339)
+	return s.Print(list, func() error { return s.HoldTable(list.Holds) })
 }
