@@ -80,7 +80,7 @@ func TestPartsEndTogether(t *testing.T) {
 		{"before it is ready", Part{Name: "bad", Bound: time.Second, Run: func(context.Context) error { return boom },
 			Ready: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, "bad: boom"},
 		{"never ready", Part{Name: "bad", Bound: time.Second, Run: func(ctx context.Context) error { <-ctx.Done(); return nil },
-			Ready: func(context.Context) error { return boom }}, "bad is not Ready: boom"},
+			Ready: func(context.Context) error { return boom }}, "bad is not ready: boom"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
