@@ -178,6 +178,38 @@ func TestGateStateSurvivesRestart(t *testing.T) {
 	}
 }
 
+// TestHistoryStopsAtTheFirstOldStart: each period lists its own starts, oldest
+// first, and none that is older.
+func TestHistoryStopsAtTheFirstOldStart(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	for range 40 {
+		m := r.queue(order("web1", "s"))
+		mv, err := r.claim(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
+			t.Fatal(err)
+		}
+		r.wall.Add(int64(10 * time.Minute / time.Microsecond))
+	}
+	m := r.queue(order("web1", "s"))
+	_, err := r.Claim(context.Background(), remedy.Claim{ID: m.ID, Version: 1, Now: r.now(),
+		Query: remedy.Query{Subject: "s", Policy: "hot", Kind: "exec", SubjectPer: int64(time.Hour), PolicyPer: int64(2 * time.Hour), KindPer: int64(24 * time.Hour), Storm: int64(time.Minute)},
+		Decide: func(m remedy.Remediation, h remedy.History) remedy.Move {
+			if len(h.BySubject) != 5 || len(h.ByPolicy) != 11 || len(h.ByKind) != 40 || len(h.Subjects) != 0 {
+				t.Errorf("%d, %d, %d, %d", len(h.BySubject), len(h.ByPolicy), len(h.ByKind), len(h.Subjects))
+			}
+			if !h.BySubject[0].Reached(h.ByPolicy[0]) || h.ByKind[0] == h.ByKind[1] {
+				t.Errorf("not oldest first: %+v", h.BySubject)
+			}
+			return remedy.Move{Next: m}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestHistoryStandsFirmWhenClocksMove: within one boot a step of the wall clock
 // hides no attempt and invents none; from an earlier boot an attempt counts by
 // the wall clock, and also where that cannot tell.

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -37,14 +38,7 @@ func (t *Tx) History(q remedy.Query, now clock.Stamp) (h remedy.History, err err
 		if w.key == "" || w.per <= 0 {
 			continue
 		}
-		row := within(now, w.per)
-		row.Text(w.key)
-		row.Int(maxStarts)
-		err := t.Query(context.Background(), "SELECT started_wall, started_boot, started_boot_id FROM attempts WHERE "+recent+
-			" AND "+w.column+" = ? AND "+w.column+" <> '' ORDER BY id DESC LIMIT ?", row, func(cs *conn.Cells) error {
-			*w.into = append(*w.into, clock.Stamp{Wall: cs.Int(), Boot: cs.Int(), BootID: cs.Text()})
-			return nil
-		})
+		err := t.starts(w.column, w.key, w.per, now, func(_ string, at clock.Stamp) { *w.into = append(*w.into, at) })
 		if err != nil {
 			return h, err
 		}
@@ -63,13 +57,37 @@ func (t *Tx) History(q remedy.Query, now clock.Stamp) (h remedy.History, err err
 const recent = `CASE WHEN started_boot_id = ? THEN started_boot > ?
 	ELSE started_wall > ? OR started_wall < ? END`
 
-func within(now clock.Stamp, per int64) (r conn.Row) {
-	r.Text(now.BootID)
-	r.Int(now.Boot - per)
-	r.Int(now.Wall - per/1000)
-	r.Int(now.Wall - max(leap.Microseconds(), per/1000))
-	return r
+// starts calls each for the recent attempts, newest first, at most maxStarts.
+// It stops at the first that is not recent, since those before it are older
+// still, so its cost does not grow with the age of the ledger.
+func (t *Tx) starts(column, key string, per int64, now clock.Stamp, each func(subject string, at clock.Stamp)) error {
+	var row conn.Row
+	row.Text(now.BootID)
+	row.Int(now.Boot - per)
+	row.Int(now.Wall - per/1000)
+	row.Int(now.Wall - max(leap.Microseconds(), per/1000))
+	where := "true"
+	if column != "" {
+		where = column + " = ? AND " + column + " <> ''"
+		row.Text(key)
+	}
+	row.Int(maxStarts)
+	err := t.Query(context.Background(), "SELECT "+recent+", subject, started_wall, started_boot, started_boot_id FROM attempts WHERE "+where+
+		" ORDER BY id DESC LIMIT ?", row, func(cs *conn.Cells) error {
+		if !cs.Bool() {
+			return errOlder
+		}
+		each(cs.Text(), clock.Stamp{Wall: cs.Int(), Boot: cs.Int(), BootID: cs.Text()})
+		return nil
+	})
+	if errors.Is(err, errOlder) {
+		return nil
+	}
+	return err
 }
+
+// errOlder ends a walk; nobody else sees it.
+var errOlder = errors.New("older")
 
 func (t *Tx) ofSubject(subject string, h *remedy.History) (err error) {
 	var row conn.Row
@@ -98,16 +116,10 @@ func (t *Tx) touched(per int64, now clock.Stamp) (out []remedy.Touched, err erro
 	if per <= 0 {
 		return nil, nil
 	}
-	row := within(now, per)
-	row.Int(maxStarts)
-	// The newest rows alone can be recent, so the walk stops at its limit.
-	err = t.Query(context.Background(), `SELECT subject, started_wall, started_boot, started_boot_id FROM (
-			SELECT * FROM attempts ORDER BY id DESC LIMIT 1000) WHERE `+recent+` ORDER BY id DESC LIMIT ?`, row, func(cs *conn.Cells) error {
-		s := remedy.Touched{Subject: cs.Text(), At: clock.Stamp{Wall: cs.Int(), Boot: cs.Int(), BootID: cs.Text()}}
-		if !slices.ContainsFunc(out, func(o remedy.Touched) bool { return o.Subject == s.Subject }) {
-			out = append(out, s)
+	err = t.starts("", "", per, now, func(subject string, at clock.Stamp) {
+		if !slices.ContainsFunc(out, func(o remedy.Touched) bool { return o.Subject == subject }) {
+			out = append(out, remedy.Touched{Subject: subject, At: at})
 		}
-		return nil
 	})
 	slices.Reverse(out)
 	return out, err
