@@ -83,7 +83,7 @@ type Server struct {
 	clock clock.Clock
 
 	door    *guard.Door
-	origins guard.Origins
+	live    atomic.Pointer[live]
 	limits  *guard.Limiter
 	meter   *meter.Meter
 	ingest  *ingest.Handler
@@ -119,11 +119,11 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, deps: d, log: d.Log, clock: d.Clock, started: d.Clock(),
 		door:    guard.NewDoor(guard.Mode(cfg.Auth), keys, os.Geteuid(), d.Clock),
-		origins: guard.Origins{Hosts: cfg.AllowedHosts, Allowed: cfg.AllowedOrigins},
 		limits:  guard.NewLimiter(d.Clock, 10_000),
 		replays: newReplays(d.Clock),
 		mux:     http.NewServeMux(), byPath: map[string]*route{},
 	}
+	s.live.Store(liveOf(cfg))
 	if s.ingest, err = ingest.New(cfg.Ingest, ingest.Deps{Sink: d.Engine, Now: func() int64 { return d.Clock().Millis() }}); err != nil {
 		return nil, err
 	}
@@ -138,6 +138,30 @@ func New(cfg Config, d Deps) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// live is what may change while the server runs.
+type live struct {
+	origins guard.Origins
+	rate    RateLimit
+}
+
+func liveOf(c Config) *live {
+	return &live{guard.Origins{Hosts: c.AllowedHosts, Allowed: c.AllowedOrigins}, c.RateLimit}
+}
+
+// Adopt puts the part of another configuration in force that needs no restart:
+// rate_limit, allowed_hosts, allowed_origins and the tokens of the local config.
+// On an error nothing has changed.
+func (s *Server) Adopt(ctx context.Context, cfg Config, fixed []engine.Token) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := s.door.Keys.Adopt(ctx, fixed); err != nil {
+		return err
+	}
+	s.live.Store(liveOf(cfg))
+	return nil
 }
 
 // ready is the daemon's word, and that the server is not stopping.

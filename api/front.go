@@ -34,11 +34,11 @@ func (s *Server) front(w0 http.ResponseWriter, r *http.Request) {
 
 	p := listen.Peer(r)
 	if !p.Unix {
-		if err := s.origins.Host(r); err != nil {
+		if err := s.live.Load().origins.Host(r); err != nil {
 			s.fail(w, r, nil, err)
 			return
 		}
-		cors, err := s.origins.Origin(r)
+		cors, err := s.live.Load().origins.Origin(r)
 		if err != nil {
 			s.fail(w, r, nil, err)
 			return
@@ -168,7 +168,7 @@ func (s *Server) allowed(r *http.Request) string {
 // limit counts the request, sets the headers of the original, and says when it
 // is one too many.
 func (s *Server) limit(w http.ResponseWriter, rt *route, c guard.Caller, p guard.Peer) error {
-	l := s.cfg.RateLimit
+	l := s.live.Load().rate
 	if !l.Enabled || c.Local || rt.Permission == guard.Anyone {
 		return nil
 	}

@@ -30,6 +30,8 @@ import (
 
 	"vigil/api"
 	"vigil/api/apitest"
+	"vigil/api/guard"
+	"vigil/engine"
 	"vigil/engine/document"
 	"vigil/engine/series"
 )
@@ -103,6 +105,44 @@ func TestRateLimit(t *testing.T) {
 		if resp := ask(); resp.StatusCode != 200 {
 			t.Errorf("%s is limited too: %d", what, resp.StatusCode)
 		}
+	}
+}
+
+// TestAdoptChangesWhatNeedsNoRestart: tokens, limits and origins; and a bad
+// configuration changes nothing.
+func TestAdoptChangesWhatNeedsNoRestart(t *testing.T) {
+	var cfg api.Config
+	s := serve(t, func(c *api.Config, _ *api.Deps) { cfg = *c })
+	ask := func(token, origin string) int {
+		c := apitest.Case{Method: "GET", Path: "/api/v1/policies"}
+		if origin != "" {
+			c.Header = map[string]string{"Origin": origin}
+		}
+		resp, _ := apitest.Ask(t, s.http, s.base, token, c)
+		return resp.StatusCode
+	}
+	secret, hash := guard.NewSecret()
+	fresh := []engine.Token{{Name: "fresh", Hash: hash, Role: "viewer"}}
+	bad := cfg
+	bad.AllowedOrigins = []string{"*"}
+	if err := s.Adopt(t.Context(), bad, fresh); err == nil || ask(secret, "") != 401 || ask(s.tokens["viewer"], "") != 200 {
+		t.Error("a bad configuration changed something:", err)
+	}
+	if err := s.Adopt(t.Context(), cfg, append(fresh, fresh...)); err == nil || ask(secret, "") != 401 {
+		t.Error("a token twice was taken:", err)
+	}
+	cfg.AllowedOrigins, cfg.RateLimit.Requests = []string{"https://ops.example"}, 7
+	if err := s.Adopt(t.Context(), cfg, fresh); err != nil {
+		t.Fatal(err)
+	}
+	if ask(secret, "https://ops.example") != 200 || ask(s.tokens["viewer"], "") != 401 {
+		t.Error("tokens or origins are those of before")
+	}
+	for range 7 {
+		ask(secret, "")
+	}
+	if ask(secret, "") != 429 {
+		t.Error("the limit is that of before")
 	}
 }
 

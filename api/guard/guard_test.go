@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,6 +83,29 @@ func TestTokensAreStoredAsHashes(t *testing.T) {
 	for secret := range seen {
 		if strings.Contains(stored, secret) || strings.Contains(stored, secret[4:]) {
 			t.Error("a secret is stored")
+		}
+	}
+}
+
+// TestTokensMadeAtOnceAreAllKnown: no picture of the store that was read earlier
+// replaces a later one.
+func TestTokensMadeAtOnceAreAllKnown(t *testing.T) {
+	d := &drawer{}
+	k, _ := guard.NewKeyring(d, nil, clock.System())
+	secrets := make([]string, 32)
+	var wg sync.WaitGroup
+	for i := range secrets {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			_, secrets[i], _ = k.Create(t.Context(), "me", fmt.Sprintf("t%d", i), "viewer", clock.Stamp{})
+			_ = k.Load(t.Context())
+		}()
+	}
+	wg.Wait()
+	for i, s := range secrets {
+		if _, err := k.Find(s); err != nil {
+			t.Errorf("token %d: %v", i, err)
 		}
 	}
 }

@@ -53,13 +53,12 @@ var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 // Keyring holds all tokens in memory, so that a wrong one costs no disk. It is
 // the one way tokens change while vigild runs, which keeps it true.
 type Keyring struct {
-	store Tokens
-	clock clock.Clock
-	fixed []engine.Token // from the local config
-
-	editing sync.Mutex // the names are looked at and then one is added
+	store   Tokens
+	clock   clock.Clock
+	editing sync.Mutex // one change of the store, and the picture of it, at a time
 
 	mu     sync.RWMutex
+	fixed  []engine.Token // from the local config
 	byHash map[[32]byte]engine.Token
 
 	newest atomic.Int64 // highest wall clock seen, µs: a clock set back revives no token
@@ -68,20 +67,54 @@ type Keyring struct {
 // NewKeyring makes an empty keyring; Load fills it. fixed are tokens of the
 // local config, which the API can neither change nor delete.
 func NewKeyring(store Tokens, fixed []engine.Token, now clock.Clock) (*Keyring, error) {
+	if err := checkFixed(fixed); err != nil {
+		return nil, err
+	}
+	return &Keyring{store: store, clock: now, fixed: fixed, byHash: map[[32]byte]engine.Token{}}, nil
+}
+
+func checkFixed(fixed []engine.Token) error {
 	for i, t := range fixed {
 		if !nameRule.MatchString(t.Name) {
-			return nil, badName(t.Name)
+			return badName(t.Name)
 		}
 		if _, err := ParseRole(t.Role); err != nil {
-			return nil, err
+			return err
 		}
 		for _, o := range fixed[:i] {
 			if o.Name == t.Name || o.Hash == t.Hash {
-				return nil, fault.New(fault.Unprocessable, "tokens %q and %q of the config are the same", o.Name, t.Name)
+				return fault.New(fault.Unprocessable, "tokens %q and %q of the config are the same", o.Name, t.Name)
 			}
 		}
 	}
-	return &Keyring{store: store, clock: now, fixed: fixed, byHash: map[[32]byte]engine.Token{}}, nil
+	return nil
+}
+
+// Adopt puts other tokens of the local config in force. On an error those of
+// before stay.
+func (k *Keyring) Adopt(ctx context.Context, fixed []engine.Token) error {
+	if err := checkFixed(fixed); err != nil {
+		return err
+	}
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	k.mu.Lock()
+	old := k.fixed
+	k.fixed = fixed
+	k.mu.Unlock()
+	err := k.load(ctx)
+	if err != nil {
+		k.mu.Lock()
+		k.fixed = old
+		k.mu.Unlock()
+	}
+	return err
+}
+
+func (k *Keyring) config() []engine.Token {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.fixed
 }
 
 func badName(name string) error {
@@ -91,10 +124,20 @@ func badName(name string) error {
 
 // Load reads all tokens. It blocks on disk.
 func (k *Keyring) Load(ctx context.Context) error {
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	return k.load(ctx)
+}
+
+// load is Load under editing: what was read is in force before another change
+// of the store can be read, so no older picture replaces a newer one.
+func (k *Keyring) load(ctx context.Context) error {
 	stored, err := k.store.Tokens(ctx)
 	if err != nil {
 		return err
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	m := make(map[[32]byte]engine.Token, len(stored)+len(k.fixed))
 	for _, t := range stored {
 		m[t.Hash] = t
@@ -102,9 +145,7 @@ func (k *Keyring) Load(ctx context.Context) error {
 	for _, t := range k.fixed {
 		m[t.Hash] = t
 	}
-	k.mu.Lock()
 	k.byHash = m
-	k.mu.Unlock()
 	return nil
 }
 
@@ -153,12 +194,12 @@ func (k *Keyring) List(ctx context.Context) ([]engine.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(ts, k.fixed...), nil
+	return append(ts, k.config()...), nil
 }
 
 // Fixed says that a token stands in the local config.
 func (k *Keyring) Fixed(name string) bool {
-	for _, t := range k.fixed {
+	for _, t := range k.config() {
 		if t.Name == name {
 			return true
 		}
@@ -190,7 +231,7 @@ func (k *Keyring) Create(ctx context.Context, actor, name, role string, expires 
 	if err := k.store.PutToken(ctx, actor, t); err != nil {
 		return engine.Token{}, "", err
 	}
-	return t, secret, k.Load(ctx)
+	return t, secret, k.load(ctx)
 }
 
 // First makes the token of the first start, when there is none of any kind yet,
@@ -198,6 +239,8 @@ func (k *Keyring) Create(ctx context.Context, actor, name, role string, expires 
 // when there was a token already. A file of that name that is there without a
 // token in the store (a ledger that was taken away) is replaced.
 func (k *Keyring) First(ctx context.Context, path string) (made bool, err error) {
+	k.editing.Lock()
+	defer k.editing.Unlock()
 	ts, err := k.List(ctx)
 	if err != nil || len(ts) > 0 {
 		return false, err
@@ -225,7 +268,7 @@ func (k *Keyring) First(ctx context.Context, path string) (made bool, err error)
 	if err := k.store.PutToken(ctx, "vigild", engine.Token{Name: "first", Hash: hash, Role: Admin.String(), Created: k.clock()}); err != nil {
 		return false, err
 	}
-	return true, k.Load(ctx)
+	return true, k.load(ctx)
 }
 
 // Delete revokes a token; it is refused from this call's return on.
@@ -233,10 +276,12 @@ func (k *Keyring) Delete(ctx context.Context, actor, name string) error {
 	if k.Fixed(name) {
 		return fault.New(fault.Conflict, "Token '%s' stands in the local config", name).Mend("take it out there")
 	}
+	k.editing.Lock()
+	defer k.editing.Unlock()
 	if err := k.store.DeleteToken(ctx, actor, name); err != nil {
 		return err
 	}
-	return k.Load(ctx)
+	return k.load(ctx)
 }
 
 // Bearer reads the secret from an Authorization header: `Bearer SECRET`, or

@@ -74,28 +74,9 @@ func (h *house) firstToken(ctx context.Context) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil
 	}
-	keys := h.server.Keys()
-	all, err := keys.List(ctx)
-	if err != nil || len(all) > 0 {
+	made, err := h.server.Keys().First(ctx, path)
+	if err != nil || !made {
 		return err
-	}
-	_, secret, err := keys.Create(ctx, "vigild", "first", "admin", clock.Stamp{})
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the first token cannot be written")
-	}
-	_, err = f.WriteString(secret + "\n")
-	if serr := f.Sync(); err == nil {
-		err = serr
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the first token cannot be written")
 	}
 	h.d.log.Info("first token made", "name", "first", "role", "admin", "file", path)
 	return nil
