@@ -114,11 +114,20 @@ func (r *reloader) apply(ctx context.Context, fresh *config.Loaded) error {
 	next := *r.current
 	next.Log.Level, next.Policies.Starter = fresh.Log.Level, fresh.Policies.Starter
 	next.Catalogue, next.Notify = fresh.Catalogue, fresh.Notify
+	next.Tokens = fresh.Tokens
+	next.API.RateLimit, next.API.AllowedHosts, next.API.AllowedOrigins = fresh.API.RateLimit, fresh.API.AllowedHosts, fresh.API.AllowedOrigins
+	tokens, err := fixed(&next, r.h.d.clock)
+	if err != nil {
+		return err
+	}
 	if err := r.h.set.Reload(next.ActionsConfig()); err != nil {
 		return err
 	}
 	if err := r.h.applyBuiltin(ctx, &next); err != nil {
 		return errors.Join(err, r.h.set.Reload(r.current.ActionsConfig()))
+	}
+	if err := r.h.server.Adopt(ctx, next.API, tokens); err != nil {
+		return errors.Join(err, r.h.set.Reload(r.current.ActionsConfig()), r.h.applyBuiltin(ctx, r.current))
 	}
 	r.h.d.setLevel(next.Log.Level)
 	r.current = &next

@@ -10,7 +10,7 @@ import (
 
 // live are the sections and keys that a reload changes while running; all
 // others need a restart. A dotted prefix stands for everything under it.
-var live = []string{"log.level", "policies.starter", "actions", "notify"}
+var live = []string{"log.level", "policies.starter", "actions", "notify", "token", "api.rate_limit", "api.allowed_hosts", "api.allowed_origins"}
 
 // Change is one setting that differs between two configurations.
 type Change struct {
