@@ -334,6 +334,9 @@ func (a *step) wake(ev Evaluation) (wake clock.Stamp) {
 	if !a.dark && a.noData() != NoDataKeep && !(a.c.code.Uses.Silence && ev.Fire != Unknown) {
 		consider(a.now.Add(a.staleAfter() - a.since(n.Known)))
 	}
+	if a.c.code.Uses.FiringFor.Used && n.Fired != a.prev.Fired {
+		consider(a.now.Add(time.Second)) // this look did not know yet that it fires
+	}
 	if ev.Next != 0 && ev.Next > ev.At {
 		consider(untilNext(&ev, a.now))
 	}

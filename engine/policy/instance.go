@@ -132,6 +132,13 @@ func (in *Instance) NewEra() {
 	clear(in.joined)
 }
 
+// Newest is the time of the newest sample of the matched series in Unix ms, 0
+// while there is none.
+func (in *Instance) Newest() int64 {
+	p, _ := in.own.Newest()
+	return p.T
+}
+
 // Late counts the points that came too late for the windows.
 func (in *Instance) Late() uint64 { return in.late }
 

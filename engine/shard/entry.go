@@ -110,12 +110,18 @@ func (x *Instance) IsFiring() bool {
 	return s == policy.StateFiring || s == policy.StateRecovering
 }
 
-// Now is a moment on the instance's own sample clock, in Unix ms.
+// Now is a moment on the instance's own sample clock, in Unix ms: the newest
+// sample's time and what the boot clock has gone on since it came. So neither a
+// step of the wall clock nor a sender whose clock is behind makes a series old.
 func (x *Instance) Now(at clock.Stamp) int64 {
 	if x.Arrived.IsZero() || x.Arrived.BootID != at.BootID {
 		return at.Millis()
 	}
-	return x.Arrived.Millis() + (at.Boot-x.Arrived.Boot)/int64(time.Millisecond)
+	came := x.In.Newest()
+	if came == 0 {
+		came = x.Arrived.Millis()
+	}
+	return came + (at.Boot-x.Arrived.Boot)/int64(time.Millisecond)
 }
 
 // Trusted reports whether samples of this series may lead to an act; open says

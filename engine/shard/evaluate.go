@@ -173,8 +173,8 @@ func (s *Shard) evaluate(x *Instance, at int64, now clock.Stamp) {
 // rewake schedules the next look that no sample brings.
 func (s *Shard) rewake(x *Instance, ev policy.Evaluation, wake, now clock.Stamp) {
 	s.Schedule(x, wake)
-	if x.En.Cond.TimeDriven {
-		s.Schedule(x, now.Add(time.Second))
+	if ev.Next > ev.At { // a clause changes with time: age, absent, firing_for, the hour
+		s.Schedule(x, now.Add(time.Duration(min(ev.Next-ev.At, int64(time.Hour/time.Millisecond)))*time.Millisecond))
 	}
 	if ev.StaleAt > 0 && !ev.NoData {
 		s.Schedule(x, now.Add(max(time.Duration(ev.StaleAt-x.Now(now))*time.Millisecond, 0)+time.Millisecond))
