@@ -212,7 +212,10 @@ func (w *Worker) cool(id int64) {
 	defer w.mu.Unlock()
 	c := w.cold[id]
 	c.times = min(c.times+1, 12)
-	c.until = w.Clock().Add(min(time.Second, time.Millisecond<<c.times))
+	c.until = w.Clock()
+	if c.times > 1 { // the first conflict only means that what we read was old
+		c.until = c.until.Add(min(time.Second, time.Millisecond<<c.times))
+	}
 	w.cold[id] = c
 }
 

@@ -375,25 +375,29 @@ func TestExternalIsLeftAlone(t *testing.T) {
 func TestHoldsAndGoesOn(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		a := r.acts.add("fix", remedy.Convergent, nil)
-		holds := int8(1)
 		window := "maintenance: backup"
-		r.judge.facts = func(_ remedy.Remediation, f *remedy.Facts) { f.Window, f.Holds = window, holds }
+		gone := map[int64]bool{}
+		r.judge.facts = func(x remedy.Remediation, f *remedy.Facts) {
+			if f.Window = window; gone[x.ID] {
+				f.Holds = -1
+			}
+		}
 		r.run()
 		ids := r.queue(remedy.Remediation{Plan: plan("fix")}, remedy.Remediation{Plan: plan("fix")})
-		r.pass(10 * time.Minute)
+		r.pass(10*time.Minute + 30*time.Second)
 		r.want(ids[0], remedy.Held)
 		if got := r.told(ids[0]); got != "gate.hold" || a.ran() != 0 {
 			t.Errorf("told %s, ran %d", got, a.ran())
 		}
-		x := r.read(ids[1])
-		r.judge.set(func() { window = "" })
+		x := r.want(ids[1], remedy.Held)
+		r.judge.set(func() { window, gone[ids[0]] = "", true })
 		m, err := remedy.Release(x, r.clock())
 		r.apply(x, m, err)
-		synctest.Wait()
+		r.pass(100 * time.Millisecond)
 		r.want(ids[1], remedy.Verifying)
-		r.judge.set(func() { holds = -1 })
 		r.pass(2 * time.Minute)
 		r.want(ids[0], remedy.Cancelled)
+		r.want(ids[1], remedy.Succeeded)
 		if a.ran() != 1 {
 			t.Errorf("ran %d times", a.ran())
 		}
