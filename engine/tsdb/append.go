@@ -70,8 +70,7 @@ func (s *Store) place(c *commit.Call, boot time.Duration) {
 	for i := range b.Items {
 		it := &b.Items[i]
 		if it.Hi < it.Lo || int(it.Hi) > len(b.Points) {
-			it.Hi = it.Lo
-			it.Reason = series.Rejected
+			it.Lo, it.Hi, it.Reason = 0, 0, series.Rejected
 			c.Heads = append(c.Heads, nil)
 			continue
 		}

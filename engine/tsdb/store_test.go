@@ -3,7 +3,6 @@ package tsdb
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -488,5 +487,3 @@ func (l *load) send(s *Store) error {
 	}
 	return nil
 }
-
-var _ = math.MaxInt64
