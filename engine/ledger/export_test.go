@@ -40,3 +40,6 @@ func (l *Ledger) RawInt(sql string) (n int64, err error) {
 	})
 	return n, err
 }
+
+// Trim does what Run does now and then.
+func (l *Ledger) Trim(ctx context.Context) error { return l.trim(ctx) }

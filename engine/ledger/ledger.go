@@ -38,13 +38,14 @@ type Config struct {
 	CheckTime time.Duration `toml:"check_time"` // budget of the check at start
 	Upkeep    time.Duration `toml:"upkeep"`     // period of checkpoints and trimming
 	Closed    int           `toml:"closed"`     // closed firings and ended holds that are kept
+	Finished  int           `toml:"finished"`   // newest remediations of which the finished ones are kept
 	LogPages  int           `toml:"log_pages"`  // pages of 4 KiB in the write-ahead log before it is emptied
 	VFS       string        `toml:"-"`          // a registered SQLite VFS, for tests of the disk
 }
 
 // Defaults are the values of vigil.example.toml.
 func Defaults() Config {
-	return Config{Readers: 2, BallastMB: 16, CheckTime: 500 * time.Millisecond, Upkeep: 10 * time.Second, Closed: 10_000, LogPages: 1000}
+	return Config{Readers: 2, BallastMB: 16, CheckTime: 500 * time.Millisecond, Upkeep: 10 * time.Second, Closed: 10_000, Finished: 100_000, LogPages: 1000}
 }
 
 // Validate names the first setting that cannot be used.
@@ -60,6 +61,8 @@ func (c Config) Validate() error {
 		return fault.New(fault.Unprocessable, "ledger.check_time must be longer than 0").At("ledger.check_time")
 	case c.Upkeep < 100*time.Millisecond:
 		return fault.New(fault.Unprocessable, "ledger.upkeep is %s, at least 100ms was expected", c.Upkeep).At("ledger.upkeep")
+	case c.Finished < 1000:
+		return fault.New(fault.Unprocessable, "ledger.finished is %d, at least 1000 was expected", c.Finished).At("ledger.finished")
 	case c.LogPages < 4 || c.LogPages > 1600:
 		return fault.New(fault.Unprocessable, "ledger.log_pages is %d, from 4 to 1600 were expected", c.LogPages).At("ledger.log_pages")
 	case c.Closed < 0:

@@ -44,6 +44,9 @@ func (l *Ledger) trim(ctx context.Context) error {
 	if err := l.writeUses(ctx); err != nil {
 		return err
 	}
+	if err := l.trimFinished(ctx); err != nil {
+		return err
+	}
 	const step = 500
 	var row conn.Row
 	row.Int(step)
@@ -59,6 +62,23 @@ func (l *Ledger) trim(ctx context.Context) error {
 			h, err := t.Exec(`DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE ended IS NOT NULL ORDER BY id LIMIT
 				min(?, max(0, (SELECT count(*) FROM holds WHERE ended IS NOT NULL) - ?)))`, row)
 			n = max(n, h)
+			return err
+		})
+		if err != nil || n < step {
+			return err
+		}
+	}
+}
+
+// trimFinished removes finished remediations, with their attempts, that are
+// older than the newest cfg.Finished ids. Those that wait, retry or need a
+// person stay, and so does the audit.
+func (l *Ledger) trimFinished(ctx context.Context) error {
+	const step = 200
+	for {
+		n := int64(0)
+		err := l.write(ctx, false, func(t *table.Tx) (err error) {
+			n, err = t.DropFinished(t.State.Remediation-int64(l.cfg.Finished), step)
 			return err
 		})
 		if err != nil || n < step {

@@ -152,6 +152,38 @@ func Remediation(ctx context.Context, c *conn.Conn, id int64) (remedy.Remediatio
 	return rs[0], nil
 }
 
+// DropFinished removes at most n finished remediations up to an id, with their
+// attempts, and says how many went.
+func (t *Tx) DropFinished(upto int64, n int64) (gone int64, err error) {
+	var ids []int64
+	var row conn.Row
+	row.Int(upto)
+	row.Int(n)
+	err = t.Query(context.Background(), `SELECT id FROM remediations WHERE id <= ? AND state IN ('succeeded', 'refused', 'cancelled', 'failed')
+		AND NOT EXISTS (SELECT 1 FROM attempts WHERE remediation = remediations.id AND finished IS NULL) ORDER BY id LIMIT ?`, row, func(cs *conn.Cells) error {
+		ids = append(ids, cs.Int())
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		var key conn.Row
+		key.Int(id)
+		for _, sql := range []string{
+			"DELETE FROM results WHERE attempt IN (SELECT id FROM attempts WHERE remediation = ?)",
+			"DELETE FROM requests WHERE attempt IN (SELECT id FROM attempts WHERE remediation = ?)",
+			"DELETE FROM attempts WHERE remediation = ?",
+			"DELETE FROM remediations WHERE id = ?",
+		} {
+			if _, err := t.Exec(sql, key); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return int64(len(ids)), nil
+}
+
 // disownAfter is how long a person has to decide before the engine gives up.
 const disownAfter = 24 * time.Hour
 
