@@ -378,9 +378,8 @@ func TestSweep_EndsWhatADeadVigildLeftOpen(t *testing.T) {
 		}
 	} else {
 		eventually(t, "the open attempt is ended", func() bool { return gone(open) })
-		if n > 1 { // 0: another vigild on this host was quicker
-			t.Errorf("%d cgroups were cleared, want 1", n)
-		}
+		// n says nothing here: it may be 0 when another vigild on this host was
+		// quicker, and count the orphans of others too.
 	}
 	if gone(left) {
 		t.Error("what was left running on purpose was ended")
