@@ -249,7 +249,7 @@ func TestNoFalseAcknowledgementWhenTheNthCallFails(t *testing.T) {
 				default:
 					t.Fatalf("call %d: %v", n, err)
 				}
-				if i%10 == 9 {
+				if i%10 == 9 && n%2 == 0 { // without a cut the log has to define the series
 					_ = r.s.Cut(context.Background()) // it may fail, the log keeps what it has
 				}
 			}
