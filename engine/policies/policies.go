@@ -132,7 +132,7 @@ func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.O
 			}
 		}
 		if err := c.put(doc, owner, d.Place, ""); err != nil {
-			is = append(is, placed(err, d)...)
+			is = append(is, Placed(err, d)...)
 		}
 	}
 	if len(is) > 0 {

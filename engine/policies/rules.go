@@ -50,8 +50,9 @@ func (k *Keeper) loop(doc engine.PolicyDocument) string {
 	return walk(doc.DependsOn)
 }
 
-// placed turns the JSON pointers of issues into places of the document.
-func placed(err error, d document.Document) fault.Issues {
+// Placed turns the JSON pointers in the issues of a policy document into the places
+// where they stand in the text. Pure.
+func Placed(err error, d document.Document) fault.Issues {
 	is, ok := err.(fault.Issues)
 	if !ok {
 		return fault.Issues{{Place: d.Place, Msg: err.Error()}}

@@ -74,7 +74,15 @@ func (c *policyShowCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	s.Output = "json"
-	return s.Print(p, nil)
+	var plain any // so that < and > inside its expressions are shown as they are
+	text, err := json.Marshal(p)
+	if err == nil {
+		err = json.Unmarshal(text, &plain)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Print(plain, nil)
 }
 
 type policyPutCmd struct {

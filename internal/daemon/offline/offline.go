@@ -7,7 +7,6 @@ package offline
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/ledger"
+	"vigil/engine/policies"
 	"vigil/engine/rehearse"
 	"vigil/engine/series"
 	"vigil/engine/tsdb"
@@ -41,7 +41,7 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 	if err != nil {
 		return nil, nil, err
 	}
-	var policies []engine.PolicyDocument
+	var good []engine.PolicyDocument
 	for _, f := range files {
 		text, err := readFile(f)
 		if err != nil {
@@ -56,10 +56,10 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 				p, is := engine.PolicyFromDocument(d)
 				if len(is) == 0 {
 					if _, err := rehearse.New([]engine.PolicyDocument{p}, acts); err != nil {
-						is = placed(err, d)
+						is = policies.Placed(err, d)
 					}
 				}
-				policies, issues = append(policies, p), append(issues, is...)
+				good, issues = append(good, p), append(issues, is...)
 			case check.DocumentKind:
 				_, is := check.FromDocument(d, checks.Probe())
 				issues = append(issues, is...)
@@ -69,24 +69,11 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 		}
 	}
 	if len(issues) == 0 {
-		if _, err := rehearse.New(policies, acts); err != nil {
+		if _, err := rehearse.New(good, acts); err != nil {
 			issues.Add(files[0], "%v", err) // good one by one, not together
 		}
 	}
 	return found, issues, nil
-}
-
-// placed gives an error of one document that document's place.
-func placed(err error, d document.Document) fault.Issues {
-	var is fault.Issues
-	if errors.As(err, &is) {
-		for i := range is {
-			is[i].Msg = is[i].Place + ": " + is[i].Msg
-			is[i].Place = d.Place
-		}
-		return is
-	}
-	return fault.Issues{{Place: d.Place, Msg: err.Error()}}
 }
 
 func readFile(file string) ([]byte, error) {
