@@ -28,6 +28,7 @@ const (
 	gProcfs   = "github.com/prometheus/procfs"
 	gCommon   = "github.com/prometheus/common"
 	gCompress = "github.com/klauspost/compress"
+	gGit      = "github.com/go-git/go-git/v5"
 	gDBus     = "github.com/godbus/dbus/v5"
 	gModel    = "github.com/prometheus/client_model"
 )
@@ -97,6 +98,12 @@ var plan = []room{
 	{dir: "actions/param", floor: 3, ours: []string{"engine/document", "engine/fault"}},
 	{dir: "actions/supervise", floor: 3, ours: []string{"actions/launch", "engine/fault", "engine/clock"}, guests: []string{gSys}},
 	{dir: "actions/launch", floor: 3, ours: []string{"engine/fault"}, guests: []string{gSys}},
+	{dir: "gitwatch", floor: 3, ours: []string{"engine/fault", "engine/clock", "gitwatch/pack", "gitwatch/objects", "gitwatch/store", "gitwatch/signers", "gitwatch/paths"}, guests: []string{gGit}},
+	{dir: "gitwatch/pack", floor: 3, ours: []string{"engine/fault"}, guests: []string{gGit}},
+	{dir: "gitwatch/objects", floor: 3, ours: []string{"engine/fault", "gitwatch/pack"}, guests: []string{gGit}},
+	{dir: "gitwatch/store", floor: 3, ours: []string{"engine/fault", "gitwatch/pack", "gitwatch/objects"}, guests: []string{gGit}},
+	{dir: "gitwatch/receive", floor: 3, ours: []string{"engine/fault", "gitwatch/objects", "gitwatch/store"}, guests: []string{gGit}},
+	{dir: "gitwatch/signers", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/hiddeco/sshsig", "golang.org/x/crypto", "github.com/ProtonMail/go-crypto"}},
 	{dir: "gitwatch/paths", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/fsnotify/fsnotify"}},
 	{dir: "api", floor: 3, ours: []string{"engine", "floors 0-1", "api/ingest", "api/problem", "api/contract", "api/guard", "api/listen", "api/face", "api/policies", "api/manage", "api/meter", "api/docs"}, guests: []string{"github.com/danielgtaylor/huma/v2"}},
 	{dir: "api/problem", floor: 3, ours: []string{"engine/fault"}},
@@ -130,6 +137,7 @@ var plan = []room{
 
 	{dir: "actions/units/unitstest", floor: 3, guests: []string{gDBus}, test: true},
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},
+	{dir: "gitwatch/gittest", floor: 3, test: true},
 	{dir: "engine/ledger/powercut", floor: 3, guests: []string{gSQLite, "modernc.org/libc"}, test: true},
 	{dir: "engine/tsdb/wal/waltest", floor: 3, ours: []string{"engine/tsdb/wal"}, test: true},
 	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "api/apitest", "internal/daemon", "internal/cli"}, test: true},
