@@ -78,7 +78,7 @@ var plan = []room{
 	{dir: "engine/rehearse", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies"}},
 	{dir: "engine/hall", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies", "engine/holds", "engine/direct", "engine/judge", "engine/explain"}},
 
-	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/commit", "engine/tsdb/live", "engine/tsdb/payload", "engine/tsdb/wal", "engine/tsdb/rows"}, guests: []string{gSys}},
+	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk", "engine/tsdb/commit", "engine/tsdb/live", "engine/tsdb/payload", "engine/tsdb/wal", "engine/tsdb/rows"}, guests: []string{gSys}},
 	{dir: "engine/tsdb/chunk", floor: 3, ours: []string{"engine/series"}, guests: []string{"github.com/prometheus/prometheus/tsdb/chunkenc"}},
 	{dir: "engine/tsdb/wal", floor: 3, guests: []string{gSys}},
 	{dir: "engine/tsdb/rows", floor: 3, ours: []string{"engine/series", "engine/fault", "engine/tsdb/chunk"}, guests: []string{gSQLite}},

@@ -48,6 +48,9 @@ func (s *Store) tend(ctx context.Context) {
 	if err := s.log.Prepare(); err != nil {
 		s.slog.Warn("no spare log segment could be made", "err", err)
 	}
+	if found := s.suspect.Swap(nil); found != nil {
+		s.doctor(ctx, *found)
+	}
 	if s.due(bootTime(now)) {
 		if err := s.cut(ctx); err != nil && ctx.Err() == nil {
 			s.slog.Error("the cut failed; the log keeps what it would have written", "err", err)

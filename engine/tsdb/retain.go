@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"vigil/engine/clock"
-	"vigil/engine/fault"
 	"vigil/engine/series"
 	"vigil/engine/tsdb/rows"
 )
@@ -156,12 +155,4 @@ func (s *Store) snapshotIfDue(ctx context.Context, now clock.Stamp) error {
 	}
 	s.noteStats()
 	return s.db.Prune(s.cfg.SnapshotKeep)
-}
-
-// errRead gives an error of reading its kind.
-func errRead(err error) error {
-	if rows.Damaged(err) {
-		return fault.Wrap(fault.Corrupt, err, "samples.db")
-	}
-	return err
 }

@@ -2,10 +2,12 @@ package tsdb
 
 import (
 	"context"
+	"errors"
 
 	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/series"
+	"vigil/engine/tsdb/chunk"
 	"vigil/engine/tsdb/live"
 	"vigil/engine/tsdb/rows"
 )
@@ -65,7 +67,7 @@ func (c *cursor) Points(buf []series.Point) ([]series.Point, error) {
 		buf, err = c.read(buf, h.Ref, c.mint, c.maxt)
 	}
 	if err != nil {
-		c.err = errRead(err)
+		c.err = c.store.misread(err)
 		return buf[:from], c.err
 	}
 	buf = append(buf, c.mem...)
@@ -80,4 +82,18 @@ func (c *cursor) Close() error {
 	c.heads, c.mem = nil, nil
 	c.at = -1
 	return nil
+}
+
+// misread gives an error of reading its kind. A damaged file is looked after by
+// the cutter; one chunk that does not read back is an error of its series alone.
+func (s *Store) misread(err error) error {
+	switch {
+	case rows.Damaged(err):
+		s.suspect.Store(&err)
+		s.wakeCut()
+		return fault.Wrap(fault.Corrupt, err, "samples.db")
+	case errors.Is(err, chunk.ErrCorrupt):
+		return fault.Wrap(fault.Corrupt, err, "samples.db")
+	}
+	return err
 }

@@ -35,6 +35,8 @@ type Store struct {
 	dbMu sync.RWMutex // for the pointer: a damaged database is exchanged
 	db   *rows.DB
 
+	suspect atomic.Pointer[error] // what a reader found wrong with db
+
 	ready   atomic.Bool  // Start is through: log and committer are there
 	gate    sync.RWMutex // appends hold it for reading
 	running bool

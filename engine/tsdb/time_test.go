@@ -395,3 +395,84 @@ func TestDamagedFiles(t *testing.T) {
 		}
 	}
 }
+
+// samples.db is spoilt under a running store: readers hear of it, the file is
+// exchanged for the snapshot, what is in the log and in heads stays, and samples
+// go on being taken and cut.
+func TestDatabaseDamagedInUse(t *testing.T) {
+	for _, snapshot := range []bool{true, false} {
+		t.Run(fmt.Sprint("snapshot ", snapshot), func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.SnapshotEvery = time.Hour })
+			for s := range 300 {
+				for part := range 3 {
+					var b series.Batch
+					for i := range 100 {
+						b.Add(name("a", "s", fmt.Sprint(s)), r.clock.ms()+int64(part*100+i), math.Sqrt(float64(i+s)))
+					}
+					if err := r.s.Append(context.Background(), &b); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			r.cut()
+			if snapshot {
+				r.s.tend(context.Background())
+				r.clock.pass(61 * time.Minute)
+				r.s.tend(context.Background())
+			}
+			r.mustPush(name("late"), r.clock.ms(), 1)
+			f, err := os.OpenFile(r.cfg.rows().Path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, _ := f.Stat()
+			noise := make([]byte, st.Size()-16384)
+			for i := range noise {
+				noise[i] = byte(i * 31)
+			}
+			if _, err := f.WriteAt(noise, 16384); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the exchange", func() bool {
+				for s := range 300 { // pages may still be cached
+					m, _ := series.NewMatcher(series.MatchEqual, "s", fmt.Sprint(s))
+					c, err := r.s.Select(context.Background(), series.Selector{m}, math.MinInt64, math.MaxInt64)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for c.Next() {
+						if _, err := c.Points(nil); err != nil && fault.KindOf(err) != fault.Corrupt {
+							t.Fatal(err)
+						}
+					}
+					_ = c.Close()
+				}
+				r.s.tend(context.Background())
+				return r.event("quarantined")
+			})
+			want := 0
+			if snapshot {
+				want = 300
+			}
+			if n := len(r.all(name("a", "s", "7"))); n != want {
+				t.Errorf("%d points, want %d", n, want)
+			}
+			if n := len(r.all(name("late"))); n != 1 {
+				t.Errorf("%d points of what was in the heads", n)
+			}
+			r.mustPush(name("a", "s", "7"), r.clock.ms()+5000, 1)
+			r.cut()
+			r.die()
+			r.start(0)
+			if n := len(r.all(name("late"))); n != 1 {
+				t.Errorf("after a restart: %d points", n)
+			}
+			if n := len(r.all(name("a", "s", "7"))); n != want+1 {
+				t.Errorf("after a restart: %d points, want %d", n, want+1)
+			}
+		})
+	}
+}
