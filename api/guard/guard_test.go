@@ -3,6 +3,8 @@ package guard_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -232,3 +234,76 @@ func FuzzBearer(f *testing.F) {
 		}
 	})
 }
+
+// TestDoorByWhereTheCallerStands: what a caller without a credential may do,
+// for every mode and place, at the door itself (a test cannot come from outside).
+func TestDoorByWhereTheCallerStands(t *testing.T) {
+	outside := netip.MustParseAddr("203.0.113.7")
+	near := netip.MustParseAddr("127.0.0.1")
+	for _, tc := range []struct {
+		mode   guard.Mode
+		peer   guard.Peer
+		header string
+		may    string
+	}{
+		{guard.Auto, guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone read ingest"},
+		{guard.Auto, guard.Peer{Addr: near, Loopback: true, UID: -1}, "X-Forwarded-For", "anyone"},
+		{guard.Auto, guard.Peer{Addr: near, Loopback: true, UID: -1}, "Forwarded", "anyone"},
+		{guard.Auto, guard.Peer{Addr: near, Loopback: true, UID: -1}, "Via", "anyone"},
+		{guard.Auto, guard.Peer{Addr: outside, UID: -1}, "", "anyone"},
+		{guard.Auto, guard.Peer{UID: -1}, "", "anyone"},
+		{guard.TokenMode, guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone"},
+		{guard.TokenMode, guard.Peer{Addr: outside, UID: -1}, "", "anyone"},
+		{guard.OpenMode, guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone read ingest operate administer"},
+		{guard.TokenMode, guard.Peer{Unix: true, UID: 0}, "", "anyone read ingest operate administer"},
+		{guard.TokenMode, guard.Peer{Unix: true, UID: 1234}, "", "anyone read ingest operate administer"},
+		{guard.OpenMode, guard.Peer{Unix: true, UID: 4321}, "", "anyone"},
+		{guard.OpenMode, guard.Peer{Unix: true, UID: -1}, "", "anyone"},
+		{"", guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone"},
+	} {
+		k, _ := guard.NewKeyring(&drawer{}, nil, clock.System())
+		d := guard.NewDoor(tc.mode, k, 1234, clock.System())
+		r := httptest.NewRequest("GET", "/", nil)
+		if tc.header != "" {
+			r.Header.Set(tc.header, "x")
+		}
+		var got []string
+		for p := guard.Undeclared; p <= guard.Administer; p++ {
+			c, err := d.Admit(r, tc.peer, p)
+			if err == nil {
+				got = append(got, p.String())
+			}
+			if err == nil && p != guard.Anyone && c.Actor == "" {
+				t.Errorf("%s: let in without a name", p)
+			}
+		}
+		if s := strings.Join(got, " "); s != tc.may {
+			t.Errorf("%s %+v %s: may %q, want %q", tc.mode, tc.peer, tc.header, s, tc.may)
+		}
+	}
+}
+
+// TestPeerOfBothEnds: loopback is loopback at both ends, in each of its spellings.
+func TestPeerOfBothEnds(t *testing.T) {
+	at := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 1} }
+	for _, tc := range []struct {
+		remote, local string
+		want          bool
+	}{
+		{"127.0.0.1", "127.0.0.1", true}, {"127.9.9.9", "127.0.0.1", true}, {"::1", "::1", true}, {"::ffff:127.0.0.1", "::ffff:127.0.0.1", true},
+		{"192.0.2.1", "127.0.0.1", false}, {"127.0.0.1", "192.0.2.1", false}, {"192.0.2.1", "192.0.2.1", false}, {"2001:db8::1", "::1", false},
+	} {
+		if got := guard.PeerOf(ends{remote: at(tc.remote), local: at(tc.local)}).Loopback; got != tc.want {
+			t.Errorf("%s to %s: loopback %v", tc.remote, tc.local, got)
+		}
+	}
+}
+
+// ends is a connection that knows its ends.
+type ends struct {
+	net.Conn
+	remote, local net.Addr
+}
+
+func (e ends) RemoteAddr() net.Addr { return e.remote }
+func (e ends) LocalAddr() net.Addr  { return e.local }
