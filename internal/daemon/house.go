@@ -141,6 +141,7 @@ func (h *house) parts() []parts.Part {
 	return []parts.Part{
 		{Name: "ledger", Run: h.ledger.Run, Bound: within},
 		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
+		{Name: "store events", Run: h.storeEvents, Bound: within},
 		{Name: "processes", Run: h.set.Run, Bound: within},
 		{Name: "process states", Run: h.pulse.run, Bound: within},
 		{Name: "own series", Run: h.self.run, Bound: within},

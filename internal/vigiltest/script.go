@@ -195,8 +195,8 @@ func logMatches(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// client speaks HTTP over the daemon's socket.
-func client(ts *testscript.TestScript) *http.Client {
+// overSocket speaks HTTP over the daemon's socket.
+func overSocket(ts *testscript.TestScript) *http.Client {
 	sock := ts.Getenv("VIGIL_SOCKET")
 	return &http.Client{Timeout: Patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -210,7 +210,7 @@ func send(ts *testscript.TestScript, method, path, kind string, body []byte) (in
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", kind)
 	}
-	resp, err := client(ts).Do(req)
+	resp, err := overSocket(ts).Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
