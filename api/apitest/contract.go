@@ -132,6 +132,8 @@ var Contract = []Case{
 	{Line: "queue status", Method: "GET", Path: "/api/v1/queue/status", Status: 200, Has: map[string]any{"queue_depth": 1.0, "failed": 0.0, "success_rate": 100.0, "queue_name": "remediation_queue", "history": Some, "tasks_enqueued": 3.0, "tasks_dequeued": 2.0},
 		Keys: "completed queue_length tasks_failed tasks_completed last_processed_task"},
 	{Line: "queue stats", Method: "GET", Path: "/api/v1/queue/stats", Status: 200, Has: map[string]any{"ok": true, "queue_length": 1.0, "queue.queue_length": 1.0}},
+	{Line: "queue record history", Method: "POST", Path: "/api/v1/queue/record-history", Status: 200, Has: map[string]any{"ok": true, "depth": 1.0, "time": Some}},
+	{Line: "queue tasks", Method: "GET", Path: "/api/v1/queue/debug/tasks", Status: 200, Has: map[string]any{"queue_length": 1.0, "tasks.0.target": "web-1.service", "tasks.0.status": "pending"}},
 	{Line: "queue health", Method: "GET", Path: "/api/v1/queue/health", Status: 200, Has: map[string]any{"status": "healthy", "service": "queue", "redis_connected": true, "queue_depth": 1.0}},
 }
 

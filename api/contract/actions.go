@@ -145,6 +145,21 @@ type QueueMoment struct {
 	Depth int       `json:"depth"`
 }
 
+// QueueRecorded is the moment that was taken into the history.
+type QueueRecorded struct {
+	OK      bool   `json:"ok"`
+	Message string `json:"message"`
+	QueueMoment
+}
+
+// QueueTasks is what waits.
+type QueueTasks struct {
+	OK          bool     `json:"ok"`
+	QueueName   string   `json:"queue_name"`
+	QueueLength int      `json:"queue_length"`
+	Tasks       []Action `json:"tasks"`
+}
+
 // QueueTask is the remediation that ended last.
 type QueueTask struct {
 	TaskID    string    `json:"task_id"`

@@ -82,6 +82,7 @@ func New(d Deps) *Manage {
 func (m *Manage) Register(r *face.Registrar) {
 	m.actions(r)
 	m.queue(r)
+	m.queueDebug(r)
 	m.holds(r)
 	m.audits(r)
 	m.whys(r)

@@ -58,6 +58,9 @@ func (m *Manage) Run(ctx context.Context) {
 	}
 }
 
+// queueName is what the original called its list.
+const queueName = "remediation_queue"
+
 func depth(c map[remedy.State]int) int { return c[remedy.Queued] + c[remedy.Held] }
 
 func (m *Manage) queue(r *face.Registrar) {
@@ -90,13 +93,41 @@ func (m *Manage) queue(r *face.Registrar) {
 		})
 }
 
+// queueDebug is the two routes that the original had for looking inside.
+func (m *Manage) queueDebug(r *face.Registrar) {
+	face.Handle(r, face.Line("POST", "/api/v1/queue/record-history", guard.Operate, "recordQueueHistory", "Take the queue's depth into its history now", "queue", 0),
+		func(ctx context.Context, _ guard.Caller, _ *face.None) (*face.Reply[contract.QueueRecorded], error) {
+			counts, err := m.Reader.Counts(ctx, clock.Stamp{})
+			if err != nil {
+				return nil, err
+			}
+			at := contract.QueueMoment{Time: contract.Time(m.Clock()), Depth: depth(counts)}
+			m.history.add(at)
+			return face.Say(contract.QueueRecorded{OK: true, Message: "History recorded", QueueMoment: at})
+		})
+	face.Handle(r, face.Line("GET", "/api/v1/queue/debug/tasks", guard.Read, "listQueuedTasks", "What waits, newest first", "queue", 0),
+		func(ctx context.Context, _ guard.Caller, in *struct {
+			Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
+		}) (*face.Reply[contract.QueueTasks], error) {
+			xs, total, err := m.Reader.Remediations(ctx, engine.RemediationFilter{Word: "pending", Limit: in.Limit})
+			if err != nil {
+				return nil, err
+			}
+			out := contract.QueueTasks{OK: true, QueueName: queueName, QueueLength: total, Tasks: make([]contract.Action, len(xs))}
+			for i, x := range xs {
+				out.Tasks[i] = wireAction(x)
+			}
+			return face.Say(out)
+		})
+}
+
 func (m *Manage) queueStatus(ctx context.Context) (contract.QueueStatus, error) {
 	counts, err := m.Reader.Counts(ctx, clock.Stamp{})
 	if err != nil {
 		return contract.QueueStatus{}, err
 	}
 	q := contract.QueueStatus{
-		QueueName: "remediation_queue", QueueDepth: depth(counts), QueueLength: depth(counts),
+		QueueName: queueName, QueueDepth: depth(counts), QueueLength: depth(counts),
 		Completed: counts[remedy.Succeeded], History: m.history.copy(), States: map[string]int{}, SuccessRate: 100,
 	}
 	for s, n := range counts {

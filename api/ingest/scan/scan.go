@@ -45,7 +45,15 @@ func (s *Scanner) Fail(msg string) bool {
 	return false
 }
 
+// Space passes over blanks.
 func (s *Scanner) Space() {
+	if s.Pos < len(s.Src) && s.Src[s.Pos] > ' ' { // nearly always
+		return
+	}
+	s.spaces()
+}
+
+func (s *Scanner) spaces() {
 	for s.Pos < len(s.Src) {
 		switch s.Src[s.Pos] {
 		case ' ', '\t', '\n', '\r':
