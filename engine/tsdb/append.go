@@ -92,8 +92,8 @@ func (s *Store) place(c *commit.Call, boot time.Duration) {
 
 // sift keeps the points of an item that are neither too old nor in the future.
 func (s *Store) sift(b *series.Batch, it *series.Item, newest, window, future int64) {
-	oldest := int64(math.MinInt64 + 1) // NoTime is no time
-	if newest > math.MinInt64+window {
+	oldest := int64(0) // nothing was measured before 1970
+	if newest != math.MinInt64 && newest > window {
 		oldest = newest - window
 	}
 	kept := it.Lo

@@ -26,9 +26,8 @@ func occupy(dir string) (*os.File, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return nil, os.NewSyscallError("statfs", err)
 	}
-	if name, bad := networks[int64(st.Type)&0xffffffff]; bad {
-		return nil, fault.New(fault.Unavailable, "the data directory lies on %s, where a lock and a sync cannot be relied on", name).
-			At(dir).Mend("use a directory on a local disk")
+	if err := local(int64(st.Type), dir); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(dir, "samples.lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
@@ -44,4 +43,14 @@ func occupy(dir string) (*os.File, error) {
 		return nil, errors.Join(os.NewSyscallError("flock", err), f.Close())
 	}
 	return f, nil
+}
+
+// local refuses the file systems of other machines.
+func local(magic int64, dir string) error {
+	name, bad := networks[magic&0xffffffff]
+	if !bad {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "the data directory lies on %s, where a lock and a sync cannot be relied on", name).
+		At(dir).Mend("use a directory on a local disk")
 }
