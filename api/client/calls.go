@@ -22,6 +22,8 @@ func (c *Client) Health(ctx context.Context) (contract.Health, error) {
 // Ready asks whether requests can be served. What is not ready yet is an answer
 // and no error.
 func (c *Client) Ready(ctx context.Context) (out contract.Ready, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
 	resp, err := c.send(ctx, call{method: "GET", path: "/readyz"}, nil)
 	if err != nil {
 		return out, c.explain(ctx, err)

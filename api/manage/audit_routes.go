@@ -45,6 +45,10 @@ func (m *Manage) audits(r *face.Registrar) {
 
 	face.Handle(r, face.Line("GET", "/api/v1/audit/verify", guard.Read, "verifyAudit", "Recompute the whole audit chain", "audit", 0),
 		func(ctx context.Context, _ guard.Caller, _ *face.None) (*face.Reply[contract.AuditVerified], error) {
+			if !m.verifying.TryLock() {
+				return nil, fault.New(fault.Exhausted, "the chain is being verified already").After(5 * time.Second)
+			}
+			defer m.verifying.Unlock()
 			v, err := m.verify(ctx)
 			if err != nil {
 				return nil, err

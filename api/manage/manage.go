@@ -15,6 +15,7 @@ package manage
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"vigil/api/face"
 	"vigil/api/guard"
@@ -69,6 +70,8 @@ type Manage struct {
 	Deps
 	history history
 	acts    acts
+
+	verifying sync.Mutex // reading the whole chain is dear: one at a time
 }
 
 // New makes the face; it starts nothing.
