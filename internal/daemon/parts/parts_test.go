@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,16 @@ import (
 var quiet = slog.New(slog.DiscardHandler)
 
 // scene records what parts do, in order.
-type scene struct{ said []string }
+type scene struct {
+	mu   sync.Mutex
+	said []string
+}
 
-func (s *scene) say(w string) { s.said = append(s.said, w) }
+func (s *scene) say(w string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, w)
+}
 
 func (s *scene) part(name string) Part {
 	return Part{Name: name, Bound: time.Second, Run: func(ctx context.Context) error {
