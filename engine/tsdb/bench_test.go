@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -73,18 +74,25 @@ func BenchmarkAppend(b *testing.B) {
 			b.ResetTimer()
 			before := cpu(b)
 			var wg sync.WaitGroup
-			for _, l := range loads {
+			var took [2][]time.Duration
+			for i, l := range loads {
+				took[i] = make([]time.Duration, 0, b.N)
 				wg.Go(func() {
 					for range (b.N + 1) / 2 {
+						began := time.Now()
 						if err := l.send(s); err != nil {
 							b.Error(err)
 							return
 						}
+						took[i] = append(took[i], time.Since(began))
 					}
 				})
 			}
 			wg.Wait()
 			b.StopTimer() // closing cuts what is left
+			all := slices.Sorted(slices.Values(append(took[0], took[1]...)))
+			b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
 			b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds()/1e6, "Msamples/s")
 			b.ReportMetric((cpu(b)-before).Seconds()/float64(b.N)*1000, "cpu-s/M")
 			st := s.Stats()

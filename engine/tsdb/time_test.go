@@ -33,6 +33,7 @@ func TestClockJumps(t *testing.T) {
 	} {
 		for _, cut := range []bool{false, true} {
 			t.Run(fmt.Sprint(tc.what, " cut ", cut), func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t)
 				want := map[int64]float64{}
 				push := func() {
@@ -335,6 +336,7 @@ func TestDamagedFiles(t *testing.T) {
 	for what, change := range map[string]func([]byte) []byte{"flip": flip, "zero": zero, "clear": all, "truncate": cut, "empty": none, "noise": noise} {
 		for _, file := range []string{"samples.db", "samples.db-wal", "samples.log/seg-000001", "samples.log/seg-000002", "samples.log/*"} {
 			t.Run(what+" "+file, func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t)
 				want := map[int64]float64{}
 				push := func(n int) {
