@@ -86,7 +86,7 @@ type Event struct {
 // newer schema.
 func Open(cfg Config, deps Deps) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, fault.Wrap(fault.Unprocessable, err, "[samples]")
+		return nil, fault.Wrap(fault.Unprocessable, err, "[store]")
 	}
 	s := &Store{
 		cfg: cfg, fs: deps.FS, clock: deps.Clock, slog: deps.Log,
