@@ -22,7 +22,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Queue:         200_000,
-		PositionEvery: 5 * time.Second,
+		PositionEvery: 30 * time.Second,
 		BootGrace:     2 * time.Minute,
 		WindowMemory:  32 << 20,
 	}
