@@ -3,6 +3,8 @@ package objects
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -142,4 +144,31 @@ func (r *treeReader) file(path string, e Entry) error {
 	}
 	r.files = append(r.files, File{Path: path, Hash: e.Hash.String(), Executable: e.Mode == ModeExecutable, Data: data})
 	return nil
+}
+
+// FileAt reads one file of a commit's tree; NotFound without it.
+func (v *View) FileAt(commit plumbing.Hash, path string, limit int64) ([]byte, error) {
+	c, err := v.Commit(commit)
+	if err != nil {
+		return nil, err
+	}
+	at := c.Tree
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		entries, err := v.Tree(at)
+		if err != nil {
+			return nil, err
+		}
+		n := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == part })
+		file := i == len(parts)-1
+		if n < 0 || (entries[n].Mode == ModeTree) == file || entries[n].Mode == ModeLink || entries[n].Mode == ModeSubmodule {
+			return nil, fault.New(fault.NotFound, "there is no file %s", path)
+		}
+		at = entries[n].Hash
+	}
+	_, data, err := v.Get(at)
+	if err == nil && int64(len(data)) > limit {
+		err = fault.New(fault.TooLarge, "%s has over %d bytes", path, limit)
+	}
+	return data, err
 }

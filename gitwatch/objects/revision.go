@@ -37,6 +37,7 @@ func (r Revision) Short() string { return r.Commit[:min(10, len(r.Commit))] }
 // Snapshot is a revision with everything in it.
 type Snapshot struct {
 	Revision Revision
+	Tip      Commit   // the commit itself
 	Previous string   // the commit that Ref was at before; "" for none
 	Files    []File   // in order of their paths
 	Commits  []Commit // new since Previous, newest first, at most maxCommits
@@ -53,7 +54,7 @@ func ReadRevision(ctx context.Context, v *View, src Source, ref string, tip, pre
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{Revision: Revision{
+	s := Snapshot{Tip: c, Revision: Revision{
 		Commit: tip.String(), Tree: c.Tree.String(), Author: c.Author.String(), Committer: c.Committer.String(),
 		When: c.Committer.When, Subject: c.Subject, Source: src, Ref: ref,
 	}}
