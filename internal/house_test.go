@@ -152,6 +152,15 @@ func TestHouseImportsFollowThePlan(t *testing.T) {
 	for _, b := range doors(plan, files) {
 		t.Error(b)
 	}
+	there := map[string]bool{}
+	for _, f := range files {
+		there[f.dir] = true
+	}
+	for _, r := range plan {
+		if !there[r.dir] {
+			t.Errorf("the plan lists %s, which does not exist", r.dir)
+		}
+	}
 }
 
 func TestHouseImportsGoDown(t *testing.T) {
