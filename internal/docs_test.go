@@ -89,3 +89,20 @@ func TestInvariantsNameTests(t *testing.T) {
 		t.Error("docs/invariants.md lists nothing")
 	}
 }
+
+var fileName = regexp.MustCompile("`([a-z][\\w./-]*\\.(?:go|md|toml))`")
+
+// TestDocsNameFilesThatExist: a page that leads a newcomer to a file that has
+// moved is worse than none.
+func TestDocsNameFilesThatExist(t *testing.T) {
+	for _, doc := range []string{"docs/tour.md", "docs/architecture.md", "README.md", "CONTRIBUTING.md", "docs/policy-defaults.md"} {
+		for _, m := range fileName.FindAllStringSubmatch(readDoc(t, "../"+doc), -1) {
+			if strings.HasPrefix(m[1], "try/") || m[1] == "vigil.toml" {
+				continue // what the reader makes
+			}
+			if _, err := os.Stat("../" + m[1]); err != nil {
+				t.Errorf("%s names %s: %v", doc, m[1], err)
+			}
+		}
+	}
+}
