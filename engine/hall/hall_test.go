@@ -3,6 +3,7 @@ package hall_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,24 +28,27 @@ type rig struct {
 }
 
 // start opens the engine on a folder; its stop closes everything in reverse.
-func start(t testing.TB, dir string) *rig {
+func start(t testing.TB, dir string) *rig { return startAt(t, dir, clock.System()) }
+
+// startAt is start on a clock of the test's own.
+func startAt(t testing.TB, dir string, now clock.Clock) *rig {
 	t.Helper()
 	lc := ledger.Defaults()
 	lc.Dir, lc.BallastMB = dir, 0
-	led, err := ledger.Open(lc, ledger.Deps{Clock: clock.System()})
+	led, err := ledger.Open(lc, ledger.Deps{Clock: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tc := tsdb.Defaults()
 	tc.Dir = dir
-	st, err := tsdb.Open(tc, tsdb.Deps{Clock: clock.System()})
+	st, err := tsdb.Open(tc, tsdb.Deps{Clock: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := engine.Defaults()
 	cfg.BootGrace = 0
 	work := make(chan struct{}, 1)
-	e, err := hall.New(cfg, engine.Deps{Samples: st, Journal: led, Reader: led, Clock: clock.System(), Notices: engine.Notices{Work: work}})
+	e, err := hall.New(cfg, engine.Deps{Samples: st, Journal: led, Reader: led, Clock: now, Notices: engine.Notices{Work: work}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,4 +181,41 @@ func TestBar_RestartForgetsNothing(t *testing.T) {
 		rs := r.remediations(t)
 		return len(r.Firings()) == 0 && len(rs) == 1 && rs[0].State == remedy.Cancelled && rs[0].Gate == "recheck"
 	})
+}
+
+// One firing, one remediation: a firing that begins long after the last one is
+// not also taken for one that nothing is under way for.
+func TestBar_OneFiringIsOneRemediation(t *testing.T) {
+	var mu sync.Mutex
+	at := clock.System()()
+	now := func() clock.Stamp {
+		mu.Lock()
+		defer mu.Unlock()
+		return at
+	}
+	later := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		at = at.Add(d)
+	}
+	r := startAt(t, t.TempDir(), now)
+	r.put(t, strings.Replace(breach, "remedy: {", "remedy: {cooldown: 0s, ", 1))
+	for episode := range 3 {
+		r.push(t, 5, series.NoTime, "breach_value", "service", "web")
+		until(t, "it fires", func() bool { return len(r.Firings()) == 1 })
+		later(time.Second)
+		r.push(t, 0, series.NoTime, "breach_value", "service", "web")
+		until(t, "it clears and all is withdrawn", func() bool {
+			for _, m := range r.remediations(t) {
+				if m.State != remedy.Cancelled {
+					return false
+				}
+			}
+			return len(r.Firings()) == 0 && len(r.remediations(t)) > episode
+		})
+		if n := len(r.remediations(t)); n != episode+1 {
+			t.Fatalf("%d firings made %d remediations", episode+1, n)
+		}
+		later(40 * time.Second)
+	}
 }

@@ -180,10 +180,11 @@ func (s *Shard) rewake(x *Instance, ev policy.Evaluation, wake, now clock.Stamp)
 		s.Schedule(x, now.Add(max(time.Duration(ev.StaleAt-x.Now(now))*time.Millisecond, 0)+time.Millisecond))
 	}
 	if !x.IsFiring() || x.En.P.Doc.Remedy == nil {
+		x.checkAt = 0
 		return
 	}
 	switch {
-	case x.checkAt == 0 || x.checkAt > now.Boot+int64(raiseEvery):
+	case x.checkAt == 0:
 		x.checkAt = now.Boot + int64(raiseEvery)
 	case now.Boot >= x.checkAt:
 		x.checkAt = now.Boot + int64(raiseEvery)

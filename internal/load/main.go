@@ -51,7 +51,7 @@ func run(args []string) error {
 		var c chainRun
 		fs.StringVar(&c.vigild, "vigild", "./vigild", "binary to start")
 		fs.IntVar(&c.trials, "trials", 200, "breaches, one after another")
-		fs.DurationVar(&c.gap, "gap", 11*time.Second, "rest before each death (kill)")
+		fs.DurationVar(&c.gap, "gap", 2500*time.Millisecond, "rest before each death (kill)")
 		if err := fs.Parse(args[1:]); err != nil {
 			return err
 		}
