@@ -200,7 +200,7 @@ func TestBar_OneFiringIsOneRemediation(t *testing.T) {
 	}
 	r := startAt(t, t.TempDir(), now)
 	r.put(t, strings.Replace(breach, "remedy: {", "remedy: {cooldown: 0s, ", 1))
-	for episode := range 3 {
+	for episode := range 2 { // a third within ten minutes would be flapping
 		r.push(t, 5, series.NoTime, "breach_value", "service", "web")
 		until(t, "it fires", func() bool { return len(r.remediations(t)) > episode })
 		later(time.Second)
