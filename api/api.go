@@ -73,6 +73,8 @@ type Deps struct {
 	Reload func(ctx context.Context, actor string) (policies int, err error)
 	// Backup copies the stores into a folder that it makes; nil: not here.
 	Backup func(ctx context.Context, dir string) error
+	// Confirm takes a person's word that the wall clock is right; nil: not here.
+	Confirm func(ctx context.Context) error
 }
 
 // Server is the HTTP face.
@@ -130,7 +132,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.manage = manage.New(manage.Deps{
 		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
 		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
-		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup,
+		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup, Confirm: d.Confirm,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
 	s.meter = meter.New(d.Version, append([]meter.Source{s.own, s.manage.Measure}, d.Stats...))

@@ -261,6 +261,11 @@ func (c *Client) Backup(ctx context.Context, dir string) (out contract.OK, err e
 	return out, c.do(ctx, call{method: "POST", path: "/api/v1/backup", body: contract.BackupRequest{Dir: dir}, once: true}, &out)
 }
 
+// ConfirmClock says that the wall clock is right after it stepped.
+func (c *Client) ConfirmClock(ctx context.Context) (contract.OK, error) {
+	return post[contract.OK](ctx, c, "/api/v1/clock/confirm", nil)
+}
+
 // Tokens lists all tokens.
 func (c *Client) Tokens(ctx context.Context) (contract.TokenList, error) {
 	return get[contract.TokenList](ctx, c, "/api/v1/tokens", nil)

@@ -63,6 +63,7 @@ type Deps struct {
 	Ready    func() (reasons, degraded []string)
 	Ingested func() uint64
 	Backup   func(ctx context.Context, dir string) error // nil: not here
+	Confirm  func(ctx context.Context) error             // that the wall clock is right; nil: not here
 }
 
 // Manage is the management face.

@@ -32,30 +32,31 @@ type commands struct {
 	session.Globals
 	Help helpFlag `help:"Show help for a command." short:"h"`
 
-	Run         runCmd               `cmd:"" default:"withargs" group:"daemon" help:"Run the daemon (also without any command)."`
-	Demo        demo.DemoCmd         `cmd:"" group:"daemon" help:"Watch a real service be broken and healed, in 30 s, without root."`
-	Status      look.StatusCmd       `cmd:"" group:"see" help:"The host and what is wrong with it."`
-	Why         look.WhyCmd          `cmd:"" group:"see" help:"Tell the story of a remediation."`
-	WhyNot      look.WhyNotCmd       `cmd:"" group:"see" help:"Say what stops a policy from acting on a target now."`
-	Collect     look.CollectCmd      `cmd:"" group:"see" help:"Print what the host collector measures."`
-	Audit       look.AuditCmd        `cmd:"" group:"see" help:"Verify and export the audit chain."`
-	Policy      steer.PolicyCmd      `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
-	Action      steer.ActionCmd      `cmd:"" group:"steer" help:"List, start, cancel, retry, approve remediations."`
-	Silence     steer.SilenceCmd     `cmd:"" group:"steer" help:"Silences: no act on what they match."`
-	Maintenance steer.MaintenanceCmd `cmd:"" group:"steer" help:"Maintenance windows."`
-	HandsOff    steer.HandsOffCmd    `cmd:"" group:"steer" help:"Leave one subject alone."`
-	Pause       steer.PauseCmd       `cmd:"" group:"steer" help:"Stop all acts for a while."`
-	Resume      steer.ResumeCmd      `cmd:"" group:"steer" help:"Take a pause back."`
-	Token_      steer.TokenCmd       `cmd:"" name:"token" group:"steer" help:"List, create, delete API tokens."`
-	Check       files.CheckCmd       `cmd:"" group:"files" help:"Check config and policy files without running anything."`
-	Test        files.TestCmd        `cmd:"" group:"files" help:"Run policy stories."`
-	Backup      files.BackupCmd      `cmd:"" group:"files" help:"Copy the running daemon's data to a folder."`
-	Restore     files.RestoreCmd     `cmd:"" group:"files" help:"Put a backup back, with the daemon stopped."`
-	Healthcheck look.HealthcheckCmd  `cmd:"" group:"files" help:"Exit 0 if the daemon is ready (for containers)."`
-	Version     versionCmd           `cmd:"" group:"files" help:"Print the version."`
-	Completion  completionCmd        `cmd:"" group:"files" help:"Print a completion script for bash, zsh or fish."`
-	Complete    completeCmd          `cmd:"" hidden:"" name:"__complete" help:"Candidates for a command line."`
-	DemoService demo.DemoServiceCmd  `cmd:"" hidden:"" name:"__demo-service" help:"The service that the demo breaks."`
+	Run          runCmd                `cmd:"" default:"withargs" group:"daemon" help:"Run the daemon (also without any command)."`
+	Demo         demo.DemoCmd          `cmd:"" group:"daemon" help:"Watch a real service be broken and healed, in 30 s, without root."`
+	Status       look.StatusCmd        `cmd:"" group:"see" help:"The host and what is wrong with it."`
+	Why          look.WhyCmd           `cmd:"" group:"see" help:"Tell the story of a remediation."`
+	WhyNot       look.WhyNotCmd        `cmd:"" group:"see" help:"Say what stops a policy from acting on a target now."`
+	Collect      look.CollectCmd       `cmd:"" group:"see" help:"Print what the host collector measures."`
+	Audit        look.AuditCmd         `cmd:"" group:"see" help:"Verify and export the audit chain."`
+	Policy       steer.PolicyCmd       `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
+	Action       steer.ActionCmd       `cmd:"" group:"steer" help:"List, start, cancel, retry, approve remediations."`
+	Silence      steer.SilenceCmd      `cmd:"" group:"steer" help:"Silences: no act on what they match."`
+	Maintenance  steer.MaintenanceCmd  `cmd:"" group:"steer" help:"Maintenance windows."`
+	HandsOff     steer.HandsOffCmd     `cmd:"" group:"steer" help:"Leave one subject alone."`
+	Pause        steer.PauseCmd        `cmd:"" group:"steer" help:"Stop all acts for a while."`
+	Resume       steer.ResumeCmd       `cmd:"" group:"steer" help:"Take a pause back."`
+	Token_       steer.TokenCmd        `cmd:"" name:"token" group:"steer" help:"List, create, delete API tokens."`
+	ConfirmClock steer.ConfirmClockCmd `cmd:"" group:"steer" help:"Say that the time is right after the clock stepped."`
+	Check        files.CheckCmd        `cmd:"" group:"files" help:"Check config and policy files without running anything."`
+	Test         files.TestCmd         `cmd:"" group:"files" help:"Run policy stories."`
+	Backup       files.BackupCmd       `cmd:"" group:"files" help:"Copy the running daemon's data to a folder."`
+	Restore      files.RestoreCmd      `cmd:"" group:"files" help:"Put a backup back, with the daemon stopped."`
+	Healthcheck  look.HealthcheckCmd   `cmd:"" group:"files" help:"Exit 0 if the daemon is ready (for containers)."`
+	Version      versionCmd            `cmd:"" group:"files" help:"Print the version."`
+	Completion   completionCmd         `cmd:"" group:"files" help:"Print a completion script for bash, zsh or fish."`
+	Complete     completeCmd           `cmd:"" hidden:"" name:"__complete" help:"Candidates for a command line."`
+	DemoService  demo.DemoServiceCmd   `cmd:"" hidden:"" name:"__demo-service" help:"The service that the demo breaks."`
 }
 
 // Streams is what a command line runs with.

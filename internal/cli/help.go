@@ -44,7 +44,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		fmt.Fprintf(&b, "\n%s:\n", g.Title)
 		for _, n := range ctx.Model.Children {
 			if n.Group != nil && n.Group.Key == g.Key && !n.Hidden {
-				fmt.Fprintf(&b, "  %-12s %s\n", n.Name, n.Help)
+				fmt.Fprintf(&b, "  %-13s %s\n", n.Name, n.Help)
 			}
 		}
 	}

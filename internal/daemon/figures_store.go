@@ -54,7 +54,7 @@ func (h *house) storeReasons() []string {
 // storeDegraded says what of the store a person should look at.
 func (h *house) storeDegraded() (out []string) {
 	if h.store.ClockUnconfirmed() {
-		out = append(out, "the wall clock stepped; nothing is deleted for its age until that is confirmed")
+		out = append(out, "the wall clock stepped; nothing is deleted for its age until `vigild confirm-clock`")
 	}
 	return out
 }

@@ -113,7 +113,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	h.server, err = api.New(cfg.API, api.Deps{
 		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
 		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node,
-		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup,
+		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.store.ConfirmClock,
 	})
 	if err != nil {
 		return h, err
