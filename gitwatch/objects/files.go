@@ -120,8 +120,7 @@ func (r *treeReader) folder(tree plumbing.Hash, prefix string, depth int) error 
 
 func (r *treeReader) file(path string, e Entry) error {
 	if len(r.files) >= r.caps.Files {
-		r.issue(path, "more than %d files", r.caps.Files)
-		return nil
+		return fault.New(fault.TooLarge, "more than %d files", r.caps.Files)
 	}
 	kind, data, err := r.v.Get(e.Hash)
 	if fault.KindOf(err) == fault.TooLarge {
