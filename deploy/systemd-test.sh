@@ -1,0 +1,306 @@
+#!/usr/bin/env bash
+# Boots a real systemd in a container and shows there that vigild installs, heals
+# failed units over D-Bus, leaves alone what a person stopped, survives being
+# killed, and goes without a trace.
+#
+#   deploy/systemd-test.sh [--root TARBALL] [--keep] [VIGILD]
+#
+# Needs root and the Debian packages systemd-container and mmdebstrap. TARBALL is
+# made when it is not there, and used again when it is. VIGILD is built when it
+# is not given. Takes three minutes with a fresh root, less than one and a half
+# with a kept one; ends by force after four and a half. Prints each check; exits
+# non-zero when one failed or the container did not come to its end.
+set -euo pipefail
+
+# ---- outside ---------------------------------------------------------------
+
+outside() {
+	local here keep=0 tarball='' binary=''
+	here=$(cd "$(dirname "$0")/.." && pwd)
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--root) tarball=$2; shift ;;
+		--keep) keep=1 ;;
+		-*) sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+		*) binary=$1 ;;
+		esac
+		shift
+	done
+	[ "$(id -u)" = 0 ] || { echo "this needs root" >&2; exit 2; }
+	command -v systemd-nspawn >/dev/null || { echo "this needs systemd-container" >&2; exit 2; }
+
+	local work
+	work=$(mktemp -d)
+	# shellcheck disable=SC2064
+	[ "$keep" = 1 ] && echo "kept: $work" || trap "rm -rf '$work'" EXIT
+	[ -n "$tarball" ] || tarball=$work/root.tar
+	if [ ! -s "$tarball" ]; then
+		echo "making a root"
+		mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,procps bookworm "$tarball.new"
+		mv "$tarball.new" "$tarball"
+	fi
+	local root=$work/root
+	mkdir "$root"
+	tar -C "$root" -xf "$tarball"
+
+	local kit=$root/opt/kit
+	mkdir -p "$kit"
+	if [ -n "$binary" ]; then
+		cp "$binary" "$kit/vigild"
+	else
+		(cd "$here" && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$kit/vigild" .)
+	fi
+	cp "$here/deploy/vigild.service" "$here/vigil.example.toml" "$kit"
+	(cd "$kit" && sha256sum vigild vigild.service vigil.example.toml >SHA256SUMS)
+	cp "$here/install.sh" "$kit/install.sh"
+	cp "$here/deploy/systemd-test.sh" "$kit/test.sh"
+
+	# Not wanted by multi-user.target, so that the boot ends before the test begins.
+	cat >"$root/etc/systemd/system/kit.service" <<-UNIT
+		[Unit]
+		SuccessAction=poweroff
+		FailureAction=poweroff
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/bash /opt/kit/test.sh --inside
+		TimeoutStartSec=180
+		StandardOutput=file:/opt/kit/out
+		StandardError=inherit
+	UNIT
+	cat >"$root/etc/systemd/system/kit.timer" <<-UNIT
+		[Timer]
+		OnBootSec=1s
+		AccuracySec=100ms
+	UNIT
+	mkdir -p "$root/etc/systemd/system/timers.target.wants"
+	ln -s ../kit.timer "$root/etc/systemd/system/timers.target.wants/kit.timer"
+
+	local rc=0
+	timeout -k 10 240 systemd-nspawn -q --register=no --keep-unit --private-network -D "$root" --boot \
+		</dev/null >"$work/console" 2>&1 || rc=$?
+	cat "$kit/out" 2>/dev/null || true
+	if ! grep -q '^every check passed' "$kit/out" 2>/dev/null; then
+		echo "FAILED (the container ended with $rc); the end of its console and of vigild's journal:"
+		tail -n 20 "$work/console"
+		journalctl --no-pager -q -D "$root/var/log/journal" -u vigild -n 80 2>/dev/null || true
+		exit 1
+	fi
+}
+
+# ---- inside ----------------------------------------------------------------
+
+failed=0
+
+# check says what must hold, and whether it does.
+check() {
+	local what=$1 before=$SECONDS
+	shift
+	if "$@"; then
+		printf 'ok    %s (%ss)\n' "$what" $((SECONDS - before))
+	else
+		printf 'FAIL  %s: %s\n' "$what" "$*"
+		failed=1
+	fi
+}
+
+# soon asks again until it is so, for 25 s or the time in $patience.
+soon() {
+	local end=$((SECONDS + ${patience:-25}))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+not() { ! "$@"; }
+# holds_for is so at each look for so many seconds.
+holds_for() {
+	local end=$((SECONDS + $1))
+	shift
+	while [ $SECONDS -lt $end ]; do
+		"$@" || return 1
+		sleep 0.3
+	done
+}
+prop() { systemctl show -P "$2" "$1"; }
+is() { [ "$(prop "$1" "$2")" = "$3" ]; }
+says() { grep -qE -- "$1" <<<"$("${@:2}" 2>&1)"; }
+journal() { journalctl -q --no-pager -o cat -u vigild; }
+fails_with() { local out; out=$("${@:2}" 2>&1) && return 1; grep -qE -- "$1" <<<"$out" || { printf '%s\n' "$out"; return 1; }; }
+mode() { [ "$(stat -c %a "$1")" = "$2" ]; }
+worker_pid() { pgrep -f '^/usr/bin/sleep 86400' || true; }
+starts() { [ "$(wc -l <"/run/starts.$1")" = "$2" ]; }
+
+# unit makes a unit that notes each start, with a policy that heals it.
+unit() {
+	cat >"/etc/systemd/system/$1.service" <<-UNIT
+		[Service]
+		ExecStartPre=/bin/sh -c 'echo start >> /run/starts.$1'
+		ExecStartPre=/bin/sleep $2
+		ExecStart=/bin/sleep 1000000
+	UNIT
+	cat >"/etc/vigil/policies/$1.yaml" <<-POLICY
+		apiVersion: vigil/v1
+		kind: Check
+		metadata: {name: $1}
+		spec: {kind: unit, unit: $1.service, every: 2s}
+		---
+		apiVersion: vigil/v1
+		kind: Policy
+		metadata: {name: $1-down}
+		spec:
+		  match: vigil_unit_active{check="$1"}
+		  fire: value < 1
+		  remedy:
+		    cooldown: 1s
+		    ladder: [{action: service, with: {unit: $1.service, verb: restart}, timeout: 30s, settle: 1s}]
+		    verify: {expr: value == 1, within: 20s}
+	POLICY
+}
+
+inside() {
+	mkdir -p /etc/vigil/policies /var/log/journal /etc/systemd/system/vigild.service.d
+	systemctl restart systemd-journald
+	# A short watchdog, so that a hang is seen within the test.
+	printf '[Service]\nWatchdogSec=6s\nTimeoutAbortSec=1s\n' >/etc/systemd/system/vigild.service.d/test.conf
+	cat >/etc/vigil/vigil.toml <<-TOML
+		[[process]]
+		name = "worker"
+		argv = ["/usr/bin/sleep", "86400"]
+	TOML
+	unit web 0
+	unit slow 4
+	systemctl daemon-reload
+	systemctl start web slow
+
+	fresh
+	heal
+	killed
+	stopped_by_hand
+	supervised
+	steering
+	watchdog
+	gone
+	if [ "$failed" = 0 ]; then
+		echo "every check passed in ${SECONDS}s"
+	else
+		systemctl status --no-pager vigild || true
+		echo "some checks failed in ${SECONDS}s"
+		exit 1
+	fi
+}
+
+fresh() {
+	check "what has no checksum is not installed" fails_with 'not what SHA256SUMS says' bash -c \
+		'cp -r /opt/kit /opt/bad && echo x >>/opt/bad/vigild && /opt/kit/install.sh --airgap /opt/bad'
+	check "nothing was left of that" not test -e /usr/local/bin/vigild
+	check "installed and READY" /opt/kit/install.sh --airgap /opt/kit
+	check "an existing configuration stays" grep -q worker /etc/vigil/vigil.toml
+	check "enabled for the next boot" systemctl is-enabled -q vigild
+	check "installing again changes nothing" says 'nothing changed, vigild runs on' /opt/kit/install.sh --airgap /opt/kit
+	check "active" is vigild ActiveState active
+	check "systemctl status tells what vigild does" says 'Status: "' systemctl status --no-pager vigild
+	check "the folder of the socket is root's" mode /run/vigil 700
+	check "the socket is root's" mode /run/vigil/vigil.sock 600
+	check "the data is root's" mode /var/lib/vigil 700
+	check "the command line is answered" vigild status --output json >/dev/null
+	check "nothing of the sandbox is in its way" not says 'level=(WARN|ERROR)' journal
+	check "no file system is told read-only that is not" not says 'node_filesystem_readonly\{.*mountpoint="/".* 1$' vigild collect
+	systemd-analyze security --no-pager vigild.service | tail -n 1
+}
+
+heal() {
+	local old
+	old=$(prop web MainPID)
+	kill -9 "$old"
+	check "a unit that failed is restarted over D-Bus" soon is web SubState running
+	check "it is another process" [ "$(prop web MainPID)" != "$old" ]
+	check "once" starts web 2
+	check "the remediation succeeded" soon says 'succeeded.*|completed.*' vigild action show 1
+	check "why tells the story" says 'web\.service' vigild why 1
+	vigild why 1 | sed 's/^/      | /' | head -n 40
+	systemctl mask --now --runtime -q masked.service
+	check "a masked unit is refused" fails_with 'masked' vigild action run service masked.service unit=masked.service --wait
+	check "a unit that is not there is refused" fails_with 'no unit' vigild action run service none.service unit=none.service --wait
+}
+
+# killed: vigild dies while its restart of a slow unit goes on in PID 1.
+killed() {
+	local pid
+	pid=$(prop vigild MainPID)
+	kill -9 "$(prop slow MainPID)"
+	check "the restart of the slow unit is on its way" soon starts slow 2
+	kill -9 "$pid"
+	check "vigild is back by itself" soon is vigild SubState running
+	check "it is another process" [ "$(prop vigild MainPID)" != "$pid" ]
+	check "the slow unit is up" soon is slow SubState running
+	check "the probe is told" soon says 'attempt.recovered' vigild audit export
+	check "there was no second restart" holds_for 6 starts slow 2
+	check "the remediation succeeded" soon says 'succeeded|completed' vigild action show "$(newest)"
+	check "the chain is whole" says intact vigild audit verify
+}
+
+newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' | grep -o '[0-9]*' | head -n 1; }
+
+stopped_by_hand() {
+	systemctl stop web
+	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild silence list
+	check "and nobody undoes it" holds_for 8 is web ActiveState inactive
+	systemctl start web
+	check "a start by hand takes it back" soon not says 'systemd:web.service' vigild silence list
+	kill -9 "$(prop web MainPID)"
+	check "a death by a signal is healed again" soon is web SubState running
+}
+
+supervised() {
+	local pid again
+	pid=$(worker_pid)
+	check "the supervised process runs" [ -n "$pid" ]
+	check "vigild restarts" systemctl restart vigild
+	check "the supervised process outlives it" [ "$(worker_pid)" = "$pid" ]
+	check "it is adopted" soon says "$pid" vigild status
+	kill -9 "$pid"
+	again() { [ -n "$(worker_pid)" ] && [ "$(worker_pid)" != "$pid" ]; }
+	check "and started again when it dies" soon again
+}
+
+steering() {
+	printf '[log]\nlevel = "debug"\n' | cat - /etc/vigil/vigil.toml >/etc/vigil/vigil.toml.new
+	mv /etc/vigil/vigil.toml.new /etc/vigil/vigil.toml
+	check "systemctl reload" systemctl reload vigild
+	check "is told" soon says 'configuration reloaded.*|configuration reloaded' journal
+	check "is still active" soon is vigild ActiveState active
+	check "systemctl stop" systemctl stop vigild
+	check "ends well" is vigild Result success
+	check "in order" says 'msg=stopped err=<nil>' journal
+	check "the supervised process runs on" [ -n "$(worker_pid)" ]
+	check "systemctl start" systemctl start vigild
+}
+
+watchdog() {
+	local pid n
+	check "the watchdog is fed" holds_for 8 is vigild ActiveState active
+	check "without a restart" is vigild NRestarts 0
+	pid=$(prop vigild MainPID)
+	kill -STOP "$pid"
+	patience=15 check "a vigild that hangs is replaced" soon not is vigild MainPID "$pid"
+	check "by the watchdog" soon says '[Ww]atchdog timeout' journalctl -q --no-pager -o cat _PID=1
+	check "and runs" soon is vigild SubState running
+}
+
+gone() {
+	check "uninstall" /opt/kit/install.sh --uninstall
+	check "keeps the configuration" test -e /etc/vigil/vigil.toml
+	check "keeps the data" test -e /var/lib/vigil/ledger.db
+	check "installed again" /opt/kit/install.sh --airgap /opt/kit
+	check "uninstall --purge" /opt/kit/install.sh --uninstall --purge
+	check "the supervised process has ended" soon [ -z "$(worker_pid)" ]
+	rm -rf /etc/systemd/system/vigild.service.d
+	check "no file is left" [ -z "$(find /etc /usr/local /var/lib /run -xdev -name '*vigil*' -not -path '/run/systemd/units/*' 2>/dev/null)" ]
+	check "systemd does not know it" is vigild LoadState not-found
+}
+
+case ${1:-} in
+--inside) inside ;;
+*) outside "$@" ;;
+esac
