@@ -145,6 +145,10 @@ func (s *Set) Names() []string { return slices.Sorted(maps.Keys(*s.table.Load())
 // Processes is the supervisor of `[[process]]`.
 func (s *Set) Processes() *supervise.Supervisor { return s.keeper }
 
+// Units is what starts and stops the init system's units, and hears of it when
+// others do.
+func (s *Set) Units() *units.Manager { return s.units }
+
 // Launcher is the one place where programs start.
 func (s *Set) Launcher() *launch.Launcher { return s.launcher }
 

@@ -5,6 +5,7 @@
 // It refuses masked units, names that are not names, and guessing: where no init
 // system is found it says so. A call opens its own connection and closes it
 // again; nothing outlives a call but the job in PID 1, which ends by itself.
+// [Manager.Watch] tells what others stopped and started.
 package units
 
 import (
@@ -31,6 +32,7 @@ type Deps struct {
 type Manager struct {
 	conf Config
 	deps Deps
+	jobs jobs // asked of systemd by this process
 }
 
 // New makes a Manager that has looked at nothing yet.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
@@ -87,7 +88,11 @@ func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(
 		return d, fault.New(fault.Unprocessable, "%q is nothing that can be asked of a unit", verb)
 	}
 	result := make(chan string, 1)
-	if _, err := job(ctx, unit, "replace", result); err != nil {
+	own := m.jobs.begin(verb, unit)
+	defer func() { m.jobs.end(own, time.Now()) }()
+	id, err := job(ctx, unit, "replace", result)
+	m.jobs.asked(own, id)
+	if err != nil {
 		if ctx.Err() != nil { // asked, and the answer was not waited for
 			d.Unseen, d.TimedOut, d.Result = true, ctx.Err() == context.DeadlineExceeded, "not seen"
 			return d, nil

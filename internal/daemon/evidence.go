@@ -12,6 +12,7 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/launch"
+	"vigil/actions/units"
 	"vigil/engine/fault"
 	"vigil/internal/daemon/config"
 )
@@ -63,5 +64,12 @@ func processLog(cfg *config.Loaded) func(process string, bytes int) ([]byte, err
 		}
 		from := max(0, info.Size()-int64(bytes))
 		return io.ReadAll(io.NewSectionReader(f, from, int64(bytes)))
+	}
+}
+
+// watchUnits tells what others stop and start, in the words of hands-off.
+func watchUnits(set *actions.Set) func(context.Context, func(), func(string, bool)) error {
+	return func(ctx context.Context, up func(), tell func(string, bool)) error {
+		return set.Units().Watch(ctx, up, func(c units.Change) { tell(c.Unit, c.Stopped) })
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
 	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/handsoff"
 	"vigil/internal/daemon/parts"
 	"vigil/internal/daemon/source"
 )
@@ -38,6 +39,7 @@ type house struct {
 	checks *check.Runner
 	server *api.Server
 	folder *source.Folder
+	hands  *handsoff.Keeper
 	pulse  *pulse
 	self   *self
 	notify *notifier
@@ -100,6 +102,11 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		Dirs: cfg.Sources, Log: log.With("room", "policies"), Rescan: cfg.Policies.Rescan.Std(),
 		Sinks: []source.Sink{h.policySink(), h.checkSink()},
 	})
+	if h.hands, err = handsoff.New(handsoff.Deps{
+		Book: h.engine, Clock: d.clock, Log: log.With("room", "handsoff"), Watch: watchUnits(h.set), Running: h.set.Units().Running,
+	}); err != nil {
+		return h, err
+	}
 	h.self = &self{clock: d.clock, log: log, ingest: h.engine.Ingest, every: cfg.Self.Every.Std(), cpus: runtime.NumCPU()}
 	h.self.sources = h.sources()
 	tokens, err := fixed(cfg, d.clock)
@@ -145,6 +152,7 @@ func (h *house) parts() []parts.Part {
 		{Name: "processes", Run: h.set.Run, Bound: within},
 		{Name: "process states", Run: h.pulse.run, Bound: within},
 		{Name: "own series", Run: h.self.run, Bound: within},
+		{Name: "hands-off", Run: h.hands.Run, Bound: within},
 		{Name: "checks", Run: h.checks.Run, Bound: within},
 		{Name: "worker", Run: h.worker.Run, Bound: within + h.d.cfg.Remedy.StopGrace.Std()},
 		{Name: "policy folders", Run: h.folder.Run, Bound: within},

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -25,7 +26,9 @@ type PID1 struct {
 	t       testing.TB
 	mu      sync.Mutex
 	units   map[string]map[string]any
-	results map[string]string // by verb and unit; "" never ends
+	results map[string]string          // by verb and unit; "" never ends
+	kinds   map[dbus.ObjectPath]string // of the jobs that are known
+	state   string                     // of the whole system
 	asked   []string
 	conns   []net.Conn
 	jobs    int
@@ -40,7 +43,7 @@ func Start(t testing.TB) *PID1 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &PID1{t: t, Address: "unix:path=" + path, units: map[string]map[string]any{}, results: map[string]string{}}
+	p := &PID1{t: t, Address: "unix:path=" + path, units: map[string]map[string]any{}, results: map[string]string{}, kinds: map[dbus.ObjectPath]string{}, state: "running"}
 	p.busy.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -129,6 +132,16 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 	member, _ := m.Headers[dbus.FieldMember].Value().(string)
 	path, _ := m.Headers[dbus.FieldPath].Value().(dbus.ObjectPath)
 	switch member {
+	case "Subscribe":
+		p.send(c, reply(m))
+	case "Get":
+		if m.Body[1] == "SystemState" {
+			p.send(c, reply(m, dbus.MakeVariant(p.state)))
+		} else if kind, ok := p.kinds[path]; ok && m.Body[1] == "JobType" {
+			p.send(c, reply(m, dbus.MakeVariant(kind)))
+		} else {
+			p.send(c, failure(m, "org.freedesktop.DBus.Error.UnknownObject"))
+		}
 	case "GetAll":
 		name := unescape(string(path[strings.LastIndexByte(string(path), '/')+1:]))
 		u, ok := p.units[name]
@@ -148,25 +161,87 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 			p.send(c, failure(m, result))
 			return
 		}
-		p.jobs++
-		job := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", p.jobs))
+		job := p.begin(unit, kindOf(member))
 		p.send(c, reply(m, job))
 		if result == "" {
 			return
 		}
-		if result == "done" && member != "ReloadUnit" {
-			id := p.units[unit]["InvocationID"].([]byte)
-			p.units[unit]["InvocationID"] = bytes.Repeat([]byte{id[0] + 1}, 16)
-			p.units[unit]["ActiveState"] = map[bool]string{true: "inactive", false: "active"}[member == "StopUnit"]
-		}
-		for _, x := range p.conns {
-			p.send(x, signal(uint32(p.jobs), job, unit, result))
-		}
+		p.end(job, unit, member, result)
 	case "ResetFailedUnit":
 		p.asked = append(p.asked, member+" "+m.Body[0].(string))
 		p.send(c, reply(m))
 	default:
 		p.send(c, failure(m, "org.freedesktop.DBus.Error.UnknownMethod"))
+	}
+}
+
+// kindOf is the type of the job that a call enqueues.
+func kindOf(member string) string {
+	return map[string]string{"StartUnit": "start", "StopUnit": "stop", "RestartUnit": "restart", "ReloadUnit": "reload", "TryRestartUnit": "try-restart"}[member]
+}
+
+// begin enqueues a job and tells everybody.
+func (p *PID1) begin(unit, kind string) dbus.ObjectPath {
+	p.jobs++
+	job := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", p.jobs))
+	p.kinds[job] = kind
+	for _, x := range p.conns {
+		p.send(x, signal("JobNew", uint32(p.jobs), job, unit))
+	}
+	return job
+}
+
+// end carries the job out and tells everybody.
+func (p *PID1) end(job dbus.ObjectPath, unit, member, result string) {
+	if result == "done" && member != "ReloadUnit" {
+		id := p.units[unit]["InvocationID"].([]byte)
+		p.units[unit]["InvocationID"] = bytes.Repeat([]byte{id[0] + 1}, 16)
+		p.units[unit]["ActiveState"] = map[bool]string{true: "inactive", false: "active"}[member == "StopUnit" || p.units[unit]["Type"] == "oneshot"]
+		if member == "StopUnit" {
+			p.units[unit]["ActiveExitTimestamp"] = uint64(time.Now().UnixMicro())
+		}
+	}
+	delete(p.kinds, job)
+	for _, x := range p.conns {
+		p.send(x, signal("JobRemoved", uint32(p.jobs), job, unit, result))
+	}
+}
+
+// Order is a job that somebody else asks for, such as StopUnit. A quick one is
+// forgotten before anybody can ask what kind it was.
+func (p *PID1) Order(member, unit, result string, quick bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	job := p.begin(unit, kindOf(member))
+	if quick {
+		delete(p.kinds, job)
+	}
+	p.end(job, unit, member, result)
+	if !quick {
+		p.kinds[job] = kindOf(member)
+	}
+}
+
+// Set changes one property of a unit.
+func (p *PID1) Set(unit, property string, value any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.units[unit][property] = value
+}
+
+// System sets the state of the whole system: running, stopping.
+func (p *PID1) System(state string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = state
+}
+
+// Break ends every connection.
+func (p *PID1) Break() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
 	}
 }
 
@@ -185,12 +260,12 @@ func failure(to *dbus.Message, name string) *dbus.Message {
 	return m
 }
 
-func signal(id uint32, job dbus.ObjectPath, unit, result string) *dbus.Message {
-	body := []any{id, job, unit, result}
+// signal is one of the manager's: JobNew or JobRemoved.
+func signal(member string, body ...any) *dbus.Message {
 	return &dbus.Message{Type: dbus.TypeSignal, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{
 		dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/systemd1")),
 		dbus.FieldInterface: dbus.MakeVariant("org.freedesktop.systemd1.Manager"),
-		dbus.FieldMember:    dbus.MakeVariant("JobRemoved"),
+		dbus.FieldMember:    dbus.MakeVariant(member),
 		dbus.FieldSender:    dbus.MakeVariant("org.freedesktop.systemd1"),
 		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(body...)),
 	}}
