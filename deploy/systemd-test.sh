@@ -247,10 +247,10 @@ newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' 
 
 stopped_by_hand() {
 	systemctl stop web
-	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild silence list
+	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild hands-off list
 	check "and nobody undoes it" holds_for 8 is web ActiveState inactive
 	systemctl start web
-	check "a start by hand takes it back" soon not says 'systemd:web.service' vigild silence list
+	check "a start by hand takes it back" soon not says 'systemd:web.service' vigild hands-off list
 	kill -9 "$(prop web MainPID)"
 	check "a death by a signal is healed again" soon is web SubState running
 }
