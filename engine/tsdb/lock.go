@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +17,9 @@ var networks = map[int64]string{
 	0x6969: "NFS", 0xff534d42: "CIFS", 0xfe534d42: "SMB2", 0x517b: "SMB", 0x5346414f: "AFS", 0x6b414653: "kAFS",
 	0x00c36400: "Ceph", 0x01021997: "9P", 0x0bd00bd0: "Lustre", 0x73757245: "Coda", 0x564c: "NCP", 0x7461636f: "OCFS2", 0x01161970: "GFS2",
 }
+
+// lingering is how long a lock that another has is tried for.
+const lingering = 250 * time.Millisecond
 
 // occupy makes the directory this process's own until the file is closed.
 func occupy(dir string) (*os.File, error) {
@@ -34,7 +38,14 @@ func occupy(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	// A program that a killed vigild was just starting holds a copy of the lock
+	// between fork and exec: that is waited for, briefly.
+	for end := time.Now().Add(lingering); ; time.Sleep(5 * time.Millisecond) {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			break
+		}
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, errors.Join(fault.New(fault.Conflict, "another vigild uses this data directory").
 			At(path).Mend("stop it first, or give this one a data_dir of its own"), f.Close())

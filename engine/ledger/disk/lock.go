@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,16 +37,10 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "opening the lock %s", path)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if pid, err := take(f); err != nil {
 		defer f.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fault.Wrap(fault.Unavailable, err, "locking %s", path)
-		}
-		b := make([]byte, 20)
-		n, _ := f.Read(b) // the pid is a courtesy; without it the refusal stands
-		pid := strings.TrimSpace(string(b[:n]))
-		if pid == "" {
-			pid = "unknown"
 		}
 		return nil, fault.New(fault.Conflict, "another vigild (pid %s) uses the data directory %s", pid, dir).
 			At(path).Mend("stop it, or give this one another data_dir")
@@ -54,6 +50,34 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fault.Wrap(fault.Unavailable, err, "writing the pid to %s", path)
 	}
 	return f, nil
+}
+
+// lingering is how long the lock of a process that is gone is waited for. A
+// program that the process was just starting when it was killed holds a copy of
+// the lock between fork and exec; whoever starts vigild again at once would be
+// refused by a ghost.
+const lingering = 2 * time.Second
+
+// take locks f. When another has it, the error is EWOULDBLOCK and pid says who,
+// as far as it is known: at once when that process lives, else after lingering.
+func take(f *os.File) (pid string, err error) {
+	for end := time.Now().Add(lingering); ; time.Sleep(5 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return "", err
+		}
+		b := make([]byte, 20)
+		n, _ := f.ReadAt(b, 0) // the pid is a courtesy; without it the refusal stands
+		pid := strings.TrimSpace(string(b[:n]))
+		if pid == "" {
+			pid = "unknown"
+		}
+		id, bad := strconv.Atoi(pid)
+		gone := bad == nil && id > 1 && errors.Is(unix.Kill(id, 0), unix.ESRCH)
+		if !gone || time.Now().After(end) {
+			return pid, err
+		}
+	}
 }
 
 func writeAt(f *os.File, s string) error {
