@@ -33,6 +33,7 @@ type Options struct {
 	Version string
 	// Ready is called once, when everything runs, from Run's goroutine.
 	Ready func(Running)
+	Seams Seams // of tests
 }
 
 // Running is what a daemon that is ready tells of itself.
@@ -59,7 +60,10 @@ func New(opt Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{opt: opt, cfg: cfg, level: new(slog.LevelVar), clock: clock.System()}
+	d := &Daemon{opt: opt, cfg: cfg, level: new(slog.LevelVar), clock: opt.Seams.Clock}
+	if d.clock == nil {
+		d.clock = clock.System()
+	}
 	d.setLevel(cfg.Log.Level)
 	h := slog.HandlerOptions{Level: d.level}
 	if cfg.Log.Format == "json" {

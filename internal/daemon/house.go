@@ -16,6 +16,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/hall"
 	"vigil/engine/ledger"
+	"vigil/engine/remedy"
 	"vigil/engine/remedy/worker"
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
@@ -69,12 +70,13 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.event}); err != nil {
 		return h, err
 	}
-	work := make(chan struct{}, 1)
+	work, seams := make(chan struct{}, 1), d.opt.Seams
 	engineCfg := cfg.Engine
 	engineCfg.AuthOpen = cfg.API.Auth == "open"
 	engineCfg.LocalNames = localNames()
 	h.engine, err = hall.New(engineCfg, engine.Deps{
-		Samples: h.store, Journal: h.ledger, Reader: h.ledger, Actions: h.set,
+		Samples: through[engine.Samples](seams.Samples, h.store), Journal: through[engine.Journal](seams.Journal, h.ledger),
+		Reader: h.ledger, Actions: h.set,
 		Notices: engine.Notices{Work: work}, Clock: d.clock, Log: log.With("room", "engine"),
 	})
 	if err != nil {
@@ -86,7 +88,8 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.worker, err = worker.New(cfg.Remedy, worker.Deps{
-		Ledger: h.ledger, Judge: h.engine.Judge, Actions: h.set, Capture: capture,
+		Ledger: through[remedy.Ledger](seams.Ledger, h.ledger), Judge: h.engine.Judge,
+		Actions: through[remedy.Actions](seams.Actions, h.set), Capture: capture,
 		Clock: d.clock, Wake: work, Log: log.With("room", "remedy"),
 	})
 	if err != nil {

@@ -27,18 +27,21 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	Binary = filepath.Join(dir, "vigild")
-	cmd := exec.Command("go", "build", "-o", Binary, "vigil")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, text)
-		return 1
+	Binary, Pointed = filepath.Join(dir, "vigild"), filepath.Join(dir, "pointed")
+	for file, pkg := range map[string]string{Binary: "vigil", Pointed: "vigil/internal/vigiltest/pointed"} {
+		cmd := exec.Command("go", "build", "-o", file, pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, text)
+			return 1
+		}
 	}
 	return m.Run()
 }
 
-// Binary is the path of the vigild that Main built.
-var Binary string
+// Binary is the path of the vigild that Main built, Pointed that of the same
+// daemon with points to die at.
+var Binary, Pointed string
 
 // Patience is how long anything is waited for.
 const Patience = 30 * time.Second
