@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,9 +16,6 @@ var networks = map[int64]string{
 	0x6969: "NFS", 0xff534d42: "CIFS", 0xfe534d42: "SMB2", 0x517b: "SMB", 0x5346414f: "AFS", 0x6b414653: "kAFS",
 	0x00c36400: "Ceph", 0x01021997: "9P", 0x0bd00bd0: "Lustre", 0x73757245: "Coda", 0x564c: "NCP", 0x7461636f: "OCFS2", 0x01161970: "GFS2",
 }
-
-// lingering is how long a lock that another has is tried for.
-const lingering = 250 * time.Millisecond
 
 // occupy makes the directory this process's own until the file is closed.
 func occupy(dir string) (*os.File, error) {
@@ -38,14 +34,7 @@ func occupy(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A program that a killed vigild was just starting holds a copy of the lock
-	// between fork and exec: that is waited for, briefly.
-	for end := time.Now().Add(lingering); ; time.Sleep(5 * time.Millisecond) {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
-			break
-		}
-	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, errors.Join(fault.New(fault.Conflict, "another vigild uses this data directory").
 			At(path).Mend("stop it first, or give this one a data_dir of its own"), f.Close())
