@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // series, so that no policy undoes it.
 func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // over got
 		var got []string
 		infos := []supervise.Info{{Name: "web", Running: true, Up: true}, {Name: "job", Stopped: true}, {Name: "slow", Running: true}}
 		p := newPulse(func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixMicro()} }, quiet, 10*time.Second)
@@ -47,6 +49,8 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 			if !b.Own {
 				t.Error("not marked as vigild's own")
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			got = append(got, told(b))
 			return nil
 		}
@@ -56,6 +60,8 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if strings.Join(got, "|") != strings.Join(want, "|") {
 				t.Errorf("told %q, want %q", got, want)
 			}
