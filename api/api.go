@@ -73,8 +73,8 @@ type Deps struct {
 	Reload func(ctx context.Context, actor string) (policies int, err error)
 	// Backup copies the stores into a folder that it makes; nil: not here.
 	Backup func(ctx context.Context, dir string) error
-	// Confirm takes a person's word that the wall clock is right; nil: not here.
-	Confirm func(ctx context.Context) error
+	// Confirm takes the word of actor that the wall clock is right; nil: not here.
+	Confirm func(ctx context.Context, actor string) error
 }
 
 // Server is the HTTP face.

@@ -272,6 +272,20 @@ func (f *Fake) ApproveAction(_ context.Context, actor string, id int64) (remedy.
 	return after, err
 }
 
+// ResolveAction takes a person's word.
+func (f *Fake) ResolveAction(_ context.Context, actor string, id int64, done bool, reason string) (remedy.Remediation, error) {
+	if x, err := f.Remediation(context.Background(), id); err == nil && x.State != remedy.Indeterminate {
+		return x, fault.New(fault.Conflict, "%s cannot be resolved", x.State)
+	}
+	_, after, err := f.change(actor, "action.resolve", id, func(x *remedy.Remediation) {
+		x.State, x.Finished, x.Reason = remedy.Failed, f.Clock(), reason
+		if done {
+			x.State = remedy.Succeeded
+		}
+	})
+	return after, err
+}
+
 // SetActionStatus takes an outside remediator's word.
 func (f *Fake) SetActionStatus(_ context.Context, actor string, id int64, status, details, errMsg string) (before, after remedy.Remediation, err error) {
 	return f.change(actor, "action.status", id, func(x *remedy.Remediation) {

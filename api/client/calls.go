@@ -157,6 +157,11 @@ func (c *Client) ApproveAction(ctx context.Context, id int64) (contract.ActionCh
 	return post[contract.ActionChanged](ctx, c, action(id)+"/approve", nil)
 }
 
+// ResolveAction says how an act ended whose end nobody saw.
+func (c *Client) ResolveAction(ctx context.Context, id int64, done bool, reason string) (contract.ActionChanged, error) {
+	return post[contract.ActionChanged](ctx, c, action(id)+"/resolve", trim(contract.ActionResolve{Done: done, Reason: &reason}))
+}
+
 // SetActionStatus is an outside remediator's word.
 func (c *Client) SetActionStatus(ctx context.Context, id int64, s contract.ActionStatus) (contract.ActionChanged, error) {
 	return put[contract.ActionChanged](ctx, c, action(id)+"/status", trim(s), nil)

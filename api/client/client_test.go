@@ -131,6 +131,12 @@ func TestClientSpeaksTheContract(t *testing.T) {
 		must("create action", err)
 		_, err = c.ApproveAction(ctx, a.ActionID)
 		must("approve", err)
+		if _, err = c.ResolveAction(ctx, a.ActionID, true, "I looked"); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("an act whose end is known cannot be resolved: %v", err)
+		}
+		if _, err = c.ConfirmClock(ctx); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("there is no store behind this server: %v", err)
+		}
 		_, err = c.SetActionStatus(ctx, a.ActionID, contract.ActionStatus{Status: "failed"})
 		must("status", err)
 		_, err = c.RetryAction(ctx, a.ActionID)

@@ -75,6 +75,12 @@ type ActionCancel struct {
 	Reason *string `json:"reason" maxLength:"500"`
 }
 
+// ActionResolve is a person's word on an act whose end nobody saw.
+type ActionResolve struct {
+	Done   bool    `json:"done" required:"true" doc:"true: it was done; false: it was not"`
+	Reason *string `json:"reason" maxLength:"500" doc:"How that is known; it stands in the audit trail"`
+}
+
 // ActionChanged is the answer to a change of one action.
 type ActionChanged struct {
 	OK             bool   `json:"ok"`

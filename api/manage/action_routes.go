@@ -161,6 +161,23 @@ func (m *Manage) actionChanges(r *face.Registrar) {
 			return face.Say(changed(before, after, "Action status updated"))
 		})
 
+	type resolve struct {
+		ActionID
+		Body contract.ActionResolve
+	}
+	face.Handle(r, face.Line("POST", "/api/v1/actions/{id}/resolve", guard.Operate, "resolveAction", "Say how an act ended whose end nobody saw", "actions", 0),
+		func(ctx context.Context, c guard.Caller, in *resolve) (*face.Reply[contract.ActionChanged], error) {
+			before, err := m.action(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			after, err := m.Engine.ResolveAction(ctx, c.Actor, in.ID, in.Body.Done, face.Text(in.Body.Reason))
+			if err != nil {
+				return nil, m.unknownAction(err, in.ID)
+			}
+			return face.Say(changed(before, after, "Action resolved"))
+		})
+
 	for _, v := range []struct {
 		verb, id, summary, done string
 		do                      func(ctx context.Context, actor string, id int64) (remedy.Remediation, error)

@@ -22,11 +22,11 @@ func (m *Manage) backups(r *face.Registrar) {
 		})
 
 	face.Handle(r, face.Line("POST", "/api/v1/clock/confirm", guard.Operate, "confirmClock", "Say that the wall clock is right after it stepped", "system", 0),
-		func(ctx context.Context, _ guard.Caller, _ *face.None) (*face.Reply[contract.OK], error) {
+		func(ctx context.Context, c guard.Caller, _ *face.None) (*face.Reply[contract.OK], error) {
 			if m.Confirm == nil {
 				return nil, fault.New(fault.Unavailable, "there is no clock here that waits for a word")
 			}
-			if err := m.Confirm(ctx); err != nil {
+			if err := m.Confirm(ctx, c.Actor); err != nil {
 				return nil, err
 			}
 			return face.Say(contract.OK{OK: true, Message: "The clock is right; retention by age goes on"})

@@ -31,6 +31,7 @@ type Engine interface {
 	CancelAction(ctx context.Context, actor string, id int64, reason string) (before remedy.Remediation, err error)
 	RetryAction(ctx context.Context, actor string, id int64) (remedy.Remediation, error)
 	ApproveAction(ctx context.Context, actor string, id int64) (remedy.Remediation, error)
+	ResolveAction(ctx context.Context, actor string, id int64, done bool, reason string) (remedy.Remediation, error)
 	SetActionStatus(ctx context.Context, actor string, id int64, status, details, errMsg string) (before, after remedy.Remediation, err error)
 
 	PutHold(ctx context.Context, actor string, h engine.Hold) (engine.Hold, error)
@@ -62,8 +63,8 @@ type Deps struct {
 	Started  clock.Stamp
 	Ready    func() (reasons, degraded []string)
 	Ingested func() uint64
-	Backup   func(ctx context.Context, dir string) error // nil: not here
-	Confirm  func(ctx context.Context) error             // that the wall clock is right; nil: not here
+	Backup   func(ctx context.Context, dir string) error   // nil: not here
+	Confirm  func(ctx context.Context, actor string) error // that the wall clock is right; nil: not here
 }
 
 // Manage is the management face.

@@ -40,7 +40,7 @@ type commands struct {
 	Collect      look.CollectCmd       `cmd:"" group:"see" help:"Print what the host collector measures."`
 	Audit        look.AuditCmd         `cmd:"" group:"see" help:"Verify and export the audit chain."`
 	Policy       steer.PolicyCmd       `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
-	Action       steer.ActionCmd       `cmd:"" group:"steer" help:"List, start, cancel, retry, approve remediations."`
+	Action       steer.ActionCmd       `cmd:"" group:"steer" help:"List, start, cancel, retry, approve, resolve remediations."`
 	Silence      steer.SilenceCmd      `cmd:"" group:"steer" help:"Silences: no act on what they match."`
 	Maintenance  steer.MaintenanceCmd  `cmd:"" group:"steer" help:"Maintenance windows."`
 	HandsOff     steer.HandsOffCmd     `cmd:"" group:"steer" help:"Leave one subject alone."`

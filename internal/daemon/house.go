@@ -123,7 +123,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	h.server, err = api.New(cfg.API, api.Deps{
 		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
 		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node,
-		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.store.ConfirmClock,
+		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.Confirm,
 	})
 	if err != nil {
 		return h, err
@@ -160,6 +160,7 @@ func (h *house) parts() []parts.Part {
 		{Name: "worker", Run: h.worker.Run, Bound: within + h.d.cfg.Remedy.StopGrace.Std()},
 		{Name: "policy folders", Run: h.folder.Run, Bound: within},
 		{Name: "snapshots", Run: h.snapshots, Bound: within},
+		{Name: "clock", Run: h.confirmed, Bound: within},
 		{Name: "reload", Run: h.reload.run, Bound: within},
 		{Name: "api", Run: h.serve, Ready: h.listening, Bound: within + h.d.cfg.API.Drain.Std()},
 		{Name: "service manager", Run: h.notify.run, Bound: within},

@@ -23,11 +23,12 @@ type ActionCmd struct {
 	Approve actionApproveCmd `cmd:"" help:"Say yes to one that waits for approval."`
 	Cancel  actionCancelCmd  `cmd:"" help:"Cancel one that has not ended."`
 	Retry   actionRetryCmd   `cmd:"" help:"Try one again that failed or gave up."`
+	Resolve actionResolveCmd `cmd:"" help:"Say how an act ended whose end nobody saw."`
 }
 
 // Help shows examples.
 func (ActionCmd) Help() string {
-	return "Examples:\n  vigild action list --status pending\n  vigild action run service web.service verb=restart --reason \"new certificate\"\n  vigild action approve 17"
+	return "Examples:\n  vigild action list --status pending\n  vigild action run service web.service verb=restart --reason \"new certificate\"\n  vigild action approve 17\n  vigild action resolve 17 done --reason \"the mail has arrived\""
 }
 
 type actionListCmd struct {
@@ -196,6 +197,19 @@ type actionRetryCmd struct {
 func (c *actionRetryCmd) Run(ctx context.Context, s *session.Session) error {
 	return changed(s, ctx, c.ID, "queued again", func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
 		return r.RetryAction(ctx, c.ID)
+	})
+}
+
+type actionResolveCmd struct {
+	ID     int64  `arg:"" help:"Its number."`
+	End    string `arg:"" enum:"done,failed" help:"done or failed."`
+	Reason string `help:"How that is known; it stands in the audit trail."`
+}
+
+// Run says it.
+func (c *actionResolveCmd) Run(ctx context.Context, s *session.Session) error {
+	return changed(s, ctx, c.ID, "resolved as "+c.End, func(ctx context.Context, r *client.Client) (contract.ActionChanged, error) {
+		return r.ResolveAction(ctx, c.ID, c.End == "done", c.Reason)
 	})
 }
 

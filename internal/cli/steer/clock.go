@@ -11,7 +11,7 @@ type ConfirmClockCmd struct{}
 
 // Help says when it is needed.
 func (ConfirmClockCmd) Help() string {
-	return "Example:\n  vigild confirm-clock\n\nAfter a step of the wall clock nothing is deleted for its age until a person says that the time is right."
+	return "Example:\n  vigild confirm-clock\n\nAfter a step of the wall clock nothing is deleted for its age until somebody says that the time is right.\nvigild says so itself once the kernel has called the clock synchronised for ten minutes; this is for hosts without time sync."
 }
 
 // Run says so.
