@@ -42,6 +42,8 @@ type indexer struct {
 	items []item
 	total int64 // inflated so far
 
+	inflate inflater
+
 	byOffset map[int][]int           // base to deltas
 	byName   map[plumbing.Hash][]int // base to deltas
 	names    map[plumbing.Hash]struct{}

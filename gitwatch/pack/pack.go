@@ -203,19 +203,31 @@ func (p *Pack) base(offset int64, h header) (int64, error) {
 	return at, nil
 }
 
-// inflate undoes the compression of exactly size bytes.
-func inflate(deflated []byte, size int64) ([]byte, error) {
-	z, err := zlib.NewReader(bytes.NewReader(deflated))
+// inflater undoes compression; it is used again and again, since its window is
+// what costs. It is for one goroutine.
+type inflater struct {
+	in bytes.Reader
+	z  io.ReadCloser
+}
+
+// inflate gives exactly size bytes, or says that there are more or fewer.
+func (x *inflater) inflate(deflated []byte, size int64) ([]byte, error) {
+	x.in.Reset(deflated)
+	var err error
+	if x.z == nil {
+		x.z, err = zlib.NewReader(&x.in)
+	} else {
+		err = x.z.(zlib.Resetter).Reset(&x.in, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer z.Close()
 	out := make([]byte, size)
-	if _, err := io.ReadFull(z, out); err != nil {
+	if _, err := io.ReadFull(x.z, out); err != nil {
 		return nil, fmt.Errorf("fewer bytes than it claims: %w", err)
 	}
 	var one [1]byte
-	if n, err := io.ReadFull(z, one[:]); n != 0 || err != io.EOF {
+	if n, err := io.ReadFull(x.z, one[:]); n != 0 || err != io.EOF {
 		return nil, errors.New("more bytes than it claims, or a broken end")
 	}
 	return out, nil

@@ -117,6 +117,6 @@ func (x *indexer) load(i int) (header, []byte, error) {
 	if err != nil {
 		return h, nil, err
 	}
-	data, err := inflate(buf[h.n:], h.size)
+	data, err := x.inflate.inflate(buf[h.n:], h.size)
 	return h, data, err
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 )
@@ -175,4 +176,13 @@ func TestGzipAndMediaTypes(t *testing.T) {
 	if code != 200 || !strings.Contains(body, "ERR more than 65536 lines of have") {
 		t.Errorf("bomb: %d %.100q", code, body)
 	}
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
