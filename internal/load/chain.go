@@ -97,7 +97,7 @@ argv = ["/bin/date", "+%s%N"]
 class = "convergent"
 cost = 0
 timeout = "10s"
-`, breachPolicy)
+`, map[string]string{"load.yaml": breachPolicy})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (c chainRun) twoDeaths(trials int) (lat []time.Duration, err error) {
 [[process]]
 name = "victim"
 argv = [%q, "child", %q]
-`, self, stamp), "")
+`, self, stamp), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ type daemon struct {
 	log  bytes.Buffer
 }
 
-func (c chainRun) start(config, policy string) (*daemon, error) {
+func (c chainRun) start(config string, policies map[string]string) (*daemon, error) {
 	dir, err := os.MkdirTemp("", "vigil-load-")
 	if err != nil {
 		return nil, err
@@ -248,11 +248,11 @@ func (c chainRun) start(config, policy string) (*daemon, error) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if policy != "" {
+	for name, text := range policies {
 		if err := os.MkdirAll(filepath.Join(dir, "policies"), 0o700); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(filepath.Join(dir, "policies", "load.yaml"), []byte(policy), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "policies", name), []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -262,7 +262,7 @@ func (c chainRun) start(config, policy string) (*daemon, error) {
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if resp, err := http.Get(d.base + "/readyz"); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {

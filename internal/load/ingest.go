@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,40 @@ type ingestRun struct {
 	series, samples, batch int
 	conns, pid             int
 	most                   time.Duration
+
+	vigild              string // start one of our own, with these policies
+	policies, untouched int
+}
+
+// own runs against a vigild of its own: policies of which each watches one of
+// the series, and others that watch none.
+func (c ingestRun) own() (ingestReport, error) {
+	files := map[string]string{}
+	var b strings.Builder
+	flush := func(n int) {
+		if b.Len() > 0 {
+			files[fmt.Sprintf("load-%d.yaml", n)] = b.String()
+			b.Reset()
+		}
+	}
+	for i := range c.policies + c.untouched {
+		match := fmt.Sprintf(`load_metric_%d{host="host-%d"}`, i%50, i/50)
+		if i >= c.policies {
+			match = fmt.Sprintf("untouched_%d", i)
+		}
+		fmt.Fprintf(&b, "---\napiVersion: vigil/v1\nkind: Policy\nmetadata: {name: load-%d}\nspec: {match: '%s', fire: 'avg(\"5m\") > 1e15', accept: open}\n", i, match)
+		if i%1000 == 999 {
+			flush(i)
+		}
+	}
+	flush(-1)
+	d, err := chainRun{vigild: c.vigild}.start("", files)
+	if err != nil {
+		return ingestReport{}, err
+	}
+	defer d.stop()
+	c.url, c.pid = d.base+"/api/v1/write", d.cmd.Process.Pid
+	return c.run()
 }
 
 type ingestReport struct {

@@ -1,6 +1,7 @@
 // Command load measures a running vigild from outside, as a client would.
 //
 //	go run ./internal/load ingest -url http://127.0.0.1:8000/api/v1/write -pid PID
+//	go run ./internal/load ingest -vigild ./vigild -policies 1000
 //	go run ./internal/load breach -vigild ./vigild
 //	go run ./internal/load kill   -vigild ./vigild
 //
@@ -42,11 +43,18 @@ func run(args []string) error {
 		fs.IntVar(&c.batch, "batch", 1000, "samples a request")
 		fs.IntVar(&c.conns, "conns", 2, "connections, each waiting for its answers")
 		fs.IntVar(&c.pid, "pid", 0, "receiver's process, for its CPU and memory")
+		fs.StringVar(&c.vigild, "vigild", "", "start this binary and measure it, in place of -url and -pid")
+		fs.IntVar(&c.policies, "policies", 0, "with -vigild: policies that watch one of the series each")
+		fs.IntVar(&c.untouched, "untouched", 0, "with -vigild: policies that watch none of them")
 		fs.DurationVar(&c.most, "most", 2*time.Minute, "stop after this long")
 		if err := fs.Parse(args[1:]); err != nil {
 			return err
 		}
-		report, err = c.run()
+		if c.vigild != "" {
+			report, err = c.own()
+		} else {
+			report, err = c.run()
+		}
 	case "breach", "kill":
 		var c chainRun
 		fs.StringVar(&c.vigild, "vigild", "./vigild", "binary to start")
