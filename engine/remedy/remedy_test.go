@@ -159,6 +159,7 @@ func TestPlanCheck(t *testing.T) {
 		{"missing parameter", one(Rung{Action: "service"}), "/ladder/0/with/unit: unit is missing"},
 		{"missing beside a placeholder", one(Rung{Action: "service", With: map[string]any{"x": "{{ target }}"}}), "/ladder/0/with/unit: unit is missing"},
 		{"bad placeholder", one(Rung{Action: "wait", With: map[string]any{"x": []any{"{{ env }}"}}}), "/ladder/0/with: x: {{ env }} is not"},
+		{"piped target", Plan{Target: "{{ labels.a | upper }}", Ladder: []Rung{{Action: "wait"}}}, "/target: {{ labels.a | upper }} is not a placeholder"},
 		{"bad target", Plan{Target: "{{ labels.a", Ladder: []Rung{{Action: "wait"}}}, "/target: "},
 		{"tries", one(Rung{Action: "wait", Tries: 101}), "/ladder/0/tries: 101"},
 		{"timeout", one(Rung{Action: "wait", Timeout: ptr(dur(48 * time.Hour))}), "/ladder/0/timeout: "},

@@ -59,6 +59,8 @@ func Expand(text string, v Values) (string, error) {
 func (v Values) lookup(name string) (string, error) {
 	value := ""
 	switch label, isLabel := strings.CutPrefix(name, "labels."); {
+	case isLabel && strings.ContainsFunc(label, notInName):
+		return "", fault.New(fault.Unprocessable, "{{ %.60s }} is not a placeholder", name).Mend("a label is named bare, as in {{ labels.service }}; nothing is called or piped")
 	case isLabel:
 		var ok bool
 		if value, ok = v.Labels[label]; !ok {
@@ -82,6 +84,10 @@ func (v Values) lookup(name string) (string, error) {
 	}
 	return value, nil
 }
+
+// notInName says that a rune makes an attempt at code of what should be the bare
+// name of a label.
+func notInName(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("|(){}\"'`", r) }
 
 func names(m map[string]string) string {
 	if len(m) == 0 {
