@@ -137,6 +137,12 @@ func TestGates(t *testing.T) {
 		{"storm held", func(s *scene) { s.h.Storm = s.now.Add(2 * m) }, "storm", remedy.Hold, 2 * m, "storm brake"},
 		{"storm over", func(s *scene) { s.h.Storm = s.now.Add(-1) }, "", remedy.Admit, 0, ""},
 		{"storm begins", func(s *scene) { s.h.Subjects = touched(s.now, "a", "b", "c", "d", "e") }, "storm", remedy.Hold, 5 * m, "would be the 6. subject"},
+		{"telling people is no storm", func(s *scene) {
+			s.h.Subjects = touched(s.now, "a", "b", "c", "d", "notify:oncall/a/a", "wait:b/b", "systemd:web.service")
+		}, "", remedy.Admit, 0, ""},
+		{"in a storm people are told", func(s *scene) {
+			s.f.Spec.Subject, s.h.Storm = "notify:oncall/hot/web", s.now.Add(2*m)
+		}, "", remedy.Admit, 0, ""},
 		{"five is no storm", func(s *scene) { s.h.Subjects = touched(s.now, "a", "b", "c", "d", "systemd:web.service") }, "", remedy.Admit, 0, ""},
 		{"broken", func(s *scene) { s.h.Breaker = remedy.Breaker{Failures: 3, Opened: 1, Until: s.now.Add(4 * m)} }, "breaker", remedy.Hold, 4 * m, "last 3 acts on systemd:web.service did not help"},
 		{"half open", func(s *scene) { s.h.Breaker = remedy.Breaker{Failures: 3, Opened: 1, Until: s.now.Add(-1)} }, "", remedy.Admit, 0, ""},

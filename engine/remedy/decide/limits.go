@@ -3,6 +3,7 @@ package decide
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"vigil/engine/clock"
@@ -131,8 +132,12 @@ func (c *Rules) points(b remedy.Budget, now clock.Stamp) float64 {
 }
 
 // storm: gate 11. Too many different subjects at once look like one cause that
-// no single act will mend.
+// no single act will mend. Telling people and waiting touch nothing: they neither
+// make a storm nor are held by one, for then people most want to be told.
 func (c *Rules) storm(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
+	if touchesNothing(f.Spec.Subject) {
+		return remedy.Verdict{}
+	}
 	if left := remaining(now, h.Storm, c.Storm.Hold.Std()); left > 0 {
 		return hold(now.Add(left), "storm brake: too many different subjects were acted on at once; calm at %s", clockTime(now.Add(left)))
 	}
@@ -148,11 +153,18 @@ func (c *Rules) storm(r *remedy.Remediation, f *remedy.Facts, h *remedy.History,
 func others(ts []remedy.Touched, but string, now clock.Stamp, within time.Duration) int {
 	n := 0
 	for _, t := range ts {
-		if t.Subject != but && since(now, t.At) < within {
+		if t.Subject != but && !touchesNothing(t.Subject) && since(now, t.At) < within {
 			n++
 		}
 	}
 	return n
+}
+
+// touchesNothing says whether a subject is one of the kinds notify and wait,
+// whose keys begin with the kind.
+func touchesNothing(subject string) bool {
+	kind, _, _ := strings.Cut(subject, ":")
+	return kind == "notify" || kind == "wait"
 }
 
 // breaker: gate 12. Acts that do not help are stopped for longer and longer.
