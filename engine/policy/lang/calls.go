@@ -26,7 +26,7 @@ func (b *Builder) call(n *ast.CallNode) *Tree {
 	case later[callee.Value]:
 		return b.refuse(n, "", "%s comes later", callee.Value)
 	default:
-		return b.refuse(n, b.suggest(callee.Value), "unknown function %s", strconv.Quote(callee.Value))
+		return b.refuse(n, suggestFunction(callee.Value), "unknown function %s", strconv.Quote(callee.Value))
 	}
 	if len(n.Arguments) != f.args {
 		return b.refuse(n, "", "%s takes %s, %d given", callee.Value, arguments(f.args), len(n.Arguments))

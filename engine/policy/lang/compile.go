@@ -232,6 +232,24 @@ func (b *Builder) suggest(word string) string {
 	return "the names are " + strings.Join(names, ", ")
 }
 
+// suggestFunction says which function could be meant; people come from other
+// languages, where avg has a longer name.
+func suggestFunction(word string) string {
+	short := map[string]string{"average": "avg", "mean": "avg", "minimum": "min", "maximum": "max", "percentile": "quantile", "std": "stddev", "latest": "last"}
+	for name, ours := range short {
+		if strings.TrimSuffix(strings.ToLower(word), "_over_time") == name {
+			return "did you mean " + ours + "?"
+		}
+	}
+	if near := document.Nearest(strings.TrimSuffix(word, "_over_time"), known()); near != "" {
+		return "did you mean " + near + "?"
+	}
+	window, scalar := FunctionNames()
+	all := append(window, scalar...)
+	slices.Sort(all)
+	return "the functions are " + strings.Join(all, ", ")
+}
+
 // member allows labels.x and labels["x"], nothing else.
 func (b *Builder) member(n *ast.MemberNode) *Tree {
 	of, ok := n.Node.(*ast.IdentifierNode)
