@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,8 +75,12 @@ func (c Config) Validate() error {
 		return bad("auth", "use auto, open or token", "%q is not a mode", c.Auth)
 	}
 	if c.Listen != Off {
-		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		_, port, err := net.SplitHostPort(c.Listen)
+		if err != nil {
 			return bad("listen", "write host:port, such as 127.0.0.1:8000, or off", "%q is not an address", c.Listen)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return bad("listen", "a port is a number up to 65535; 0 takes a free one", "%q is not a port", port)
 		}
 		if guard.Mode(c.Auth) == guard.OpenMode && !loopback(c.Listen) {
 			return bad("auth", "listen on 127.0.0.1, or use auto or token", "open lets everybody change everything, and %s can be reached from outside", c.Listen)

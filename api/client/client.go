@@ -237,6 +237,9 @@ func Fault(status int, h http.Header, body []byte) *fault.Error {
 	var p problem.Problem
 	if json.Unmarshal(body, &p) == nil && p.Detail != "" {
 		e.Msg, e.Place, e.Hint = p.Detail, "", p.Hint
+		if len(p.Errors) > 0 { // people typed no body and know no "Value error"
+			e.Msg = plain(p.Errors)
+		}
 		// The text already holds place and hint, as people read it.
 		if p.Hint != "" && strings.Contains(p.Detail, p.Hint) {
 			e.Hint = ""
@@ -253,6 +256,19 @@ func Fault(status int, h http.Header, body []byte) *fault.Error {
 		e.RetryAfter = time.Duration(n) * time.Second
 	}
 	return e
+}
+
+// plain is the faults of a request without the words of the wire.
+func plain(ds []problem.Detail) string {
+	said := make([]string, len(ds))
+	for i, d := range ds {
+		d.Msg = strings.TrimPrefix(d.Msg, "Value error, ")
+		if len(d.Loc) > 1 {
+			d.Loc = d.Loc[1:]
+		}
+		said[i] = d.String()
+	}
+	return strings.Join(said, "; ")
 }
 
 // kindOf is the first kind with a status, for answers that name none.

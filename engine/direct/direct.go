@@ -9,6 +9,7 @@ package direct
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"unicode"
 
@@ -68,7 +69,8 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 	} else {
 		// What could never run is told now, not when its turn comes.
 		for _, x := range r.Plan.Check(d.actions) {
-			x.Place = "/with" + engine.Pointer(x.Place)
+			// The caller wrote no ladder: the one rung's parameters are `with`.
+			x.Place = "/" + strings.TrimPrefix(strings.TrimPrefix(engine.Pointer(x.Place), "/"), "ladder/0/")
 			is = append(is, x)
 		}
 		if err := is.Err(); err != nil {
@@ -95,21 +97,34 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 func (d *Desk) find(q engine.ActionRequest) (name string, with map[string]any, source remedy.Source) {
 	if d.actions != nil {
 		if _, ok := d.actions.Action(q.Action); ok {
-			with = q.With
-			if with == nil && q.Action == "service" {
-				with = map[string]any{"unit": q.Target, "verb": "restart"}
-			}
-			return q.Action, with, remedy.FromAPI
+			return q.Action, aimed(q.Action, q.With, q.Target), remedy.FromAPI
 		}
 		canon := strings.ReplaceAll(strings.ToLower(q.Action), "_", "-")
 		if _, ok := d.actions.Action(canon); ok {
-			return canon, q.With, remedy.FromAPI
+			return canon, aimed(canon, q.With, q.Target), remedy.FromAPI
 		}
 	}
 	if name, with, known := engine.OriginalAction(q.Action, q.Target); known {
 		return name, with, remedy.FromAPI
 	}
 	return q.Action, q.With, remedy.FromExternal
+}
+
+// aimed fills in what a person has said already: the unit or the process that an
+// act is about is its target, unless the parameters name another.
+func aimed(kind string, with map[string]any, target string) map[string]any {
+	key := ""
+	switch kind {
+	case "service":
+		key = "unit"
+	case "process":
+		key = "process"
+	default:
+		return with
+	}
+	out := map[string]any{key: target}
+	maps.Copy(out, with)
+	return out
 }
 
 // CancelAction cancels what waits or runs; it returns the remediation before.

@@ -1,6 +1,22 @@
 package document
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vigil/engine/fault"
+)
+
+// UnknownKind says that a document is of none of the kinds that are known where it
+// was read.
+func UnknownKind(d Document, known ...string) fault.Issue {
+	is := fault.Issue{Place: d.Place, Msg: fmt.Sprintf("kind %q is not known here", d.Kind), Hint: "write one of " + strings.Join(known, ", ")}
+	if near := Nearest(d.Kind, known); near != "" {
+		is.Hint = "did you mean " + near + "?"
+	}
+	return is
+}
 
 // Nearest is the known word that was most likely meant, "" when none is close:
 // at most a third of the word's letters changed, added, dropped or swapped with

@@ -11,6 +11,7 @@ import (
 
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/document"
 	"vigil/engine/evaluate"
 	"vigil/engine/fault"
 	"vigil/engine/policy"
@@ -32,7 +33,7 @@ func (t *Teller) WhyNot(ctx context.Context, name, target string) (engine.Story,
 	now := t.clock()
 	var xs []looked
 	t.states.Inspect(name, func(l *evaluate.Look) {
-		if target == "" || l.Row.Target == target || fmt.Sprintf("%016x", l.Row.Fingerprint) == target {
+		if target == "" || l.Row.Target == target || aim(p.Doc, l.Row) == target || fmt.Sprintf("%016x", l.Row.Fingerprint) == target {
 			xs = append(xs, lookAt(l, now))
 		}
 	})
@@ -60,6 +61,19 @@ func (t *Teller) WhyNot(ctx context.Context, name, target string) (engine.Story,
 		}
 	}
 	return st, nil
+}
+
+// aim is the target that the remedy would have, which is how people know an
+// instance whose labels name none.
+func aim(d engine.PolicyDocument, row engine.FiringRow) string {
+	if d.Remedy == nil {
+		return ""
+	}
+	t, err := remedy.TargetOf(*d.Remedy, remedy.Remediation{Labels: row.Labels.Map(), Target: row.Target, Policy: d.Name})
+	if err != nil {
+		return "" // it has no target by the template, and is found by its labels' own
+	}
+	return t
 }
 
 type looked struct {
@@ -106,7 +120,7 @@ func stateOf(l *evaluate.Look, ev policy.Evaluation, expl policy.Explanation, no
 	}
 	if f := l.Policy.Cond.Spec.For.Std(); f > 0 && !st.True.IsZero() {
 		left, _ := st.True.Add(f).Sub(now)
-		return fmt.Sprintf("%s: the condition is true, and must stay so for %s; it could fire in %s%s", head, f, max(left, 0).Round(time.Second), tree)
+		return fmt.Sprintf("%s: the condition is true, and must stay so for %s; it could fire in %s%s", head, document.Duration(f), document.Duration(max(left, 0).Round(time.Second)), tree)
 	}
 	return head + ": the condition is true" + tree
 }
@@ -134,7 +148,7 @@ func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint6
 		return line, nil
 	}
 	r := rs[0]
-	line.Text = fmt.Sprintf("remediation %d is %s", r.ID, strings.ReplaceAll(string(r.State), "_", " "))
+	line.Text = fmt.Sprintf("remediation %d %s", r.ID, became(r.State))
 	if r.Gate != "" && (r.State == remedy.Held || r.State == remedy.Refused || r.State == remedy.Cancelled) {
 		line.Text += " by gate " + r.Gate
 	}
@@ -143,7 +157,17 @@ func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint6
 	}
 	if !r.Until.IsZero() && !now.Reached(r.Until) {
 		left, _ := r.Until.Sub(now)
-		line.Text += fmt.Sprintf("; looked at again in %s", left.Round(time.Second))
+		line.Text += fmt.Sprintf("; looked at again in %s", document.Duration(left.Round(time.Second)))
 	}
 	return line, nil
+}
+
+// became is a state as the end of a sentence.
+func became(st remedy.State) string {
+	word := strings.ReplaceAll(string(st), "_", " ")
+	switch st {
+	case remedy.Succeeded, remedy.Failed, remedy.GaveUp:
+		return word
+	}
+	return "is " + word
 }

@@ -65,8 +65,13 @@ func (b *Book) Load(hs []engine.Hold, safe engine.Hold) {
 }
 
 func selectorOf(text string) (series.Selector, error) {
-	if strings.TrimSpace(text) == "" {
+	text = strings.TrimSpace(text)
+	if text == "" {
 		return nil, nil
+	}
+	// Nobody silences by the name of a metric alone, so the braces may be left away.
+	if op, brace := strings.IndexAny(text, "=!"), strings.Index(text, "{"); op > 0 && (brace < 0 || op < brace) {
+		text = "{" + text + "}"
 	}
 	return policy.ParseSelector(text)
 }
@@ -148,7 +153,7 @@ func (b *Book) PutHold(ctx context.Context, actor string, h engine.Hold) (engine
 	if h.Owner == "" {
 		h.Owner = "api"
 	}
-	if h.Kind == engine.HoldHandsOff && (h.Until.IsZero() || h.Until.Reached(now.Add(longestHandsOff))) {
+	if h.Kind == engine.HoldHandsOff && h.Until.IsZero() {
 		h.Until = now.Add(longestHandsOff)
 	}
 	verb := string(h.Kind) + ".put"
@@ -186,6 +191,9 @@ func checkHold(h engine.Hold, now clock.Stamp) (series.Selector, fault.Issues) {
 		if h.Subject == "" {
 			is.Add("/subject", "hands-off needs a subject, such as systemd:web.service")
 		}
+		if !h.Until.IsZero() && !now.Add(longestHandsOff).Reached(h.Until) {
+			is.Add("/for", "hands-off lasts at most 24h (say it again tomorrow, or disable the policy)")
+		}
 	case engine.HoldMaintenance:
 		if h.Schedule == "" && h.Until.IsZero() {
 			is.Add("/until", "a maintenance window needs an end or a schedule")
@@ -214,7 +222,7 @@ func (b *Book) ReleaseHold(ctx context.Context, actor, id string) error {
 	safe := b.safe.ID == id && id != ""
 	b.mu.Unlock()
 	if !ok && !safe {
-		return fault.New(fault.NotFound, "no hold %q stands", id).Mend("vigild silence list and vigild maintenance list show what does")
+		return fault.New(fault.NotFound, "no hold %q stands", id).Mend("the lists of vigild silence, vigild maintenance and vigild hands-off show what does")
 	}
 	kind := h.Kind
 	d := &engine.Decision{At: now}

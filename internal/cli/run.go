@@ -31,10 +31,23 @@ func (c *runCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 	}
 	d, err := daemon.New(daemon.Options{From: from, Log: s.Err, Reload: s.Hangup, Version: session.Version(), Ready: func(r daemon.Running) {
-		if r.Listen != nil {
-			fmt.Fprintf(s.Out, "vigild is ready in %s: http://%s (docs at /docs), data in %s\n", r.Took.Round(1e6), r.Listen, r.DataDir)
+		where, scheme := "on "+r.Socket, "http"
+		if r.TLS {
+			scheme = "https"
 		}
-		if file := filepath.Join(r.DataDir, daemon.TokenFile); readable(file) {
+		if r.Listen != nil {
+			where = fmt.Sprintf("%s://%s (docs at /docs)", scheme, r.Listen)
+		}
+		fmt.Fprintf(s.Out, "vigild is ready in %s: %s, data in %s\n", r.Took.Round(1e6), where, r.DataDir)
+		file := filepath.Join(r.DataDir, daemon.TokenFile)
+		switch {
+		case r.Listen == nil:
+		case r.Auth == "open":
+			fmt.Fprintln(s.Out, "auth is open: every program on this host may change everything over TCP")
+		case !readable(file):
+		case r.Auth == "token":
+			fmt.Fprintf(s.Out, "everything over TCP needs a token: the first one is in %s\n", file)
+		default:
 			fmt.Fprintf(s.Out, "changes over TCP need a token: the first one is in %s\n", file)
 		}
 	}})

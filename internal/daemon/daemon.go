@@ -39,6 +39,8 @@ type Options struct {
 // Running is what a daemon that is ready tells of itself.
 type Running struct {
 	Listen  net.Addr // nil: no TCP
+	TLS     bool     // on Listen
+	Auth    string   // of Listen: auto, open or token
 	Socket  string   // "": no Unix socket
 	DataDir string
 	Took    time.Duration // from Run to ready
@@ -90,14 +92,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 	began := time.Now()
 	d.introduce()
 	if err := os.MkdirAll(d.cfg.DataDir, 0o700); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the data directory %s cannot be made", d.cfg.DataDir)
+		return fault.New(fault.Unavailable, "the data directory cannot be made: %v", err).Mend("set data_dir, VIGIL_DATA_DIR or --data-dir to a place that this user may write")
 	}
 	h, err := d.open(ctx)
 	if err != nil {
 		return err
 	}
 	err = parts.Run(ctx, d.log, h.parts(), func() {
-		r := Running{Listen: h.server.Addr(), Socket: h.server.Socket(), DataDir: d.cfg.DataDir, Took: time.Since(began)}
+		r := Running{Listen: h.server.Addr(), TLS: d.cfg.API.TLSCert != "", Auth: d.cfg.API.Auth, Socket: h.server.Socket(), DataDir: d.cfg.DataDir, Took: time.Since(began)}
 		d.log.Info("ready", "listen", text(r.Listen), "socket", r.Socket, "data_dir", r.DataDir, "took", r.Took.Round(time.Millisecond))
 		h.up.Store(true)
 		h.notify.ready()
@@ -113,7 +115,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if cerr := h.close(); err == nil {
 		err = cerr
 	}
-	d.log.Info("stopped", "err", err)
+	if err == nil { // else the caller says it: once is enough
+		d.log.Info("stopped")
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ package files
 
 import (
 	"fmt"
+	"strings"
 
 	"vigil/engine/fault"
 	"vigil/internal/cli/session"
@@ -38,6 +39,7 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 		} else {
 			fmt.Fprintf(s.Out, "%s is good\n", rep.File)
 		}
+		fmt.Fprintf(s.Out, "policies and checks come from %s\n", strings.Join(rep.Sources, ", "))
 		for _, o := range rep.Legacy {
 			if o.Key == "" {
 				fmt.Fprintf(s.Out, "%s is refused: %s\n", o.Name, o.Text)
@@ -86,6 +88,9 @@ func (c *checkPolicyCmd) Run(s *session.Session) error {
 	}
 	if err := issues.Err(); err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		return fault.New(fault.NotFound, "there is no document in %s", strings.Join(c.Files, ", ")).Mend("a policy begins with apiVersion: vigil/v1 and kind: Policy")
 	}
 	for _, n := range found {
 		fmt.Fprintln(s.Out, n, "is good")

@@ -11,7 +11,7 @@ import (
 )
 
 type HealthcheckCmd struct {
-	Timeout time.Duration `help:"How long to wait for the answer." default:"5s"`
+	Timeout session.Span `help:"How long to wait for the answer." default:"5s"`
 }
 
 // Help shows an example.
@@ -21,7 +21,7 @@ func (HealthcheckCmd) Help() string {
 
 // Run asks whether the daemon is ready.
 func (c *HealthcheckCmd) Run(ctx context.Context, s *session.Session) error {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
 	defer cancel()
 	r, err := s.Remote()
 	if err != nil {

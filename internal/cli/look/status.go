@@ -18,8 +18,8 @@ import (
 )
 
 type StatusCmd struct {
-	For  time.Duration `help:"How far back the plots go." default:"30m"`
-	Plot bool          `help:"Draw large plots instead of one line each."`
+	For  session.Span `help:"How far back the plots go, such as 6h or 7d." default:"30m"`
+	Plot bool         `help:"Draw large plots instead of one line each."`
 }
 
 // Help shows examples.
@@ -61,7 +61,7 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 	headline(s, st)
 	now := time.Now()
 	for _, p := range plotted {
-		got, err := r.Range(ctx, p.name, now.Add(-c.For), now, 1, 5000)
+		got, err := r.Range(ctx, p.name, now.Add(-time.Duration(c.For)), now, 1, 5000)
 		if err != nil {
 			return err
 		}
@@ -81,11 +81,11 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 		if f.Since != nil {
 			age = session.Since(*f.Since)
 		}
-		rows = append(rows, []string{f.State, f.Policy, f.Target, f.Severity, v, age})
+		rows = append(rows, []string{f.State, f.Policy, about(f), f.Severity, v, age})
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(s.Out)
-		if err := s.Table([]string{"STATE", "POLICY", "TARGET", "SEVERITY", "VALUE", "FOR"}, rows); err != nil {
+		if err := s.Table([]string{"STATE", "POLICY", "ABOUT", "SEVERITY", "VALUE", "FOR"}, rows); err != nil {
 			return err
 		}
 	}
@@ -94,6 +94,25 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 		return s.HoldTable(st.Holds)
 	}
 	return nil
+}
+
+// about is what an instance is called: its target, else what its series is
+// labelled with.
+func about(f contract.Firing) string {
+	if f.Target != "" {
+		return f.Target
+	}
+	var out []string
+	for name, value := range f.Labels {
+		if name != "__name__" {
+			out = append(out, name+"="+strconv.Quote(value))
+		}
+	}
+	if len(out) == 0 {
+		return f.Labels["__name__"]
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
 }
 
 func headline(s *session.Session, st contract.Status) {
@@ -105,6 +124,12 @@ func headline(s *session.Session, st contract.Status) {
 		word = s.Paint(session.Yellow, "degraded: "+session.Plain(strings.Join(st.Degraded, "; ")))
 	case st.Firing > 0:
 		word = s.Paint(session.Red, fmt.Sprintf("%d firing", st.Firing))
+	}
+	for _, h := range st.Holds {
+		if h.Kind == "pause" {
+			word += s.Paint(session.Yellow, ", all acts paused until "+session.Moment(h.Until))
+			break
+		}
 	}
 	fmt.Fprintf(s.Out, "%s  %s\nvigild %s, up %s; host up %s\n\n", s.Paint(session.Bold, session.Plain(st.Node)), word, st.Version,
 		session.Ago(time.Duration(st.Uptime*float64(time.Second))), session.Ago(time.Duration(st.HostUptime*float64(time.Second))))
@@ -135,7 +160,7 @@ func (c *StatusCmd) plot(s *session.Session, label, unit string, top float64, go
 		fmt.Fprintf(s.Out, "  %-10s %6.1f%-1s %s\n", label, last, unit, spark(squeeze(vs, 48), top))
 		return
 	}
-	fmt.Fprintln(s.Out, asciigraph.Plot(squeeze(vs, 60), asciigraph.Height(6), asciigraph.Caption(label+" "+unit), asciigraph.Precision(1)))
+	fmt.Fprintln(s.Out, asciigraph.Plot(squeeze(vs, 60), asciigraph.Height(6), asciigraph.Caption(label+" "+unit), asciigraph.Precision(2)))
 }
 
 // points are the values of the first series, oldest first.

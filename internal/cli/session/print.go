@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"vigil/api/contract"
+	"vigil/engine/document"
+	"vigil/engine/fault"
 )
 
 // Print writes v as JSON when that was asked for, else what table does.
@@ -65,6 +67,20 @@ const (
 	Yellow = "33"
 	Bold   = "1"
 )
+
+// Span is a length of time on a command line, written as everywhere else: 90s,
+// 1h30m, 7d.
+type Span time.Duration
+
+// UnmarshalText reads it.
+func (d *Span) UnmarshalText(text []byte) error {
+	v, err := document.ParseDuration(string(text))
+	if err == nil && v <= 0 {
+		err = fault.New(fault.Usage, "%q is no length of time above zero", text)
+	}
+	*d = Span(v)
+	return err
+}
 
 // Ago is a short distance in time.
 func Ago(d time.Duration) string {

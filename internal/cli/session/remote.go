@@ -1,9 +1,11 @@
 package session
 
 import (
+	"fmt"
 	"os"
 	"strings"
 
+	"vigil/api"
 	"vigil/api/client"
 	"vigil/engine/fault"
 	"vigil/internal/daemon/config"
@@ -21,11 +23,16 @@ func (s *Session) Remote() (*client.Client, error) {
 	}
 	socket := s.Or(s.Socket, "VIGIL_SOCKET")
 	if socket == "" {
-		cfg, err := s.Load()
-		if err != nil {
-			return nil, err
+		found, flaw := config.SocketFor(s.From())
+		if flaw != nil && found == "" {
+			return nil, flaw
 		}
-		socket = cfg.API.Socket
+		if flaw != nil {
+			fmt.Fprintf(s.Err, "vigild: the configuration is not good; what runs is asked all the same: %v\n", flaw)
+		}
+		if socket = found; socket == api.Off {
+			return nil, fault.New(fault.Usage, "the configuration says that there is no socket").At("api.socket").Mend("give --url http://HOST:PORT, and --token for changes")
+		}
 	}
 	return client.New(client.Config{Socket: socket})
 }

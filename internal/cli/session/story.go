@@ -12,6 +12,9 @@ func (s *Session) Story(st contract.Story, evidence bool) error {
 	return s.Print(st, func() error {
 		fmt.Fprintln(s.Out, s.Paint(Bold, Plain(st.Headline)))
 		for _, l := range st.Lines {
+			if l.Text == st.Headline && !evidence {
+				continue // the headline has said it
+			}
 			when := ""
 			if len(l.Time) > 19 {
 				when = clockOf(l.Time) + "  "
@@ -42,6 +45,9 @@ func (s *Session) HoldTable(hs []contract.Hold) error {
 	rows := make([][]string, 0, len(hs))
 	for _, h := range hs {
 		about := h.Matchers + h.Subject
+		if about == "" {
+			about = "everything"
+		}
 		if h.Schedule != "" {
 			about += " at " + h.Schedule + " " + h.Zone + " for " + h.Length
 		}

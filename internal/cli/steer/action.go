@@ -82,7 +82,14 @@ func (c *actionShowCmd) Run(ctx context.Context, s *session.Session) error {
 		AttemptList []contract.Attempt `json:"attempt_list"`
 	}{a, tries.Attempts}
 	return s.Print(both, func() error {
-		fmt.Fprintf(s.Out, "remediation %d: %s\n  policy %s, target %s, subject %s\n", a.ID, a.State, session.Plain(a.Policy), session.Plain(a.Target), session.Plain(a.Subject))
+		fmt.Fprintf(s.Out, "remediation %d: %s\n", a.ID, a.State)
+		for _, f := range []struct{ name, value string }{
+			{"action", a.Action}, {"policy", a.Policy}, {"asked for by", a.Actor}, {"target", a.Target}, {"subject", a.Subject},
+		} {
+			if f.value != "" {
+				fmt.Fprintf(s.Out, "  %s: %s\n", f.name, session.Plain(f.value))
+			}
+		}
 		if a.Reason != "" {
 			fmt.Fprintf(s.Out, "  %s\n", session.Plain(a.Reason))
 		}
@@ -96,6 +103,9 @@ func (c *actionShowCmd) Run(ctx context.Context, s *session.Session) error {
 				}
 			}
 			rows = append(rows, []string{t.ID, t.Action, t.Subject, end, took, t.Error})
+		}
+		if len(rows) == 0 {
+			return nil
 		}
 		return s.Table([]string{"ATTEMPT", "ACTION", "SUBJECT", "END", "TOOK", "ERROR"}, rows)
 	})
@@ -132,17 +142,18 @@ func (c *actionRunCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	if !c.Wait {
-		return s.Print(made, func() error {
-			_, err := fmt.Fprintf(s.Out, "remediation %d: %s\n", made.ActionID, made.State)
+		a, err := r.Action(ctx, made.ActionID) // it may wait for somebody, and says so
+		if err != nil {
 			return err
-		})
+		}
+		return s.Print(made, func() error { _, err := fmt.Fprintln(s.Out, standing(a)); return err })
 	}
 	a, err := settled(s, ctx, made.ActionID)
 	if err != nil {
 		return err
 	}
 	if err := s.Print(a, func() error {
-		_, err := fmt.Fprintf(s.Out, "remediation %d: %s %s\n", a.ID, a.State, session.Plain(a.Reason))
+		_, err := fmt.Fprintln(s.Out, standing(a))
 		return err
 	}); err != nil {
 		return err
@@ -153,7 +164,17 @@ func (c *actionRunCmd) Run(ctx context.Context, s *session.Session) error {
 	return nil
 }
 
-// settled waits until a remediation has ended.
+// standing is where a remediation stands, in a line.
+func standing(a contract.Action) string {
+	line := fmt.Sprintf("remediation %d: %s", a.ID, a.State)
+	if a.Reason != "" {
+		line += " (" + session.Plain(a.Reason) + ")"
+	}
+	return line
+}
+
+// settled waits until a remediation has ended. What it waits for meanwhile, a
+// cooldown or a person, is told on standard error.
 func settled(s *session.Session, ctx context.Context, id int64) (contract.Action, error) {
 	r, err := s.Remote()
 	if err != nil {
@@ -161,18 +182,30 @@ func settled(s *session.Session, ctx context.Context, id int64) (contract.Action
 	}
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	left := func() error {
+		return fault.New(fault.Cancelled, "remediation %d has not ended; it goes on without this command", id).
+			Mend("vigild action show %d, or vigild action cancel %d", id, id)
+	}
+	for told := ""; ; {
 		a, err := r.Action(ctx, id)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return a, left()
+		case err != nil:
 			return a, err
 		}
 		switch a.Status {
 		case "completed", "failed", "cancelled":
 			return a, nil
 		}
+		// The text of a hold counts down; only another gate is news.
+		if a.State == "held" && a.Gate != told {
+			told = a.Gate
+			fmt.Fprintln(s.Err, standing(a))
+		}
 		select {
 		case <-ctx.Done():
-			return a, ctx.Err()
+			return a, left()
 		case <-tick.C:
 		}
 	}

@@ -3,6 +3,7 @@ package steer
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"vigil/api/contract"
@@ -48,7 +49,7 @@ type SilenceCmd struct {
 
 // Help shows examples.
 func (SilenceCmd) Help() string {
-	return "Examples:\n  vigild silence add 'service=\"web\"' --for 1h --reason \"deploy\"\n  vigild silence remove 01K..."
+	return "Examples:\n  vigild silence add 'service=\"web\"' --for 1h --reason \"deploy\"\n  vigild silence list\n  vigild silence remove 1a227a9c4a8e44c7d51"
 }
 
 type silenceListCmd struct{}
@@ -163,16 +164,39 @@ type handsOffAddCmd struct {
 
 // Run adds.
 func (c *handsOffAddCmd) Run(ctx context.Context, s *session.Session) error {
+	if !strings.Contains(c.Subject, ":") { // an entry of the catalogue may name its subject as it likes
+		fmt.Fprintf(s.Err, "vigild: no built-in act has a subject like %q; they are written systemd:web.service or process:worker (vigild action show tells)\n", c.Subject)
+	}
 	return putHold(s, ctx, contract.HoldCreate{Kind: "hands_off", Subject: &c.Subject, For: &c.For, Reason: c.Reason})
 }
 
 type handsOffRemoveCmd struct {
-	ID string `arg:"" help:"Its id."`
+	Which string `arg:"" help:"The subject, or the id of one entry."`
 }
 
-// Run ends it.
+// Run ends every entry of the subject, or the one with the id.
 func (c *handsOffRemoveCmd) Run(ctx context.Context, s *session.Session) error {
-	return release(s, ctx, c.ID)
+	r, err := s.Remote()
+	if err != nil {
+		return err
+	}
+	list, err := r.Holds(ctx, "hands_off")
+	if err != nil {
+		return err
+	}
+	var done contract.OK
+	for _, h := range list.Holds {
+		if h.Subject != c.Which && h.ID != c.Which {
+			continue
+		}
+		if done, err = r.ReleaseHold(ctx, h.ID); err != nil {
+			return err
+		}
+	}
+	if !done.OK {
+		return fault.New(fault.NotFound, "nothing says hands off %q", c.Which).Mend("vigild hands-off list shows what is left alone")
+	}
+	return s.Done(done)
 }
 
 func putHold(s *session.Session, ctx context.Context, h contract.HoldCreate) error {
@@ -185,7 +209,11 @@ func putHold(s *session.Session, ctx context.Context, h contract.HoldCreate) err
 		return err
 	}
 	return s.Print(out, func() error {
-		_, err := fmt.Fprintf(s.Out, "%s %s until %s\n", out.Kind, out.ID, session.Moment(out.Until))
+		until := "until " + session.Moment(out.Until)
+		if out.Until == nil {
+			until = "by its schedule"
+		}
+		_, err := fmt.Fprintf(s.Out, "%s %s %s\n", out.Kind, out.ID, until)
 		return err
 	})
 }

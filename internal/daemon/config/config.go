@@ -288,6 +288,31 @@ func Load(from From) (*Loaded, error) {
 	return l, nil
 }
 
+// SocketFor is the socket that a configuration names. A mistake elsewhere in the
+// file does not hide it: whoever has just broken the file needs to ask the daemon
+// that still runs. flaw is that mistake; with "" the socket is not known.
+func SocketFor(from From) (socket string, flaw error) {
+	l, flaw := Load(from)
+	if flaw == nil {
+		return l.API.Socket, nil
+	}
+	lookup := func(name string) (string, bool) { return lookup(from.Env, name) }
+	l = &Loaded{Config: Defaults(from.Places), env: from.Env}
+	if err := l.readFile(from, lookup); err != nil || !settings.Readable(l.Text) {
+		return "", flaw
+	}
+	_ = settings.Decode(l.File, l.Text, &l.Config)        // flaw tells
+	_, _ = settings.Environ(from.Env, &l.Config, ignored) // what these found
+	if from.Change != nil {
+		from.Change(&l.Config)
+	}
+	l.settle(from.Places)
+	if l.API.Socket != api.Off && !filepath.IsAbs(l.API.Socket) {
+		return "", flaw
+	}
+	return l.API.Socket, flaw
+}
+
 // place turns a dotted key into the place that a person must look at.
 func (l *Loaded) place(key string) string {
 	for _, k := range settings.Scalars(&l.Config) {
@@ -382,9 +407,11 @@ func (l *Loaded) settle(p Places) {
 				*cwd = filepath.Join(base, *cwd)
 			}
 		}
-		for i, d := range l.Sources {
-			if !filepath.IsAbs(d) {
-				l.Sources[i] = filepath.Join(base, d)
+		for _, dirs := range [][]string{l.Sources, l.Checks.PluginDirs, l.Checks.SecretDirs} {
+			for i, d := range dirs {
+				if d != "" && !filepath.IsAbs(d) {
+					dirs[i] = filepath.Join(base, d)
+				}
 			}
 		}
 	}

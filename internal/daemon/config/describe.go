@@ -40,6 +40,12 @@ func Describe(l *Loaded) Description {
 	say := func(key, value string) {
 		out.Settings = append(out.Settings, Setting{Key: key, Value: value, Changed: true})
 	}
+	lists := settings.Lists(&base)
+	for i, k := range settings.Lists(&l.Config) {
+		if words, ok := k.Value.Interface().([]string); ok && !slices.Equal(words, lists[i].Value.Interface().([]string)) {
+			say(k.String(), fmt.Sprintf("[%s]", strings.Join(quoted(words), ", ")))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.Catalogue)) {
 		say("actions."+name, l.Catalogue[name].Kind)
 	}
@@ -51,6 +57,14 @@ func Describe(l *Loaded) Description {
 	}
 	for _, t := range l.Tokens {
 		say("token."+t.Name, t.Role+", secret ***")
+	}
+	return out
+}
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = fmt.Sprintf("%q", w)
 	}
 	return out
 }

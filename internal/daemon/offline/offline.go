@@ -64,7 +64,7 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 				_, is := check.FromDocument(d, checks.Probe())
 				issues = append(issues, is...)
 			default:
-				issues.Add(d.Place, "kind %q is not known here", d.Kind)
+				issues = append(issues, document.UnknownKind(d, "Policy", check.DocumentKind))
 			}
 		}
 	}

@@ -55,6 +55,13 @@ func Decode(file string, text []byte, into any) fault.Issues {
 	return issues
 }
 
+// Readable says whether a text is TOML at all, whatever it sets.
+func Readable(text []byte) bool {
+	var tree map[string]any
+	_, err := toml.Decode(string(text), &tree)
+	return err == nil
+}
+
 type decoder struct {
 	file   string
 	lines  map[string]int

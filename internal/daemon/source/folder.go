@@ -13,6 +13,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -131,7 +133,7 @@ func (f *Folder) parse(c paths.Content) ([]document.Document, fault.Issues) {
 	at := map[string]string{}
 	for _, d := range out {
 		if !known[d.Kind] {
-			issues.Add(d.Place, "kind %q is not known here", d.Kind)
+			issues = append(issues, document.UnknownKind(d, slices.Sorted(maps.Keys(known))...))
 		}
 		key := d.Kind + " " + d.Name
 		if other, ok := at[key]; ok {
