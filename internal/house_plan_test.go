@@ -129,7 +129,7 @@ var plan = []room{
 	{dir: "internal/daemon/offline", floor: 4, ours: []string{"engine", "engine/policies", "engine/rehearse", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "actions", "internal/daemon/config", "internal/daemon/stories"}},
 	{dir: "internal/daemon/handsoff", floor: 4, ours: []string{"engine", "engine/clock", "engine/fault"}},
 	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "engine/hall", "floors 0-1", "engine/remedy/worker", "engine/tsdb", "engine/ledger", "engine/world", "actions", "actions/launch", "actions/supervise", "actions/units", "gitwatch/paths", "api", "api/meter", "internal/daemon/config", "internal/daemon/handsoff", "internal/daemon/offline", "internal/daemon/parts", "internal/daemon/source"}, guests: []string{gSystemd, gSys}},
-	{dir: "internal/cli/session", floor: 4, ours: []string{"engine/fault", "api/client", "api/contract", "internal/daemon/config"}, guests: []string{"golang.org/x/term"}},
+	{dir: "internal/cli/session", floor: 4, ours: []string{"engine/fault", "engine/document", "api/client", "api/contract", "internal/daemon/config"}, guests: []string{"golang.org/x/term"}},
 	{dir: "internal/cli/look", floor: 4, ours: []string{"engine/fault", "engine/audit", "api/client", "api/contract", "internal/cli/session", "internal/daemon/offline"}, guests: []string{"github.com/guptarohit/asciigraph"}},
 	{dir: "internal/cli/steer", floor: 4, ours: []string{"engine/fault", "engine/document", "api/client", "api/contract", "internal/cli/session"}},
 	{dir: "internal/cli/files", floor: 4, ours: []string{"engine/fault", "api/client", "api/contract", "internal/cli/session", "internal/daemon/config", "internal/daemon/offline"}},

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 
-	"vigil/api"
 	"vigil/api/client"
 	"vigil/engine/fault"
 	"vigil/internal/daemon/config"
@@ -30,9 +29,7 @@ func (s *Session) Remote() (*client.Client, error) {
 		if flaw != nil {
 			fmt.Fprintf(s.Err, "vigild: the configuration is not good; what runs is asked all the same: %v\n", flaw)
 		}
-		if socket = found; socket == api.Off {
-			return nil, fault.New(fault.Usage, "the configuration says that there is no socket").At("api.socket").Mend("give --url http://HOST:PORT, and --token for changes")
-		}
+		socket = found
 	}
 	return client.New(client.Config{Socket: socket})
 }

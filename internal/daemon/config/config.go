@@ -294,6 +294,9 @@ func Load(from From) (*Loaded, error) {
 func SocketFor(from From) (socket string, flaw error) {
 	l, flaw := Load(from)
 	if flaw == nil {
+		if l.API.Socket == api.Off {
+			return "", fault.New(fault.Usage, "the configuration says that there is no socket").At("api.socket").Mend("give --url http://HOST:PORT, and --token for changes")
+		}
 		return l.API.Socket, nil
 	}
 	lookup := func(name string) (string, bool) { return lookup(from.Env, name) }
@@ -307,7 +310,7 @@ func SocketFor(from From) (socket string, flaw error) {
 		from.Change(&l.Config)
 	}
 	l.settle(from.Places)
-	if l.API.Socket != api.Off && !filepath.IsAbs(l.API.Socket) {
+	if !filepath.IsAbs(l.API.Socket) {
 		return "", flaw
 	}
 	return l.API.Socket, flaw
