@@ -60,6 +60,7 @@ func run(args []string) error {
 		fs.StringVar(&c.vigild, "vigild", "./vigild", "binary to start")
 		fs.IntVar(&c.trials, "trials", 200, "breaches, one after another")
 		fs.DurationVar(&c.gap, "gap", 2500*time.Millisecond, "rest before each death (kill)")
+		fs.StringVar(&c.runsv, "runsv", "", "measure runit's runsv at this path in place of vigild (kill)")
 		if err := fs.Parse(args[1:]); err != nil {
 			return err
 		}
@@ -68,9 +69,6 @@ func run(args []string) error {
 		} else {
 			report, err = c.kill()
 		}
-	case "child":
-		// What `kill` supervises: it tells when it began, and then waits.
-		return child(args[1:])
 	default:
 		return fmt.Errorf("unknown measurement %q: ingest, breach or kill", args[0])
 	}
