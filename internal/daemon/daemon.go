@@ -102,7 +102,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		r := Running{Listen: h.server.Addr(), TLS: d.cfg.API.TLSCert != "", Auth: d.cfg.API.Auth, Socket: h.server.Socket(), DataDir: d.cfg.DataDir, Took: time.Since(began)}
 		d.log.Info("ready", "listen", text(r.Listen), "socket", r.Socket, "data_dir", r.DataDir, "took", r.Took.Round(time.Millisecond))
 		h.up.Store(true)
-		h.notify.ready()
+		h.notify.Ready()
 		if d.opt.Ready != nil {
 			d.opt.Ready(r)
 		}

@@ -22,6 +22,7 @@ import (
 	"vigil/engine/world"
 	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/handsoff"
+	"vigil/internal/daemon/manager"
 	"vigil/internal/daemon/parts"
 	"vigil/internal/daemon/source"
 )
@@ -43,7 +44,7 @@ type house struct {
 	hands  *handsoff.Keeper
 	pulse  *pulse
 	self   *self
-	notify *notifier
+	notify *manager.Manager
 	reload *reloader
 }
 
@@ -128,7 +129,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.notify = &notifier{log: log, status: h.summary, progress: h.progress()}
+	h.notify = &manager.Manager{Log: log, Status: h.summary, Progress: h.progress()}
 	h.reload = &reloader{h: h, nudges: d.opt.Reload, current: cfg}
 	return h, nil
 }
@@ -163,7 +164,7 @@ func (h *house) parts() []parts.Part {
 		{Name: "clock", Run: h.confirmed, Bound: within},
 		{Name: "reload", Run: h.reload.run, Bound: within},
 		{Name: "api", Run: h.serve, Ready: h.listening, Bound: within + h.d.cfg.API.Drain.Std()},
-		{Name: "service manager", Run: h.notify.run, Bound: within},
+		{Name: "service manager", Run: h.notify.Run, Bound: within},
 	}
 }
 

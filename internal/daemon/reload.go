@@ -85,9 +85,9 @@ func (r *reloader) reload(ctx context.Context, said bool) {
 			}
 		}
 		if len(live) > 0 {
-			r.h.notify.reloading()
+			r.h.notify.Reloading()
 			err = r.apply(ctx, fresh)
-			r.h.notify.ready()
+			r.h.notify.Ready()
 		}
 	}
 	news := r.note(err)
