@@ -1,0 +1,92 @@
+package reconcile
+
+import (
+	"time"
+)
+
+// Class says how a difference came about.
+type Class string
+
+// The classes.
+const (
+	Pending  Class = "pending"  // desired changed; what is there is what was last written, or was never written
+	Drift    Class = "drift"    // somebody touched it; desired did not change
+	Conflict Class = "conflict" // desired changed, and somebody touched it too
+	Missing  Class = "missing"  // it was written once and is gone
+	Orphan   Class = "orphan"   // it was written once and is no longer desired
+)
+
+// Difference is one property that is not as it should be.
+type Difference struct {
+	Field  string    `json:"field"`
+	Wanted string    `json:"wanted"`
+	Found  string    `json:"found"`
+	Class  Class     `json:"class"`
+	Since  time.Time `json:"since"` // when it was first seen; zero until Carry
+}
+
+// Diff sets three states side by side, property by property. Only what desired
+// speaks of is compared. A thing that is not there, or is there and should not
+// be, differs in exists alone: the rest follows from it. Pure.
+func Diff(desired, last, seen State) []Difference {
+	var out []Difference
+	want, is := desired[Exists], seen[Exists]
+	if want == "" {
+		want = Yes
+	}
+	if want != is {
+		d := Difference{Field: Exists, Wanted: want, Found: is, Class: classify(want, last, is, Exists)}
+		if want == Yes && last[Exists] == Yes {
+			d.Class = Missing
+		}
+		return append(out, d)
+	}
+	if want == No {
+		return nil
+	}
+	for _, name := range desired.Fields() {
+		if name == Exists || desired[name] == seen[name] {
+			continue
+		}
+		out = append(out, Difference{Field: name, Wanted: desired[name], Found: seen[name],
+			Class: classify(desired[name], last, seen[name], name)})
+	}
+	return out
+}
+
+func classify(wanted string, last State, found, name string) Class {
+	was, written := last[name]
+	switch {
+	case !written || found == was:
+		return Pending
+	case wanted == was:
+		return Drift
+	}
+	return Conflict
+}
+
+// Orphans is every property of a thing that was written once and is desired no
+// more; nil when it is gone already. Pure.
+func Orphans(last, seen State) []Difference {
+	if len(last) == 0 || seen[Exists] != Yes {
+		return nil
+	}
+	return []Difference{{Field: Exists, Wanted: No, Found: Yes, Class: Orphan}}
+}
+
+// Carry gives every difference the time since when it is known: that of the same
+// difference before (same field, wanted and found), else now. Pure.
+func Carry(before, found []Difference, now time.Time) []Difference {
+	out := make([]Difference, len(found))
+	for i, d := range found {
+		d.Since = now
+		for _, b := range before {
+			if b.Field == d.Field && b.Wanted == d.Wanted && b.Found == d.Found && !b.Since.IsZero() {
+				d.Since = b.Since
+				break
+			}
+		}
+		out[i] = d
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/fault"
+)
+
+// Order gives every item its level, so that what an item depends on has a lower
+// one, and sorts them by level and reference. An unknown reference and every
+// circle is an issue. Linear in items and edges.
+func Order(items []*Item) fault.Issues {
+	var is fault.Issues
+	at := make(map[string]*Item, len(items))
+	names := make([]string, 0, len(items))
+	for _, it := range items {
+		ref := it.Key().Ref()
+		at[ref] = it
+		names = append(names, ref)
+	}
+	waits := make(map[*Item]int, len(items)) // on how many an item still waits
+	next := map[*Item][]*Item{}
+	for _, it := range items {
+		for _, ref := range it.DependsOn {
+			on, ok := at[ref]
+			if !ok {
+				i := fault.Issue{Place: it.Place, Msg: fmt.Sprintf("%s depends on %s, which is not there", it.Key().Ref(), ref)}
+				if len(is) < 20 {
+					if near := document.Nearest(ref, names); near != "" {
+						i.Hint = "did you mean " + near + "?"
+					}
+				}
+				is = append(is, i)
+				continue
+			}
+			waits[it]++
+			next[on] = append(next[on], it)
+		}
+	}
+	var ready []*Item
+	for _, it := range items {
+		if it.Level = 0; waits[it] == 0 {
+			ready = append(ready, it)
+		}
+	}
+	done := 0
+	for ; len(ready) > 0; done++ {
+		it := ready[0]
+		ready = ready[1:]
+		for _, n := range next[it] {
+			n.Level = max(n.Level, it.Level+1)
+			if waits[n]--; waits[n] == 0 {
+				ready = append(ready, n)
+			}
+		}
+	}
+	if done < len(items) {
+		is = append(is, circle(items, waits, at))
+	}
+	slices.SortFunc(items, func(a, b *Item) int {
+		return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(a.Key().Ref(), b.Key().Ref()))
+	})
+	return is
+}
+
+// circle names one circle among the items that wait for ever.
+func circle(items []*Item, waits map[*Item]int, at map[string]*Item) fault.Issue {
+	var first *Item
+	for _, it := range items {
+		if waits[it] > 0 && (first == nil || it.Key().Ref() < first.Key().Ref()) {
+			first = it
+		}
+	}
+	var way []*Item
+	for it := first; ; {
+		if i := slices.Index(way, it); i >= 0 {
+			way = append(way[i:], it)
+			break
+		}
+		way = append(way, it)
+		for _, ref := range it.DependsOn {
+			if on := at[ref]; on != nil && waits[on] > 0 {
+				it = on
+				break
+			}
+		}
+	}
+	names := make([]string, len(way))
+	for i, it := range way {
+		names[i] = it.Key().Ref()
+	}
+	return fault.Issue{Place: way[0].Place, Msg: "these depend on each other in a circle: " + strings.Join(names, " -> "),
+		Hint: "take one dependsOn away"}
+}
