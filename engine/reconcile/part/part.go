@@ -63,6 +63,40 @@ func Block(name, mark, text string) (Part, error) {
 func (p Part) begin() string { return p.mark + " BEGIN vigil " + p.name }
 func (p Part) end() string   { return p.mark + " END vigil " + p.name }
 
+// isMark: a part that was rebuilt from its fields does not know the comment sign.
+func (p Part) isMark(line []byte, marker string) bool {
+	text := strings.TrimSpace(string(line))
+	return text == marker || p.mark == "" && strings.HasSuffix(text, marker)
+}
+
+// Old is the part that once wrote the given fields, for taking them away; ok is
+// false when they name no part. Other fields of a state are passed over.
+func Old(fields []string) (Part, bool) {
+	p := Part{want: map[string]string{}, keys: map[string]key{}}
+	unesc := strings.NewReplacer("~1", "/", "~0", "~")
+	for _, f := range fields {
+		format, rest, ok := strings.Cut(f, ":")
+		switch {
+		case !ok:
+			continue
+		case format == "block":
+			p.name = rest
+		case format == "line":
+			format = "lines"
+		case format == "json" || format == "yaml" || format == "toml" || format == "ini":
+			path := strings.Split(strings.TrimPrefix(rest, "/"), "/")
+			for i := range path {
+				path[i] = unesc.Replace(path[i])
+			}
+			p.keys[f] = key{path: path}
+		default:
+			continue
+		}
+		p.format, p.want[f] = format, "yes"
+	}
+	return p, p.format != ""
+}
+
 // Lines manages single lines that have to be somewhere in the file.
 func Lines(lines []string) (Part, error) {
 	p := Part{format: "lines", want: map[string]string{}}
@@ -193,13 +227,13 @@ func (p Part) cut(file []byte) (before, in, after []byte, found bool, err error)
 	at, from := 0, -1
 	for line := range bytes.Lines(file) {
 		next := at + len(line)
-		switch strings.TrimSpace(string(line)) {
-		case p.begin():
+		switch {
+		case p.isMark(line, p.begin()):
 			if from >= 0 || found {
 				return nil, nil, nil, false, fmt.Errorf("the marker %q stands in the file twice", p.begin())
 			}
 			from, before = next, file[:at]
-		case p.end():
+		case p.isMark(line, p.end()):
 			if from < 0 || found {
 				return nil, nil, nil, false, fmt.Errorf("the marker %q stands in the file without its begin", p.end())
 			}

@@ -1,0 +1,81 @@
+package kind
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"vigil/engine/reconcile"
+)
+
+// cronSpec is a document of kind Cron: one file of /etc/cron.d.
+type cronSpec struct {
+	reconcile.Common `yaml:",inline"`
+	Schedule         string            `yaml:"schedule"` // five fields, or @daily and the like
+	User             string            `yaml:"user"`     // root by default
+	Command          []string          `yaml:"command"`  // argv
+	Env              map[string]string `yaml:"env"`
+}
+
+// cronFolder is where the files go; cron reads no file whose name has a dot.
+const cronFolder = "/etc/cron.d/"
+
+var (
+	cronFields = regexp.MustCompile(`^[0-9*/,A-Za-z-]+( [0-9*/,A-Za-z-]+){4}$`)
+	cronWords  = []string{"@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
+	cronName   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+	plainWord  = regexp.MustCompile(`^[A-Za-z0-9_./:@=,+-]+$`)
+)
+
+func readCron(s *site) resource {
+	v := cronSpec{Common: s.Common, User: "root"}
+	s.spec(&v)
+	s.Common = v.Common
+	if !cronName.MatchString(s.doc.Name) {
+		s.bad("schedule", "the name %q cannot be that of a cron file: letters, digits, - and _", s.doc.Name)
+	}
+	sched := strings.Join(strings.Fields(v.Schedule), " ")
+	if !cronFields.MatchString(sched) && !slices.Contains(cronWords, sched) {
+		s.mend("schedule", `write five fields, such as "30 3 * * *", or @daily`, "%q is no schedule", v.Schedule)
+	}
+	if !account.MatchString(v.User) {
+		s.bad("user", "%q is no account", v.User)
+	}
+	s.command("command", strings.Join(v.Command, " "))
+	if len(v.Command) == 0 || !strings.HasPrefix(v.Command[0], "/") {
+		s.bad("command", "expected a list: the whole path of the program and its arguments")
+	}
+	var b strings.Builder
+	b.WriteString("# kept by vigild: " + s.doc.Kind + "/" + s.doc.Name + "\n")
+	for _, k := range slices.Sorted(maps.Keys(v.Env)) {
+		if x := v.Env[k]; !envName.MatchString(k) || strings.ContainsAny(x, "\n\r\x00\"'") {
+			s.bad("env", "%q cannot be a variable of a cron file", k)
+		}
+		b.WriteString(k + "=\"" + v.Env[k] + "\"\n")
+	}
+	words := make([]string, len(v.Command))
+	for i, w := range v.Command {
+		if strings.ContainsAny(w, "\n\r\x00") {
+			s.bad("command", "%q goes over more than one line", w)
+		}
+		words[i] = cronQuote(w)
+	}
+	b.WriteString(sched + " " + v.User + " " + strings.Join(words, " ") + "\n")
+	f := &file{path: cronFolder + s.doc.Name, absent: v.Mode == reconcile.Absent,
+		attr: attributes{Permissions: "0644", Owner: "root", Group: "root"}}
+	f.key = reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "file:" + f.path}
+	f.content = []byte(b.String())
+	f.sum = sum(f.content)
+	return f
+}
+
+// cronQuote writes one argument so that the shell which cron itself starts takes
+// it for one word, and cron no % for the end of a line.
+func cronQuote(w string) string {
+	if plainWord.MatchString(w) {
+		return w
+	}
+	return "'" + strings.NewReplacer("'", `'\''`, "%", `'\%'`).Replace(w) + "'"
+}

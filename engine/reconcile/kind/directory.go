@@ -1,0 +1,175 @@
+package kind
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"vigil/engine/reconcile"
+)
+
+// directorySpec is a document of kind Directory.
+type directorySpec struct {
+	reconcile.Common `yaml:",inline"`
+	attributes       `yaml:",inline"`
+	Path             string   `yaml:"path"`
+	Purge            bool     `yaml:"purge"`    // what no document and no keep names is taken away
+	Keep             []string `yaml:"keep"`     // names, * is any run of characters
+	MaxPurge         int      `yaml:"maxPurge"` // more than this at once is taken for a mistake; 10
+}
+
+type directory struct {
+	key      reconcile.Key
+	path     string
+	attr     attributes
+	purge    bool
+	keep     []string
+	maxPurge int
+	absent   bool
+	old      bool
+}
+
+func readDirectory(s *site) resource {
+	v := directorySpec{Common: s.Common, MaxPurge: 10}
+	s.spec(&v)
+	s.Common = v.Common
+	d := &directory{path: s.path("path", v.Path, v.Purge || v.Mode == reconcile.Absent), attr: v.attributes, purge: v.Purge,
+		keep: v.Keep, maxPurge: v.MaxPurge, absent: v.Mode == reconcile.Absent}
+	d.attr.check(s)
+	d.key = reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "file:" + v.Path}
+	if v.MaxPurge < 1 || v.MaxPurge > reconcile.MaxEntries {
+		s.bad("maxPurge", "expected 1 to %d entries", reconcile.MaxEntries)
+	}
+	for _, k := range v.Keep {
+		if k == "" || strings.Contains(k, "/") || strings.Count(k, "*") > 8 {
+			s.bad("keep", "%q is no name of an entry", k)
+		}
+	}
+	return d
+}
+
+// Children lets a folder that purges keep what other documents want in it. It is
+// called once, before the item is used.
+func Children(it *reconcile.Item, paths []string) {
+	d, ok := it.Resource.(*directory)
+	if !ok || !d.purge {
+		return
+	}
+	for _, p := range paths {
+		if rest, ok := strings.CutPrefix(p, d.path+"/"); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			d.keep = append(d.keep, name)
+		}
+	}
+	it.Hash = hash(d.wants(), it.Common)
+}
+
+// Purges reports whether the item is a folder that purges.
+func Purges(it *reconcile.Item) bool {
+	d, ok := it.Resource.(*directory)
+	return ok && d.purge
+}
+
+func (d *directory) Key() reconcile.Key { return d.key }
+func (d *directory) wants() any         { return []any{d.key, d.desired(), d.purge, d.keep, d.maxPurge} }
+func (d *directory) claims() []string   { return []string{"file:" + d.path} }
+
+func (d *directory) desired() reconcile.State {
+	st := reconcile.State{reconcile.Exists: yes(!d.absent)}
+	if !d.absent {
+		d.attr.into(st)
+	}
+	return st
+}
+
+func (d *directory) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
+	got, err := w.File(ctx, d.path, reconcile.LookMeta)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	st := reconcile.State{}
+	switch got.Type {
+	case "":
+		st[reconcile.Exists] = reconcile.No
+		return reconcile.Observed{State: st}, nil
+	case "directory":
+		st[reconcile.Exists] = reconcile.Yes
+	default:
+		st[reconcile.Exists] = got.Type
+		return reconcile.Observed{State: st}, nil
+	}
+	d.attr.seen(got, st)
+	if !d.purge && !d.absent {
+		return reconcile.Observed{State: st}, nil
+	}
+	es, err := w.Entries(ctx, d.path)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	for _, e := range es {
+		if !slices.ContainsFunc(d.keep, func(k string) bool { return reconcile.Glob(k, e.Name) }) {
+			st["entry:"+e.Name] = e.Type
+		}
+	}
+	return reconcile.Observed{State: st}, nil
+}
+
+func (d *directory) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+	var surplus []reconcile.Difference
+	for _, f := range seen.State.Fields() {
+		if strings.HasPrefix(f, "entry:") {
+			surplus = append(surplus, reconcile.Difference{Field: f, Found: seen.State[f], Class: reconcile.Drift})
+		}
+	}
+	if d.absent {
+		if d.old && len(surplus) > 0 {
+			return nil // others live there now
+		}
+		return reconcile.Diff(d.desired(), last, seen.State)
+	}
+	out := reconcile.Diff(d.desired(), last, seen.State)
+	if d.purge && len(surplus) > d.maxPurge {
+		return append(out, reconcile.Difference{Field: "entries", Class: reconcile.Drift, Wanted: fmt.Sprintf("at most %d that no document names", d.maxPurge), Found: fmt.Sprint(len(surplus))})
+	}
+	if d.purge {
+		out = append(out, surplus...)
+	}
+	return out
+}
+
+func (d *directory) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step) {
+	with := map[string]any{"path": d.path}
+	own := false
+	for _, x := range diffs {
+		name, entry := strings.CutPrefix(x.Field, "entry:")
+		at := path.Join(d.path, name)
+		switch {
+		case x.Field == "entries": // a person decides
+		case entry && x.Found == "directory":
+			steps = append(steps, reconcile.Step{Action: "directory", With: map[string]any{"path": at, "absent": true}, Summary: "remove the empty folder " + at})
+		case entry:
+			steps = append(steps, reconcile.Step{Action: "file", With: map[string]any{"path": at, "absent": true}, Summary: "remove " + at})
+		case x.Field == reconcile.Exists && d.absent:
+			with["absent"], own = true, true
+		case x.Field == reconcile.Exists:
+			d.attr.with(with)
+			own = true
+		default:
+			with[x.Field], own = x.Wanted, true
+		}
+	}
+	if own {
+		st := reconcile.Step{Action: "directory", With: with, Summary: "set up the folder " + d.path}
+		if d.absent {
+			st.Summary = "remove the folder " + d.path
+		}
+		steps = append([]reconcile.Step{st}, steps...)
+	}
+	return steps
+}
+
+func retireDirectory(key reconcile.Key, _ reconcile.State) reconcile.Resource {
+	return &directory{key: key, path: strings.TrimPrefix(key.Subject, "file:"), absent: true, old: true}
+}

@@ -1,0 +1,271 @@
+package kind
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/part"
+)
+
+// fileSpec is a document of kind File.
+type fileSpec struct {
+	reconcile.Common `yaml:",inline"`
+	attributes       `yaml:",inline"`
+	Path             string         `yaml:"path"`
+	Match            string         `yaml:"match"`   // exact (default), block, lines, json, yaml, toml, ini
+	Content          document.Node  `yaml:"content"` // for exact and block; text or {age: ...}
+	Secret           document.Node  `yaml:"secret"`  // as content, and plain text is refused
+	Source           string         `yaml:"source"`  // as content: a file of the tree
+	Block            string         `yaml:"block"`   // name of the block; the document's by default
+	Comment          string         `yaml:"comment"` // sign before the markers of a block, # by default
+	Lines            []string       `yaml:"lines"`
+	Values           map[string]any `yaml:"values"`
+	Validate         []string       `yaml:"validate"` // argv; {} is the new file
+}
+
+// file is a file, or a managed part of one.
+type file struct {
+	key      reconcile.Key
+	path     string
+	attr     attributes
+	content  []byte // exact alone
+	sum      string
+	part     *part.Part
+	validate string // JSON of the argv
+	absent   bool
+	old      bool // an orphan: only what bears our hand is taken away
+}
+
+func readFile(s *site) resource {
+	v := fileSpec{Common: s.Common}
+	s.spec(&v)
+	s.Common = v.Common
+	f := &file{path: s.path("path", v.Path, false), absent: v.Mode == reconcile.Absent}
+	f.key = reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "file:" + v.Path}
+	v.check(s)
+	f.attr = v.attributes
+	given := 0
+	for _, is := range []bool{!v.Content.Absent(), !v.Secret.Absent(), v.Source != ""} {
+		if is {
+			given++
+		}
+	}
+	match := s.oneOf("match", v.Match, "exact", "block", "lines", "json", "yaml", "toml", "ini")
+	takes := match == "exact" || match == "block"
+	switch {
+	case given > 1:
+		s.bad("path", "content, secret and source exclude each other")
+	case given == 0 && takes && !f.absent:
+		s.bad("path", "one of content, secret and source says what is in the file")
+	case given > 0 && !takes:
+		s.bad("match", "match: %s takes no content", match)
+	}
+	if len(v.Lines) > 0 && match != "lines" {
+		s.bad("lines", "lines need match: lines")
+	}
+	if len(v.Values) > 0 && (takes || match == "lines") {
+		s.bad("values", "values need match: json, yaml, toml or ini")
+	}
+	content := []byte(s.text("content", v.Content, false) + s.text("secret", v.Secret, true))
+	if v.Source != "" {
+		content = s.source("source", v.Source)
+	}
+	f.set(s, match, v, content)
+	if len(v.Validate) > 0 {
+		s.command("validate", strings.Join(v.Validate, " "))
+		b, _ := json.Marshal(v.Validate)
+		f.validate = string(b)
+	}
+	return f
+}
+
+// set takes the content or the managed part.
+func (f *file) set(s *site, match string, v fileSpec, content []byte) {
+	var p part.Part
+	var err error
+	switch match {
+	case "exact":
+		f.content, f.sum = content, sum(content)
+		return
+	case "block":
+		name, mark := v.Block, v.Comment
+		if name == "" {
+			name = s.doc.Name
+		}
+		if mark == "" {
+			mark = "#"
+		}
+		p, err = part.Block(name, mark, string(content))
+	case "lines":
+		p, err = part.Lines(v.Lines)
+	default:
+		p, err = part.Keys(match, v.Values)
+	}
+	if err != nil {
+		s.bad("match", "%v", err)
+		return
+	}
+	f.part = &p
+	f.key.Subject += "#" + s.doc.Name
+}
+
+func (f *file) Key() reconcile.Key { return f.key }
+
+func (f *file) wants() any {
+	return []any{f.key, f.desired(), f.validate, f.absent}
+}
+
+func (f *file) claims() []string {
+	if f.part == nil {
+		return []string{"file:" + f.path}
+	}
+	var out []string
+	for field := range f.part.Want() {
+		out = append(out, "file:"+f.path+"#"+field)
+	}
+	return out
+}
+
+func (f *file) desired() reconcile.State {
+	st := reconcile.State{reconcile.Exists: yes(!f.absent || f.part != nil)}
+	if f.absent {
+		return st
+	}
+	f.attr.into(st)
+	if f.part != nil {
+		maps.Copy(st, f.part.Want())
+	} else {
+		st["sha256"] = f.sum
+	}
+	return st
+}
+
+func (f *file) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
+	look := reconcile.LookHash
+	switch {
+	case f.part != nil:
+		look = reconcile.LookContent
+	case f.absent && !f.old:
+		look = reconcile.LookMeta
+	}
+	got, err := w.File(ctx, f.path, look)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	st := reconcile.State{}
+	switch got.Type {
+	case "":
+		st[reconcile.Exists] = reconcile.No
+		return reconcile.Observed{State: st}, nil
+	case "file":
+		st[reconcile.Exists] = reconcile.Yes
+	default:
+		st[reconcile.Exists] = got.Type
+		return reconcile.Observed{State: st}, nil
+	}
+	f.attr.seen(got, st)
+	if f.part == nil {
+		if look == reconcile.LookHash {
+			st["sha256"] = got.SHA256
+		}
+		return reconcile.Observed{State: st}, nil
+	}
+	part, err := f.part.Read(got.Content)
+	if err != nil {
+		return reconcile.Observed{}, fault.Wrap(fault.Conflict, err, "%s: a part of it cannot be managed", f.path)
+	}
+	maps.Copy(st, part)
+	return reconcile.Observed{State: st, Content: got.Content}, nil
+}
+
+func (f *file) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+	switch {
+	case !f.absent:
+		return reconcile.Diff(f.desired(), last, seen.State)
+	case f.part != nil:
+		return f.left(seen.State)
+	case f.old && last["sha256"] != "" && seen.State["sha256"] != last["sha256"]:
+		return nil // somebody made it their own: it is not ours to take away
+	}
+	return reconcile.Diff(f.desired(), last, seen.State)
+}
+
+// left is what is still there of a part that should be gone.
+func (f *file) left(seen reconcile.State) (out []reconcile.Difference) {
+	for _, field := range slices.Sorted(maps.Keys(f.part.Want())) {
+		if v, ok := seen[field]; ok {
+			d := reconcile.Difference{Field: field, Found: v, Class: reconcile.Pending}
+			if f.old {
+				d.Class = reconcile.Orphan
+			}
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []reconcile.Step {
+	if len(diffs) == 0 {
+		return nil
+	}
+	with := map[string]any{"path": f.path}
+	if f.absent && f.part == nil {
+		with["absent"] = true
+		return []reconcile.Step{{Action: "file", With: with, Summary: "remove " + f.path}}
+	}
+	content, fields, whole := f.content, []string{}, false
+	for _, d := range diffs {
+		fields = append(fields, d.Field)
+		whole = whole || d.Field == reconcile.Exists
+	}
+	st := reconcile.Step{Action: "file", With: with, Summary: "write " + f.path}
+	if f.part != nil {
+		if whole {
+			fields = slices.Collect(maps.Keys(f.part.Want()))
+		}
+		var err error
+		if content, err = f.part.Edit(seen.Content, fields, f.absent); err != nil {
+			return nil // cannot be: Observe has read the very same bytes
+		}
+		with["was"] = ""
+		if seen.State[reconcile.Exists] == reconcile.Yes {
+			with["was"] = sum(seen.Content) // whoever changed it meanwhile wins; the next round looks again
+		}
+		st.Summary = "write a part of " + f.path
+	}
+	if whole {
+		f.attr.with(with)
+	} else {
+		for name, v := range f.attr.with(map[string]any{}) {
+			if slices.Contains(fields, name) {
+				with[name] = v
+			}
+		}
+	}
+	if f.part != nil || whole || slices.Contains(fields, "sha256") {
+		st.Content, with["sha256"] = content, sum(content)
+		if f.validate != "" {
+			with["validate"] = f.validate
+		}
+	} else {
+		st.Summary = "set permissions and owner of " + f.path
+	}
+	return []reconcile.Step{st}
+}
+
+// retireFile takes away a file that is still as it was written, or the part of
+// one.
+func retireFile(key reconcile.Key, last reconcile.State) reconcile.Resource {
+	p, _, _ := strings.Cut(strings.TrimPrefix(key.Subject, "file:"), "#")
+	f := &file{key: key, path: p, absent: true, old: true}
+	if old, ok := part.Old(last.Fields()); ok {
+		f.part = &old
+	}
+	return f
+}

@@ -1,0 +1,319 @@
+package kind
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/reconcile"
+)
+
+// serviceSpec is a document of kind Service: a unit of systemd.
+type serviceSpec struct {
+	reconcile.Common `yaml:",inline"`
+	Unit             string                   `yaml:"unit"`    // the document's name by default, .service is understood
+	State            string                   `yaml:"state"`   // running, stopped; nothing: left to others
+	Enabled          *bool                    `yaml:"enabled"` // nothing: left to others
+	Masked           *bool                    `yaml:"masked"`
+	File             document.Node            `yaml:"file"`   // the unit file as text
+	Source           string                   `yaml:"source"` // or a file of the tree
+	DropIns          map[string]document.Node `yaml:"dropIns"`
+	Config           []string                 `yaml:"config"`   // files: it has to have started after they changed
+	OnChange         string                   `yaml:"onChange"` // restart (default), reload, nothing
+}
+
+// unitFolder is where unit files of the administrator live.
+const unitFolder = "/etc/systemd/system/"
+
+type service struct {
+	key      reconcile.Key
+	unit     string
+	state    reconcile.State   // wanted
+	files    map[string][]byte // field -> text
+	config   []string
+	onChange string
+	absent   bool
+	remove   []string // fields of files that are to go
+}
+
+var (
+	unitName   = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.@-]{0,200}\.(service|socket|timer|target|mount|path|slice)$`)
+	dropInName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,100}\.conf$`)
+)
+
+func readService(s *site) resource {
+	v := serviceSpec{Common: s.Common}
+	s.spec(&v)
+	s.Common = v.Common
+	if v.Unit == "" {
+		v.Unit = s.doc.Name
+	}
+	r := newService(s, v.Unit)
+	r.absent = v.Mode == reconcile.Absent
+	r.onChange = s.oneOf("onChange", v.OnChange, "restart", "reload", "nothing")
+	if v.State != "" {
+		r.state["active"] = yes(s.oneOf("state", v.State, "running", "stopped") == "running")
+	}
+	if v.Enabled != nil {
+		r.state["enabled"] = yes(*v.Enabled)
+	}
+	if v.Masked != nil {
+		r.state["masked"] = yes(*v.Masked)
+		if *v.Masked && (v.State == "running" || v.Enabled != nil && *v.Enabled) {
+			s.bad("masked", "what is masked can neither run nor be enabled")
+		}
+		if *v.Masked && (!v.File.Absent() || v.Source != "") {
+			s.bad("masked", "what is masked has no unit file")
+		}
+	}
+	r.implied()
+	text := []byte(s.text("file", v.File, false))
+	if v.Source != "" {
+		if !v.File.Absent() {
+			s.bad("source", "file and source exclude each other")
+		}
+		text = s.source("source", v.Source)
+	}
+	if len(text) > 0 {
+		// Not ExecStart alone: Environment, RootImage, OnFailure and more make it run others' code.
+		s.command("file", "a unit file")
+		r.put("unitfile", text)
+	}
+	for name, n := range v.DropIns {
+		if !dropInName.MatchString(name) {
+			s.mend("dropIns", "write one such as 10-memory.conf", "%q is no name of a drop-in", name)
+		}
+		s.command("dropIns."+name, "a drop-in of a unit")
+		r.put("dropin:"+name, []byte(s.text("dropIns."+name, n, false)))
+	}
+	for _, p := range v.Config {
+		if !strings.HasPrefix(p, "/") {
+			s.bad("config", "%q is no absolute path", p)
+		}
+	}
+	if r.config = v.Config; len(r.config) > 0 && r.state["active"] == reconcile.Yes {
+		r.state["fresh"] = reconcile.Yes
+	}
+	return r
+}
+
+func newService(s *site, unit string) *service {
+	if !unitName.MatchString(unit) && !strings.Contains(unit, "/") {
+		unit += ".service"
+	}
+	if !unitName.MatchString(unit) || strings.Contains(unit, "..") {
+		s.mend("unit", "write one such as web.service", "%q is no name of a unit", unit)
+	}
+	if unit == "vigild.service" || unit == "vigil.service" {
+		s.bad("unit", "%s is vigild itself, which no document may touch", unit)
+	}
+	return &service{unit: unit, state: reconcile.State{}, files: map[string][]byte{}, onChange: "restart",
+		key: reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "systemd:" + unit}}
+}
+
+// implied: what has to run or to be enabled cannot be masked, and systemd has to
+// have read what it starts.
+func (r *service) implied() {
+	if _, said := r.state["masked"]; !said && (r.state["active"] == reconcile.Yes || r.state["enabled"] == reconcile.Yes) {
+		r.state["masked"] = reconcile.No
+	}
+	r.state["reload"] = reconcile.No
+}
+
+func (r *service) put(field string, text []byte) {
+	r.files[field] = text
+	r.state[field] = sum(text)
+}
+
+// path is where the file of a field lives.
+func (r *service) path(field string) string {
+	if name, ok := strings.CutPrefix(field, "dropin:"); ok {
+		return unitFolder + r.unit + ".d/" + name
+	}
+	return unitFolder + r.unit
+}
+
+func isFile(field string) bool { return field == "unitfile" || strings.HasPrefix(field, "dropin:") }
+
+func (r *service) Key() reconcile.Key { return r.key }
+func (r *service) wants() any         { return []any{r.key, r.state, r.config, r.onChange, r.absent} }
+
+func (r *service) claims() []string {
+	out := []string{r.key.Subject}
+	for f := range r.files {
+		out = append(out, "file:"+r.path(f))
+	}
+	return out
+}
+
+func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
+	u, err := w.Unit(ctx, r.unit)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	st := reconcile.State{reconcile.Exists: reconcile.Yes}
+	st["active"] = yes(slices.Contains([]string{"active", "activating", "reloading", "refreshing"}, u.Active))
+	if u.Active == "failed" {
+		st["active"] = "failed"
+	}
+	st["masked"] = yes(strings.HasPrefix(u.FileState, "masked") || u.Load == "masked")
+	switch u.FileState {
+	case "enabled", "enabled-runtime":
+		st["enabled"] = reconcile.Yes
+	case "disabled", "masked", "masked-runtime", "", "bad", "linked", "linked-runtime":
+		st["enabled"] = reconcile.No
+	default:
+		st["enabled"] = u.FileState // static, indirect, generated: nothing to switch
+	}
+	st["reload"] = yes(u.NeedReload)
+	missing := u.Load == "not-found" || u.Load == ""
+	for _, f := range append(reconcile.State(r.state).Fields(), r.remove...) {
+		if !isFile(f) {
+			continue
+		}
+		got, err := w.File(ctx, r.path(f), reconcile.LookHash)
+		if err != nil {
+			return reconcile.Observed{}, err
+		}
+		switch got.Type {
+		case "":
+		case "file":
+			st[f] = got.SHA256
+		default:
+			st[f] = got.Type
+		}
+	}
+	if r.state["fresh"] != "" {
+		st["fresh"] = reconcile.Yes
+		for _, p := range r.config {
+			if err := still(ctx); err != nil {
+				return reconcile.Observed{}, err
+			}
+			f, err := w.File(ctx, p, reconcile.LookMeta)
+			if err != nil {
+				return reconcile.Observed{}, err
+			}
+			if f.Type != "" && !u.Started.IsZero() && f.Changed.After(u.Started) {
+				st["fresh"] = reconcile.No
+			}
+		}
+	}
+	if missing && r.state["unitfile"] == "" {
+		st[reconcile.Exists] = reconcile.No
+	}
+	return reconcile.Observed{State: st}, nil
+}
+
+func (r *service) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+	if !r.absent {
+		ds := reconcile.Diff(r.state, last, seen.State)
+		return slices.DeleteFunc(ds, func(d reconcile.Difference) bool { // a failed unit does not run: that is what was wanted
+			return d.Field == "active" && d.Wanted == reconcile.No && d.Found == "failed"
+		})
+	}
+	if seen.State[reconcile.Exists] == reconcile.No {
+		return nil
+	}
+	out := gone(seen.State, slices.Sorted(slices.Values(r.leaving()))...)
+	for _, f := range []string{"active", "enabled"} {
+		if seen.State[f] == reconcile.Yes && r.state[f] != "left" {
+			out = append(out, reconcile.Difference{Field: f, Wanted: reconcile.No, Found: reconcile.Yes, Class: reconcile.Pending})
+		}
+	}
+	return out
+}
+
+func (r *service) leaving() []string {
+	out := slices.Clone(r.remove)
+	for f := range r.files {
+		out = append(out, f)
+	}
+	return out
+}
+
+// Heal goes in the order that systemd needs: unmask, files, reload, enable, then
+// start or stop, and mask last.
+func (r *service) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step) {
+	differs := map[string]reconcile.Difference{}
+	for _, d := range diffs {
+		if d.Field == reconcile.Exists {
+			return nil // a unit that nobody describes cannot be made
+		}
+		differs[d.Field] = d
+	}
+	unit := func(verb string) {
+		with := map[string]any{"verb": verb}
+		if verb != "daemon-reload" {
+			with["unit"] = r.unit
+		}
+		steps = append(steps, reconcile.Step{Action: "unit", With: with, Summary: strings.TrimSpace(verb + " " + r.unit)})
+	}
+	run := func(verb string) {
+		st := reconcile.Step{Action: "service", With: map[string]any{"unit": r.unit, "verb": verb}, Summary: verb + " " + r.unit}
+		if verb == "restart" || verb == "reload" {
+			st.Final = "what " + r.unit + " had in memory does not come back"
+		}
+		steps = append(steps, st)
+	}
+	if r.absent {
+		if _, ok := differs["active"]; ok {
+			run("stop")
+		}
+	}
+	if d, ok := differs["masked"]; ok && d.Wanted == reconcile.No {
+		unit("unmask")
+	}
+	if _, ok := differs["enabled"]; ok && r.absent {
+		unit("disable")
+	}
+	written := false
+	for _, d := range diffs {
+		if isFile(d.Field) {
+			steps = append(steps, keep(r.path(d.Field), r.files[d.Field], r.absent))
+			written = true
+		}
+	}
+	_, stale := differs["reload"]
+	if written || stale {
+		unit("daemon-reload")
+	}
+	if r.absent {
+		return steps
+	}
+	if d, ok := differs["enabled"]; ok && (d.Found == reconcile.Yes || d.Found == reconcile.No) {
+		unit(map[string]string{reconcile.Yes: "enable", reconcile.No: "disable"}[d.Wanted])
+	}
+	_, old := differs["fresh"]
+	running := seen.State["active"] == reconcile.Yes
+	switch d, ok := differs["active"]; {
+	case ok && d.Wanted == reconcile.Yes:
+		run("start")
+	case ok:
+		run("stop")
+	case old: // a reload would not make it younger
+		run("restart")
+	case written && running && r.state["active"] == reconcile.Yes && r.onChange != "nothing":
+		run(r.onChange)
+	}
+	if d, ok := differs["masked"]; ok && d.Wanted == reconcile.Yes {
+		unit("mask")
+	}
+	return steps
+}
+
+// retireService takes away the files that were written, and ends what was
+// started; a unit that came from elsewhere is left as it stands.
+func retireService(k reconcile.Key, last reconcile.State) reconcile.Resource {
+	r := &service{key: k, unit: strings.TrimPrefix(k.Subject, "systemd:"), absent: true, state: reconcile.State{}}
+	for f := range last {
+		if isFile(f) {
+			r.remove = append(r.remove, f)
+		}
+	}
+	if last["unitfile"] == "" {
+		r.state["active"], r.state["enabled"] = "left", "left"
+	}
+	return r
+}

@@ -1,0 +1,142 @@
+package kind
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/reconcile"
+)
+
+// sysctlSpec is a document of kind Sysctl.
+type sysctlSpec struct {
+	reconcile.Common `yaml:",inline"`
+	Name             string        `yaml:"name"`  // net.ipv4.ip_forward, or with slashes when a part has a dot
+	Value            document.Node `yaml:"value"` // text or a number
+}
+
+type sysctl struct {
+	key    reconcile.Key
+	name   string // with slashes
+	value  string
+	path   string // of the file that keeps it over a reboot
+	text   []byte
+	absent bool
+}
+
+var (
+	sysctlName  = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@.-]{1,64}){1,7}$`)
+	sysctlValue = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
+)
+
+// sysctlCommands name programs for the kernel to run.
+func sysctlCommands() []string {
+	return []string{"kernel/core_pattern", "kernel/modprobe", "kernel/hotplug", "kernel/poweroff_cmd", "fs/binfmt_misc", "kernel/usermodehelper"}
+}
+
+// sysctlFolder is where values are kept over a reboot.
+const sysctlFolder = "/etc/sysctl.d/"
+
+func readSysctl(s *site) resource {
+	v := sysctlSpec{Common: s.Common}
+	s.spec(&v)
+	s.Common = v.Common
+	name := v.Name
+	if !strings.Contains(name, "/") {
+		name = strings.ReplaceAll(name, ".", "/")
+	}
+	if !sysctlName.MatchString(name) || strings.Contains(name, "..") || strings.Contains(name, "/.") {
+		s.mend("name", "write one such as net.ipv4.ip_forward", "%q is no kernel parameter", v.Name)
+	}
+	for _, c := range sysctlCommands() {
+		if reconcile.Below(c, name) {
+			s.command("name", v.Name)
+		}
+	}
+	value := strings.Join(strings.Fields(v.Value.Text()), " ")
+	if v.Mode != reconcile.Absent && (len(value) > 1024 || !sysctlValue.MatchString(value)) {
+		s.bad("value", "expected the value as one line of text or a number")
+	}
+	r := newSysctl(reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "sysctl:" + name})
+	r.value, r.absent = value, v.Mode == reconcile.Absent
+	r.text = []byte("# kept by vigild: " + r.key.Ref() + "\n" + name + " = " + value + "\n")
+	return r
+}
+
+func newSysctl(k reconcile.Key) *sysctl {
+	name := strings.TrimPrefix(k.Subject, "sysctl:")
+	return &sysctl{key: k, name: name, path: sysctlFolder + "90-vigil-" + strings.ReplaceAll(name, "/", "-") + ".conf"}
+}
+
+func (r *sysctl) Key() reconcile.Key { return r.key }
+func (r *sysctl) wants() any         { return []any{r.key, r.value, r.absent} }
+func (r *sysctl) claims() []string   { return []string{r.key.Subject, "file:" + r.path} }
+
+func (r *sysctl) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
+	st := reconcile.State{reconcile.Exists: reconcile.Yes}
+	if !r.absent {
+		v, ok, err := w.Sysctl(ctx, r.name)
+		if err != nil {
+			return reconcile.Observed{}, err
+		}
+		st["running"] = strings.Join(strings.Fields(v), " ")
+		st[reconcile.Exists] = yes(ok)
+	}
+	f, err := w.File(ctx, r.path, reconcile.LookHash)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	if f.Type != "" {
+		st["persisted"] = f.SHA256
+	}
+	return reconcile.Observed{State: st}, nil
+}
+
+func (r *sysctl) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+	if r.absent {
+		return gone(seen.State, "persisted")
+	}
+	return reconcile.Diff(reconcile.State{"running": r.value, "persisted": sum(r.text)}, last, seen.State)
+}
+
+func (r *sysctl) Heal(_ reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step) {
+	for _, d := range diffs {
+		switch d.Field {
+		case "running":
+			steps = append(steps, reconcile.Step{Action: "sysctl", With: map[string]any{"name": r.name, "value": r.value}, Summary: "set " + r.name + " = " + r.value})
+		case "persisted":
+			steps = append(steps, keep(r.path, r.text, r.absent))
+		}
+	}
+	if r.absent && len(steps) > 0 {
+		steps[0].Final = "the running value of " + r.name + " stays until the machine starts again"
+	}
+	return steps
+}
+
+// retireSysctl takes the kept value away; what the kernel has now stays.
+func retireSysctl(k reconcile.Key, _ reconcile.State) reconcile.Resource {
+	r := newSysctl(k)
+	r.absent = true
+	return r
+}
+
+// gone is what is there of fields that should not be.
+func gone(seen reconcile.State, fields ...string) (out []reconcile.Difference) {
+	for _, f := range fields {
+		if v, ok := seen[f]; ok {
+			out = append(out, reconcile.Difference{Field: f, Found: v, Class: reconcile.Pending})
+		}
+	}
+	return out
+}
+
+// keep is the step that writes a file of our own making, or takes it away.
+func keep(path string, text []byte, absent bool) reconcile.Step {
+	if absent {
+		return reconcile.Step{Action: "file", With: map[string]any{"path": path, "absent": true}, Summary: "remove " + path}
+	}
+	return reconcile.Step{Action: "file", Content: text, Summary: "write " + path,
+		With: map[string]any{"path": path, "sha256": sum(text), "permissions": "0644", "owner": "root", "group": "root"}}
+}

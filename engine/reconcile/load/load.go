@@ -1,0 +1,281 @@
+// Package load turns the files of one revision, or of a plain folder, into a
+// reconcile.Set: everything that they want of this host.
+//
+// The files are chosen by vigil.yaml at the root (roots, environments, signers)
+// and by hosts/<hostname>/; a folder without vigil.yaml is read whole. Folders
+// named files and names that begin with a dot hold no documents.
+//
+// It refuses: I/O (the tree is given, nothing is fetched or executed), kinds and
+// paths that the local config does not list, and two documents for one thing.
+// Invariants: all or nothing, and every issue at once with file:line:column; the
+// same files give the same set in the same order. Starts nothing.
+package load
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/kind"
+	"vigil/engine/reconcile/sealed"
+)
+
+// File is one file of a revision.
+type File struct {
+	Path string // with slashes, from the root
+	Data []byte
+}
+
+// Host is what documents are chosen by.
+type Host struct {
+	Name   string
+	Labels map[string]string
+}
+
+// Deps is what loading needs beside the files. All may be nil.
+type Deps struct {
+	Box *sealed.Box
+	// Render turns a folder with a kustomization into plain documents, from the
+	// given files alone.
+	Render func(folder string, files []File) ([]byte, error)
+	// Validate looks further into a document that belongs to vigild itself.
+	Validate func(document.Document) fault.Issues
+}
+
+// Bounds of one revision.
+const (
+	MaxDocuments = 50_000
+	maxIssues    = 1000
+)
+
+// Load reads everything. Beside issues the set is nil. Linear in the bytes; the
+// files' bytes are not kept. It does not block, but takes its time: about 60 µs a
+// document.
+func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Set, fault.Issues) {
+	l := &loader{host: host, trust: trust, deps: d, files: slices.Clone(files), byPath: make(map[string]int, len(files)),
+		refs: map[string]int{}, claims: map[string]string{}, parts: map[string]string{}}
+	slices.SortFunc(l.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	for i, f := range l.files {
+		l.byPath[f.Path] = i
+	}
+	l.set = &reconcile.Set{}
+	layers := l.choose()
+	for i, folders := range layers {
+		for _, f := range folders {
+			l.folder(i, f)
+		}
+	}
+	l.settle()
+	if len(l.issues) == 0 {
+		l.issues = reconcile.Order(l.set.Items)
+	}
+	if len(l.issues) > 0 {
+		if n := len(l.issues); n > maxIssues {
+			l.issues = append(l.issues[:maxIssues:maxIssues], fault.Issue{Msg: fmt.Sprintf("and %d more", n-maxIssues)})
+		}
+		return nil, l.issues
+	}
+	return l.set, nil
+}
+
+type loader struct {
+	host   Host
+	trust  reconcile.Trust
+	deps   Deps
+	files  []File
+	byPath map[string]int
+	set    *reconcile.Set
+	found  []found
+	refs   map[string]int // Kind/name -> index in found
+	issues fault.Issues
+
+	claims map[string]string // thing -> place
+	parts  map[string]string // path -> place of the first document about a part of it
+}
+
+// found is one document before it counts: one of a later layer may replace it.
+type found struct {
+	layer  int
+	ref    string
+	place  string
+	item   *reconcile.Item
+	claims []string
+	own    *document.Document
+}
+
+func (l *loader) full() bool { return len(l.issues) > 2*maxIssues }
+
+// folder reads all documents below one folder.
+func (l *loader) folder(layer int, root chosen) {
+	l.set.Read = append(l.set.Read, path.Join("/", root.dir))
+	kustom := ""
+	for i := range l.files {
+		f := &l.files[i]
+		if l.full() {
+			return
+		}
+		if kustom != "" && strings.HasPrefix(f.Path, kustom) || !root.has(f.Path) {
+			continue
+		}
+		if dir, ok := l.kustomized(root, f.Path); ok {
+			kustom = dir + "/"
+			l.render(layer, dir)
+			continue
+		}
+		if isDocument(f.Path) && f.Path != rootFile {
+			l.file(layer, f.Path, f.Data)
+		}
+	}
+}
+
+func isDocument(p string) bool {
+	switch path.Ext(p) {
+	case ".yaml", ".yml", ".json":
+	default:
+		return false
+	}
+	for _, s := range strings.Split(p, "/") {
+		if strings.HasPrefix(s, ".") {
+			return false
+		}
+	}
+	return !strings.Contains("/"+path.Dir(p)+"/", "/files/")
+}
+
+var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// kustomized finds the outermost folder with a kustomization on the way from a
+// root to a file.
+func (l *loader) kustomized(root chosen, p string) (dir string, ok bool) {
+	at := root.dir
+	rest := strings.TrimPrefix(strings.TrimPrefix(path.Dir(p), root.dir), "/")
+	for {
+		for _, k := range kustomizations {
+			if _, ok := l.byPath[path.Join(at, k)]; ok {
+				return at, true
+			}
+		}
+		if rest == "" || rest == "." {
+			return "", false
+		}
+		var next string
+		next, rest, _ = strings.Cut(rest, "/")
+		at = path.Join(at, next)
+	}
+}
+
+func (l *loader) render(layer int, dir string) {
+	name := path.Join(dir, "kustomization")
+	if l.deps.Render == nil {
+		l.issues = append(l.issues, fault.Issue{Place: name, Msg: "a kustomization cannot be rendered here", Hint: "write the documents out, or use hosts/ and environments"})
+		return
+	}
+	text, err := l.deps.Render(dir, l.files)
+	if err != nil {
+		l.issues.Add(name, "the kustomization cannot be rendered: %v", err)
+		return
+	}
+	l.file(layer, name, text)
+}
+
+// file reads the documents of one file.
+func (l *loader) file(layer int, name string, data []byte) {
+	docs, is := document.Parse(name, data, document.Git)
+	l.issues = append(l.issues, is...)
+	for _, d := range docs {
+		if len(l.found) >= MaxDocuments {
+			l.issues.Add(name, "more than %d documents in one revision", MaxDocuments)
+			return
+		}
+		l.document(layer, d)
+	}
+}
+
+func (l *loader) document(layer int, d document.Document) {
+	f := found{layer: layer, ref: d.Kind + "/" + d.Name, place: d.Place}
+	switch {
+	case slices.Contains(kind.Names(), d.Kind) && !slices.Contains(l.trust.Kinds, d.Kind):
+		l.issues = append(l.issues, fault.Issue{Place: d.Place, Msg: "documents of kind " + d.Kind + " are not taken on this host", Hint: "the local config lists the kinds in git.kinds"})
+	case slices.Contains(kind.Owned(), d.Kind):
+		if l.deps.Validate != nil {
+			l.issues = append(l.issues, l.deps.Validate(d)...)
+		}
+		f.own = &d
+	default:
+		item, claims, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.source})
+		l.issues = append(l.issues, is...)
+		f.item, f.claims = item, claims
+	}
+	if i, ok := l.refs[f.ref]; ok {
+		if old := l.found[i]; old.layer < layer {
+			l.found[i] = f // an overlay replaces the document as a whole
+			return
+		} else if old.layer == layer {
+			l.issues = append(l.issues, fault.Issue{Place: f.place, Msg: f.ref + " stands at " + old.place + " too", Hint: "one of the two has to go"})
+		}
+		return
+	}
+	l.refs[f.ref] = len(l.found)
+	l.found = append(l.found, f)
+}
+
+func (l *loader) source(p string) ([]byte, bool) {
+	i, ok := l.byPath[p]
+	if !ok {
+		return nil, false
+	}
+	return l.files[i].Data, true
+}
+
+// settle takes what was found into the set: one document for one thing.
+func (l *loader) settle() {
+	var purging []*reconcile.Item
+	var paths []string
+	for _, f := range l.found {
+		switch {
+		case f.own != nil:
+			l.set.Documents = append(l.set.Documents, *f.own)
+		case f.item != nil:
+			l.set.Items = append(l.set.Items, f.item)
+			for _, c := range f.claims {
+				l.claim(c, f.place)
+				if p, ok := strings.CutPrefix(c, "file:"); ok {
+					p, _, _ = strings.Cut(p, "#")
+					paths = append(paths, p)
+				}
+			}
+			if kind.Purges(f.item) {
+				purging = append(purging, f.item)
+			}
+		}
+	}
+	slices.Sort(paths)
+	for _, it := range purging {
+		kind.Children(it, slices.Compact(slices.Clone(paths)))
+	}
+}
+
+// claim refuses a thing that another document speaks of: the same thing, a part
+// of a file beside the whole of it, or the same part.
+func (l *loader) claim(thing, place string) {
+	whole, _, part := strings.Cut(thing, "#")
+	other, taken := l.claims[thing]
+	if !taken && part {
+		other, taken = l.claims[whole]
+	} else if !taken {
+		other, taken = l.parts[whole]
+	}
+	if taken {
+		name := strings.TrimPrefix(strings.Replace(thing, "#", " ", 1), "file:")
+		l.issues = append(l.issues, fault.Issue{Place: place, Msg: "the document at " + other + " speaks of " + name + " too", Hint: "one thing has one document"})
+		return
+	}
+	l.claims[thing] = place
+	if part {
+		l.parts[whole] = place
+	}
+}
