@@ -16,7 +16,7 @@ type room struct {
 // groups are names for several rooms in the column "may import".
 var groups = map[string][]string{
 	"floor 0":    {"engine/series", "engine/audit", "engine/fault", "engine/clock"},
-	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/policy/story", "engine/check", "engine/remedy", "engine/remedy/decide", "engine/remedy/window"},
+	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/policy/story", "engine/check", "engine/remedy", "engine/remedy/decide", "engine/remedy/window", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/load", "engine/reconcile/sealed"},
 }
 
 const (
@@ -64,6 +64,14 @@ var plan = []room{
 	{dir: "engine/remedy/decide", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy"}},
 	{dir: "engine/remedy/window", floor: 1, ours: []string{"engine/fault"}, guests: []string{gGronx}},
 	{dir: "engine/remedy/worker", floor: 1, ours: []string{"floor 0", "engine/remedy", "engine/remedy/decide"}},
+	{dir: "engine/reconcile", floor: 1, ours: []string{"engine/document", "engine/fault"}},
+	{dir: "engine/reconcile/part", floor: 1, guests: []string{gYAML}},
+	{dir: "engine/reconcile/sealed", floor: 1, guests: []string{"filippo.io/age"}},
+	{dir: "engine/reconcile/site", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/sealed"}},
+	{dir: "engine/reconcile/files", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/part", "engine/reconcile/site"}},
+	{dir: "engine/reconcile/units", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/site"}},
+	{dir: "engine/reconcile/kind", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/files", "engine/reconcile/site", "engine/reconcile/units"}},
+	{dir: "engine/reconcile/load", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/sealed"}},
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
 
@@ -90,7 +98,7 @@ var plan = []room{
 	{dir: "engine/ledger/conn", floor: 3, ours: []string{"engine/clock", "engine/fault"}, guests: []string{gSQLite}},
 	{dir: "engine/ledger/disk", floor: 3, ours: []string{"engine/clock", "engine/fault", "engine/ledger/conn"}, guests: []string{gSQLite, gSys}},
 	{dir: "engine/ledger/table", floor: 3, ours: []string{"engine", "floors 0-1", "engine/ledger/conn"}},
-	{dir: "engine/world", floor: 3, ours: []string{"engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gSys}},
+	{dir: "engine/world", floor: 3, ours: []string{"engine/reconcile", "engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gDBus, gSys}},
 	{dir: "actions", floor: 3, ours: []string{"engine/remedy", "engine/fault", "engine/clock", "actions/catalogue", "actions/launch", "actions/outward", "actions/param", "actions/supervise", "actions/units"}, guests: []string{gSys}},
 	{dir: "actions/catalogue", floor: 3, ours: []string{"engine/remedy", "engine/fault", "actions/launch", "actions/outward", "actions/param"}},
 	{dir: "actions/units", floor: 3, ours: []string{"engine/fault", "actions/launch"}, guests: []string{gSystemd, gDBus}},

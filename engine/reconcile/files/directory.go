@@ -1,4 +1,4 @@
-package kind
+package files
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // directorySpec is a document of kind Directory.
@@ -20,7 +21,8 @@ type directorySpec struct {
 	MaxPurge         int      `yaml:"maxPurge"` // more than this at once is taken for a mistake; 10
 }
 
-type directory struct {
+// Folder is a folder as a document wants it.
+type Folder struct {
 	key      reconcile.Key
 	path     string
 	attr     attributes
@@ -31,60 +33,52 @@ type directory struct {
 	old      bool
 }
 
-func readDirectory(s *site) resource {
+// Directory reads a document of this kind.
+func Directory(s *site.Site) site.Resource {
 	v := directorySpec{Common: s.Common, MaxPurge: 10}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
-	d := &directory{path: s.path("path", v.Path, v.Purge || v.Mode == reconcile.Absent), attr: v.attributes, purge: v.Purge,
+	d := &Folder{path: s.Path("path", v.Path, v.Purge || v.Mode == reconcile.Absent), attr: v.attributes, purge: v.Purge,
 		keep: v.Keep, maxPurge: v.MaxPurge, absent: v.Mode == reconcile.Absent}
 	d.attr.check(s)
-	d.key = reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "file:" + v.Path}
+	d.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + v.Path}
 	if v.MaxPurge < 1 || v.MaxPurge > reconcile.MaxEntries {
-		s.bad("maxPurge", "expected 1 to %d entries", reconcile.MaxEntries)
+		s.Bad("maxPurge", "expected 1 to %d entries", reconcile.MaxEntries)
 	}
 	for _, k := range v.Keep {
 		if k == "" || strings.Contains(k, "/") || strings.Count(k, "*") > 8 {
-			s.bad("keep", "%q is no name of an entry", k)
+			s.Bad("keep", "%q is no name of an entry", k)
 		}
 	}
 	return d
 }
 
-// Children lets a folder that purges keep what other documents want in it. It is
-// called once, before the item is used.
-func Children(it *reconcile.Item, paths []string) {
-	d, ok := it.Resource.(*directory)
-	if !ok || !d.purge {
-		return
-	}
+// Children lets the folder keep what other documents want in it.
+func (d *Folder) Children(paths []string) {
 	for _, p := range paths {
 		if rest, ok := strings.CutPrefix(p, d.path+"/"); ok {
 			name, _, _ := strings.Cut(rest, "/")
 			d.keep = append(d.keep, name)
 		}
 	}
-	it.Hash = hash(d.wants(), it.Common)
 }
 
-// Purges reports whether the item is a folder that purges.
-func Purges(it *reconcile.Item) bool {
-	d, ok := it.Resource.(*directory)
-	return ok && d.purge
-}
+// Purges reports whether what no document names is taken away.
+func (d *Folder) Purges() bool { return d.purge }
 
-func (d *directory) Key() reconcile.Key { return d.key }
-func (d *directory) wants() any         { return []any{d.key, d.desired(), d.purge, d.keep, d.maxPurge} }
-func (d *directory) claims() []string   { return []string{"file:" + d.path} }
+func (d *Folder) Key() reconcile.Key { return d.key }
+func (d *Folder) Wants() any         { return []any{d.key, d.desired(), d.purge, d.keep, d.maxPurge} }
+func (d *Folder) Claims() []string   { return []string{"file:" + d.path} }
 
-func (d *directory) desired() reconcile.State {
-	st := reconcile.State{reconcile.Exists: yes(!d.absent)}
+func (d *Folder) desired() reconcile.State {
+	st := reconcile.State{reconcile.Exists: site.Truth(!d.absent)}
 	if !d.absent {
 		d.attr.into(st)
 	}
 	return st
 }
 
-func (d *directory) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
+func (d *Folder) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
 	got, err := w.File(ctx, d.path, reconcile.LookMeta)
 	if err != nil {
 		return reconcile.Observed{}, err
@@ -116,7 +110,7 @@ func (d *directory) Observe(ctx context.Context, w reconcile.World) (reconcile.O
 	return reconcile.Observed{State: st}, nil
 }
 
-func (d *directory) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+func (d *Folder) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
 	var surplus []reconcile.Difference
 	for _, f := range seen.State.Fields() {
 		if strings.HasPrefix(f, "entry:") {
@@ -139,7 +133,7 @@ func (d *directory) Compare(last reconcile.State, seen reconcile.Observed) []rec
 	return out
 }
 
-func (d *directory) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step) {
+func (d *Folder) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step) {
 	with := map[string]any{"path": d.path}
 	own := false
 	for _, x := range diffs {
@@ -170,6 +164,6 @@ func (d *directory) Heal(seen reconcile.Observed, diffs []reconcile.Difference) 
 	return steps
 }
 
-func retireDirectory(key reconcile.Key, _ reconcile.State) reconcile.Resource {
-	return &directory{key: key, path: strings.TrimPrefix(key.Subject, "file:"), absent: true, old: true}
+func RetireDirectory(key reconcile.Key, _ reconcile.State) reconcile.Resource {
+	return &Folder{key: key, path: strings.TrimPrefix(key.Subject, "file:"), absent: true, old: true}
 }

@@ -1,4 +1,4 @@
-package kind
+package units
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // sysctlSpec is a document of kind Sysctl.
@@ -38,27 +39,28 @@ func sysctlCommands() []string {
 // sysctlFolder is where values are kept over a reboot.
 const sysctlFolder = "/etc/sysctl.d/"
 
-func readSysctl(s *site) resource {
+// Sysctl reads a document of this kind.
+func Sysctl(s *site.Site) site.Resource {
 	v := sysctlSpec{Common: s.Common}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
 	name := v.Name
 	if !strings.Contains(name, "/") {
 		name = strings.ReplaceAll(name, ".", "/")
 	}
 	if !sysctlName.MatchString(name) || strings.Contains(name, "..") || strings.Contains(name, "/.") {
-		s.mend("name", "write one such as net.ipv4.ip_forward", "%q is no kernel parameter", v.Name)
+		s.Mend("name", "write one such as net.ipv4.ip_forward", "%q is no kernel parameter", v.Name)
 	}
 	for _, c := range sysctlCommands() {
 		if reconcile.Below(c, name) {
-			s.command("name", v.Name)
+			s.AsCommand("name", v.Name)
 		}
 	}
 	value := strings.Join(strings.Fields(v.Value.Text()), " ")
 	if v.Mode != reconcile.Absent && (len(value) > 1024 || !sysctlValue.MatchString(value)) {
-		s.bad("value", "expected the value as one line of text or a number")
+		s.Bad("value", "expected the value as one line of text or a number")
 	}
-	r := newSysctl(reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "sysctl:" + name})
+	r := newSysctl(reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "sysctl:" + name})
 	r.value, r.absent = value, v.Mode == reconcile.Absent
 	r.text = []byte("# kept by vigild: " + r.key.Ref() + "\n" + name + " = " + value + "\n")
 	return r
@@ -70,8 +72,8 @@ func newSysctl(k reconcile.Key) *sysctl {
 }
 
 func (r *sysctl) Key() reconcile.Key { return r.key }
-func (r *sysctl) wants() any         { return []any{r.key, r.value, r.absent} }
-func (r *sysctl) claims() []string   { return []string{r.key.Subject, "file:" + r.path} }
+func (r *sysctl) Wants() any         { return []any{r.key, r.value, r.absent} }
+func (r *sysctl) Claims() []string   { return []string{r.key.Subject, "file:" + r.path} }
 
 func (r *sysctl) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
 	st := reconcile.State{reconcile.Exists: reconcile.Yes}
@@ -81,7 +83,7 @@ func (r *sysctl) Observe(ctx context.Context, w reconcile.World) (reconcile.Obse
 			return reconcile.Observed{}, err
 		}
 		st["running"] = strings.Join(strings.Fields(v), " ")
-		st[reconcile.Exists] = yes(ok)
+		st[reconcile.Exists] = site.Truth(ok)
 	}
 	f, err := w.File(ctx, r.path, reconcile.LookHash)
 	if err != nil {
@@ -95,9 +97,9 @@ func (r *sysctl) Observe(ctx context.Context, w reconcile.World) (reconcile.Obse
 
 func (r *sysctl) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
 	if r.absent {
-		return gone(seen.State, "persisted")
+		return site.Gone(seen.State, "persisted")
 	}
-	return reconcile.Diff(reconcile.State{"running": r.value, "persisted": sum(r.text)}, last, seen.State)
+	return reconcile.Diff(reconcile.State{"running": r.value, "persisted": site.Sum(r.text)}, last, seen.State)
 }
 
 func (r *sysctl) Heal(_ reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step) {
@@ -106,7 +108,7 @@ func (r *sysctl) Heal(_ reconcile.Observed, diffs []reconcile.Difference) (steps
 		case "running":
 			steps = append(steps, reconcile.Step{Action: "sysctl", With: map[string]any{"name": r.name, "value": r.value}, Summary: "set " + r.name + " = " + r.value})
 		case "persisted":
-			steps = append(steps, keep(r.path, r.text, r.absent))
+			steps = append(steps, site.Keep(r.path, r.text, r.absent))
 		}
 	}
 	if r.absent && len(steps) > 0 {
@@ -115,28 +117,9 @@ func (r *sysctl) Heal(_ reconcile.Observed, diffs []reconcile.Difference) (steps
 	return steps
 }
 
-// retireSysctl takes the kept value away; what the kernel has now stays.
-func retireSysctl(k reconcile.Key, _ reconcile.State) reconcile.Resource {
+// RetireSysctl takes the kept value away; what the kernel has now stays.
+func RetireSysctl(k reconcile.Key, _ reconcile.State) reconcile.Resource {
 	r := newSysctl(k)
 	r.absent = true
 	return r
-}
-
-// gone is what is there of fields that should not be.
-func gone(seen reconcile.State, fields ...string) (out []reconcile.Difference) {
-	for _, f := range fields {
-		if v, ok := seen[f]; ok {
-			out = append(out, reconcile.Difference{Field: f, Found: v, Class: reconcile.Pending})
-		}
-	}
-	return out
-}
-
-// keep is the step that writes a file of our own making, or takes it away.
-func keep(path string, text []byte, absent bool) reconcile.Step {
-	if absent {
-		return reconcile.Step{Action: "file", With: map[string]any{"path": path, "absent": true}, Summary: "remove " + path}
-	}
-	return reconcile.Step{Action: "file", Content: text, Summary: "write " + path,
-		With: map[string]any{"path": path, "sha256": sum(text), "permissions": "0644", "owner": "root", "group": "root"}}
 }

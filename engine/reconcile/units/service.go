@@ -1,4 +1,12 @@
-package kind
+// Package units is the kinds of documents that are about what runs: Service,
+// Timer, Process, Sysctl.
+//
+// Steps come in the order that systemd needs. It refuses unit files and other
+// commands unless the local trust allows them, vigild's own unit, and to fight for
+// what cannot be switched (a static unit, one that nobody describes): such a
+// difference is told and has no step. Pure but for Observe, which blocks and ends
+// with its context.
+package units
 
 import (
 	"context"
@@ -8,6 +16,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // serviceSpec is a document of kind Service: a unit of systemd.
@@ -43,54 +52,55 @@ var (
 	dropInName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,100}\.conf$`)
 )
 
-func readService(s *site) resource {
+// Service reads a document of this kind.
+func Service(s *site.Site) site.Resource {
 	v := serviceSpec{Common: s.Common}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
 	if v.Unit == "" {
-		v.Unit = s.doc.Name
+		v.Unit = s.Doc.Name
 	}
 	r := newService(s, v.Unit)
 	r.absent = v.Mode == reconcile.Absent
-	r.onChange = s.oneOf("onChange", v.OnChange, "restart", "reload", "nothing")
+	r.onChange = s.OneOf("onChange", v.OnChange, "restart", "reload", "nothing")
 	if v.State != "" {
-		r.state["active"] = yes(s.oneOf("state", v.State, "running", "stopped") == "running")
+		r.state["active"] = site.Truth(s.OneOf("state", v.State, "running", "stopped") == "running")
 	}
 	if v.Enabled != nil {
-		r.state["enabled"] = yes(*v.Enabled)
+		r.state["enabled"] = site.Truth(*v.Enabled)
 	}
 	if v.Masked != nil {
-		r.state["masked"] = yes(*v.Masked)
+		r.state["masked"] = site.Truth(*v.Masked)
 		if *v.Masked && (v.State == "running" || v.Enabled != nil && *v.Enabled) {
-			s.bad("masked", "what is masked can neither run nor be enabled")
+			s.Bad("masked", "what is masked can neither run nor be enabled")
 		}
 		if *v.Masked && (!v.File.Absent() || v.Source != "") {
-			s.bad("masked", "what is masked has no unit file")
+			s.Bad("masked", "what is masked has no unit file")
 		}
 	}
 	r.implied()
-	text := []byte(s.text("file", v.File, false))
+	text := []byte(s.Text("file", v.File, false))
 	if v.Source != "" {
 		if !v.File.Absent() {
-			s.bad("source", "file and source exclude each other")
+			s.Bad("source", "file and source exclude each other")
 		}
-		text = s.source("source", v.Source)
+		text = s.FromTree("source", v.Source)
 	}
 	if len(text) > 0 {
 		// Not ExecStart alone: Environment, RootImage, OnFailure and more make it run others' code.
-		s.command("file", "a unit file")
+		s.AsCommand("file", "a unit file")
 		r.put("unitfile", text)
 	}
 	for name, n := range v.DropIns {
 		if !dropInName.MatchString(name) {
-			s.mend("dropIns", "write one such as 10-memory.conf", "%q is no name of a drop-in", name)
+			s.Mend("dropIns", "write one such as 10-memory.conf", "%q is no name of a drop-in", name)
 		}
-		s.command("dropIns."+name, "a drop-in of a unit")
-		r.put("dropin:"+name, []byte(s.text("dropIns."+name, n, false)))
+		s.AsCommand("dropIns."+name, "a drop-in of a unit")
+		r.put("dropin:"+name, []byte(s.Text("dropIns."+name, n, false)))
 	}
 	for _, p := range v.Config {
 		if !strings.HasPrefix(p, "/") {
-			s.bad("config", "%q is no absolute path", p)
+			s.Bad("config", "%q is no absolute path", p)
 		}
 	}
 	if r.config = v.Config; len(r.config) > 0 && r.state["active"] == reconcile.Yes {
@@ -99,18 +109,18 @@ func readService(s *site) resource {
 	return r
 }
 
-func newService(s *site, unit string) *service {
+func newService(s *site.Site, unit string) *service {
 	if !unitName.MatchString(unit) && !strings.Contains(unit, "/") {
 		unit += ".service"
 	}
 	if !unitName.MatchString(unit) || strings.Contains(unit, "..") {
-		s.mend("unit", "write one such as web.service", "%q is no name of a unit", unit)
+		s.Mend("unit", "write one such as web.service", "%q is no name of a unit", unit)
 	}
 	if unit == "vigild.service" || unit == "vigil.service" {
-		s.bad("unit", "%s is vigild itself, which no document may touch", unit)
+		s.Bad("unit", "%s is vigild itself, which no document may touch", unit)
 	}
 	return &service{unit: unit, state: reconcile.State{}, files: map[string][]byte{}, onChange: "restart",
-		key: reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "systemd:" + unit}}
+		key: reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "systemd:" + unit}}
 }
 
 // implied: what has to run or to be enabled cannot be masked, and systemd has to
@@ -124,7 +134,7 @@ func (r *service) implied() {
 
 func (r *service) put(field string, text []byte) {
 	r.files[field] = text
-	r.state[field] = sum(text)
+	r.state[field] = site.Sum(text)
 }
 
 // path is where the file of a field lives.
@@ -138,9 +148,9 @@ func (r *service) path(field string) string {
 func isFile(field string) bool { return field == "unitfile" || strings.HasPrefix(field, "dropin:") }
 
 func (r *service) Key() reconcile.Key { return r.key }
-func (r *service) wants() any         { return []any{r.key, r.state, r.config, r.onChange, r.absent} }
+func (r *service) Wants() any         { return []any{r.key, r.state, r.config, r.onChange, r.absent} }
 
-func (r *service) claims() []string {
+func (r *service) Claims() []string {
 	out := []string{r.key.Subject}
 	for f := range r.files {
 		out = append(out, "file:"+r.path(f))
@@ -154,11 +164,11 @@ func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 		return reconcile.Observed{}, err
 	}
 	st := reconcile.State{reconcile.Exists: reconcile.Yes}
-	st["active"] = yes(slices.Contains([]string{"active", "activating", "reloading", "refreshing"}, u.Active))
+	st["active"] = site.Truth(slices.Contains([]string{"active", "activating", "reloading", "refreshing"}, u.Active))
 	if u.Active == "failed" {
 		st["active"] = "failed"
 	}
-	st["masked"] = yes(strings.HasPrefix(u.FileState, "masked") || u.Load == "masked")
+	st["masked"] = site.Truth(strings.HasPrefix(u.FileState, "masked") || u.Load == "masked")
 	switch u.FileState {
 	case "enabled", "enabled-runtime":
 		st["enabled"] = reconcile.Yes
@@ -167,7 +177,7 @@ func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 	default:
 		st["enabled"] = u.FileState // static, indirect, generated: nothing to switch
 	}
-	st["reload"] = yes(u.NeedReload)
+	st["reload"] = site.Truth(u.NeedReload)
 	missing := u.Load == "not-found" || u.Load == ""
 	for _, f := range append(reconcile.State(r.state).Fields(), r.remove...) {
 		if !isFile(f) {
@@ -188,7 +198,7 @@ func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 	if r.state["fresh"] != "" {
 		st["fresh"] = reconcile.Yes
 		for _, p := range r.config {
-			if err := still(ctx); err != nil {
+			if err := site.Still(ctx); err != nil {
 				return reconcile.Observed{}, err
 			}
 			f, err := w.File(ctx, p, reconcile.LookMeta)
@@ -216,7 +226,7 @@ func (r *service) Compare(last reconcile.State, seen reconcile.Observed) []recon
 	if seen.State[reconcile.Exists] == reconcile.No {
 		return nil
 	}
-	out := gone(seen.State, slices.Sorted(slices.Values(r.leaving()))...)
+	out := site.Gone(seen.State, slices.Sorted(slices.Values(r.leaving()))...)
 	for _, f := range []string{"active", "enabled"} {
 		if seen.State[f] == reconcile.Yes && r.state[f] != "left" {
 			out = append(out, reconcile.Difference{Field: f, Wanted: reconcile.No, Found: reconcile.Yes, Class: reconcile.Pending})
@@ -271,7 +281,7 @@ func (r *service) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (s
 	written := false
 	for _, d := range diffs {
 		if isFile(d.Field) {
-			steps = append(steps, keep(r.path(d.Field), r.files[d.Field], r.absent))
+			steps = append(steps, site.Keep(r.path(d.Field), r.files[d.Field], r.absent))
 			written = true
 		}
 	}
@@ -303,9 +313,9 @@ func (r *service) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (s
 	return steps
 }
 
-// retireService takes away the files that were written, and ends what was
+// RetireService takes away the files that were written, and ends what was
 // started; a unit that came from elsewhere is left as it stands.
-func retireService(k reconcile.Key, last reconcile.State) reconcile.Resource {
+func RetireService(k reconcile.Key, last reconcile.State) reconcile.Resource {
 	r := &service{key: k, unit: strings.TrimPrefix(k.Subject, "systemd:"), absent: true, state: reconcile.State{}}
 	for f := range last {
 		if isFile(f) {

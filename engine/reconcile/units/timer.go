@@ -1,4 +1,4 @@
-package kind
+package units
 
 import (
 	"regexp"
@@ -6,6 +6,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // timerSpec is a document of kind Timer: a timer of systemd that starts a unit
@@ -23,34 +24,35 @@ type timerSpec struct {
 
 var calendar = regexp.MustCompile(`^[A-Za-z0-9*/,:.~ -]{1,200}$`)
 
-func readTimer(s *site) resource {
+// Timer reads a document of this kind.
+func Timer(s *site.Site) site.Resource {
 	v := timerSpec{Common: s.Common}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
 	name := strings.TrimSuffix(v.Timer, ".timer")
 	if name == "" {
-		name = strings.TrimSuffix(s.doc.Name, ".timer")
+		name = strings.TrimSuffix(s.Doc.Name, ".timer")
 	}
 	r := newService(s, name+".timer")
 	r.absent = v.Mode == reconcile.Absent
 	what := newService(s, v.Unit).unit
 	if v.Unit == "" {
-		s.bad("unit", "unit is missing: the timer has to start something")
+		s.Bad("unit", "unit is missing: the timer has to start something")
 	}
 	if len(v.OnCalendar) == 0 && v.OnBoot == 0 && v.Every == 0 {
-		s.bad("unit", "one of onCalendar, onBoot and every says when")
+		s.Bad("unit", "one of onCalendar, onBoot and every says when")
 	}
 	var b strings.Builder
 	b.WriteString("# kept by vigild: " + r.key.Ref() + "\n[Unit]\nDescription=starts " + what + "\n\n[Timer]\nUnit=" + what + "\n")
 	for _, c := range v.OnCalendar {
 		if !calendar.MatchString(c) {
-			s.mend("onCalendar", "systemd-analyze calendar tells what is understood", "%q is no calendar expression", c)
+			s.Mend("onCalendar", "systemd-analyze calendar tells what is understood", "%q is no calendar expression", c)
 		}
 		b.WriteString("OnCalendar=" + c + "\n")
 	}
 	for field, d := range map[string]document.Duration{"onBoot": v.OnBoot, "every": v.Every, "randomizedDelay": v.RandomizedDelay} {
 		if d < 0 {
-			s.bad(field, "%s is negative", field)
+			s.Bad(field, "%s is negative", field)
 		}
 	}
 	for _, x := range []struct {

@@ -1,4 +1,12 @@
-package kind
+// Package files is the kinds of documents that are about files: File, Directory,
+// Cron.
+//
+// A file is compared by its sha256 or, of a managed part, value by value; what a
+// document does not speak of is left alone. It refuses commands and places that
+// the local trust does not list. What somebody made their own after it was
+// written is not taken away as an orphan. Pure but for Observe, which blocks and
+// ends with its context.
+package files
 
 import (
 	"fmt"
@@ -6,6 +14,7 @@ import (
 	"strconv"
 
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // attributes are permissions, owner and group of a file or folder; what is empty is
@@ -19,20 +28,20 @@ type attributes struct {
 var account = regexp.MustCompile(`^([a-z_][a-z0-9_.-]{0,31}\$?|[0-9]{1,10})$`)
 
 // check brings the permissions to four octal digits.
-func (a *attributes) check(s *site) {
+func (a *attributes) check(s *site.Site) {
 	if a.Permissions != "" {
 		m, err := strconv.ParseUint(a.Permissions, 8, 16)
 		if err != nil || m > 0o7777 {
-			s.mend("permissions", `write it in quotes, such as "0644"`, "%q is no permissions of a file", a.Permissions)
+			s.Mend("permissions", `write it in quotes, such as "0644"`, "%q is no permissions of a file", a.Permissions)
 		}
 		a.Permissions = fmt.Sprintf("%04o", m)
 		if m&0o6000 != 0 && m&0o111 != 0 {
-			s.command("permissions", "a file that runs as its owner (permissions "+a.Permissions+")")
+			s.AsCommand("permissions", "a file that runs as its owner (permissions "+a.Permissions+")")
 		}
 	}
 	for field, v := range map[string]string{"owner": a.Owner, "group": a.Group} {
 		if v != "" && !account.MatchString(v) {
-			s.bad(field, "%q is no name and no number of an account", v)
+			s.Bad(field, "%q is no name and no number of an account", v)
 		}
 	}
 }

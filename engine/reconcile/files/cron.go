@@ -1,4 +1,4 @@
-package kind
+package files
 
 import (
 	"maps"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // cronSpec is a document of kind Cron: one file of /etc/cron.d.
@@ -29,45 +30,46 @@ var (
 	plainWord  = regexp.MustCompile(`^[A-Za-z0-9_./:@=,+-]+$`)
 )
 
-func readCron(s *site) resource {
+// Cron reads a document of this kind.
+func Cron(s *site.Site) site.Resource {
 	v := cronSpec{Common: s.Common, User: "root"}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
-	if !cronName.MatchString(s.doc.Name) {
-		s.bad("schedule", "the name %q cannot be that of a cron file: letters, digits, - and _", s.doc.Name)
+	if !cronName.MatchString(s.Doc.Name) {
+		s.Bad("schedule", "the name %q cannot be that of a cron file: letters, digits, - and _", s.Doc.Name)
 	}
 	sched := strings.Join(strings.Fields(v.Schedule), " ")
 	if !cronFields.MatchString(sched) && !slices.Contains(cronWords, sched) {
-		s.mend("schedule", `write five fields, such as "30 3 * * *", or @daily`, "%q is no schedule", v.Schedule)
+		s.Mend("schedule", `write five fields, such as "30 3 * * *", or @daily`, "%q is no schedule", v.Schedule)
 	}
 	if !account.MatchString(v.User) {
-		s.bad("user", "%q is no account", v.User)
+		s.Bad("user", "%q is no account", v.User)
 	}
-	s.command("command", strings.Join(v.Command, " "))
+	s.AsCommand("command", strings.Join(v.Command, " "))
 	if len(v.Command) == 0 || !strings.HasPrefix(v.Command[0], "/") {
-		s.bad("command", "expected a list: the whole path of the program and its arguments")
+		s.Bad("command", "expected a list: the whole path of the program and its arguments")
 	}
 	var b strings.Builder
-	b.WriteString("# kept by vigild: " + s.doc.Kind + "/" + s.doc.Name + "\n")
+	b.WriteString("# kept by vigild: " + s.Doc.Kind + "/" + s.Doc.Name + "\n")
 	for _, k := range slices.Sorted(maps.Keys(v.Env)) {
 		if x := v.Env[k]; !envName.MatchString(k) || strings.ContainsAny(x, "\n\r\x00\"'") {
-			s.bad("env", "%q cannot be a variable of a cron file", k)
+			s.Bad("env", "%q cannot be a variable of a cron file", k)
 		}
 		b.WriteString(k + "=\"" + v.Env[k] + "\"\n")
 	}
 	words := make([]string, len(v.Command))
 	for i, w := range v.Command {
 		if strings.ContainsAny(w, "\n\r\x00") {
-			s.bad("command", "%q goes over more than one line", w)
+			s.Bad("command", "%q goes over more than one line", w)
 		}
 		words[i] = cronQuote(w)
 	}
 	b.WriteString(sched + " " + v.User + " " + strings.Join(words, " ") + "\n")
-	f := &file{path: cronFolder + s.doc.Name, absent: v.Mode == reconcile.Absent,
+	f := &file{path: cronFolder + s.Doc.Name, absent: v.Mode == reconcile.Absent,
 		attr: attributes{Permissions: "0644", Owner: "root", Group: "root"}}
-	f.key = reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "file:" + f.path}
+	f.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + f.path}
 	f.content = []byte(b.String())
-	f.sum = sum(f.content)
+	f.sum = site.Sum(f.content)
 	return f
 }
 

@@ -1,4 +1,4 @@
-package kind
+package units
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/site"
 )
 
 // processSpec is a document of kind Process. It names a process of the local
@@ -23,24 +24,25 @@ type process struct {
 	running bool
 }
 
-func readProcess(s *site) resource {
+// Process reads a document of this kind.
+func Process(s *site.Site) site.Resource {
 	v := processSpec{Common: s.Common}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
 	if v.Process == "" {
-		v.Process = s.doc.Name
+		v.Process = s.Doc.Name
 	}
 	if !v.Argv.Absent() {
-		s.mend("argv", "write a [[process]] into the local config and name it here", "the command of a process stands in the local config, not in a document")
+		s.Mend("argv", "write a [[process]] into the local config and name it here", "the command of a process stands in the local config, not in a document")
 	}
-	state := s.oneOf("state", v.State, "running", "stopped")
+	state := s.OneOf("state", v.State, "running", "stopped")
 	return &process{name: v.Process, running: state == "running" && v.Mode != reconcile.Absent,
-		key: reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "process:" + v.Process}}
+		key: reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "process:" + v.Process}}
 }
 
 func (p *process) Key() reconcile.Key { return p.key }
-func (p *process) wants() any         { return []any{p.key, p.running} }
-func (p *process) claims() []string   { return []string{p.key.Subject} }
+func (p *process) Wants() any         { return []any{p.key, p.running} }
+func (p *process) Claims() []string   { return []string{p.key.Subject} }
 
 func (p *process) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
 	got, err := w.Process(ctx, p.name)
@@ -50,11 +52,11 @@ func (p *process) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 	if !got.Known {
 		return reconcile.Observed{}, fault.New(fault.NotFound, "there is no [[process]] %q in the local config", p.name).At(p.key.Ref())
 	}
-	return reconcile.Observed{State: reconcile.State{reconcile.Exists: reconcile.Yes, "running": yes(got.Running)}}, nil
+	return reconcile.Observed{State: reconcile.State{reconcile.Exists: reconcile.Yes, "running": site.Truth(got.Running)}}, nil
 }
 
 func (p *process) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
-	return reconcile.Diff(reconcile.State{"running": yes(p.running)}, last, seen.State)
+	return reconcile.Diff(reconcile.State{"running": site.Truth(p.running)}, last, seen.State)
 }
 
 func (p *process) Heal(_ reconcile.Observed, diffs []reconcile.Difference) []reconcile.Step {

@@ -1,4 +1,4 @@
-package kind
+package files
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/part"
+	"vigil/engine/reconcile/site"
 )
 
 // fileSpec is a document of kind File.
@@ -42,12 +43,13 @@ type file struct {
 	old      bool // an orphan: only what bears our hand is taken away
 }
 
-func readFile(s *site) resource {
+// File reads a document of this kind.
+func File(s *site.Site) site.Resource {
 	v := fileSpec{Common: s.Common}
-	s.spec(&v)
+	s.Decode(&v)
 	s.Common = v.Common
-	f := &file{path: s.path("path", v.Path, false), absent: v.Mode == reconcile.Absent}
-	f.key = reconcile.Key{Kind: s.doc.Kind, Name: s.doc.Name, Subject: "file:" + v.Path}
+	f := &file{path: s.Path("path", v.Path, false), absent: v.Mode == reconcile.Absent}
+	f.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + v.Path}
 	v.check(s)
 	f.attr = v.attributes
 	given := 0
@@ -56,29 +58,29 @@ func readFile(s *site) resource {
 			given++
 		}
 	}
-	match := s.oneOf("match", v.Match, "exact", "block", "lines", "json", "yaml", "toml", "ini")
+	match := s.OneOf("match", v.Match, "exact", "block", "lines", "json", "yaml", "toml", "ini")
 	takes := match == "exact" || match == "block"
 	switch {
 	case given > 1:
-		s.bad("path", "content, secret and source exclude each other")
+		s.Bad("path", "content, secret and source exclude each other")
 	case given == 0 && takes && !f.absent:
-		s.bad("path", "one of content, secret and source says what is in the file")
+		s.Bad("path", "one of content, secret and source says what is in the file")
 	case given > 0 && !takes:
-		s.bad("match", "match: %s takes no content", match)
+		s.Bad("match", "match: %s takes no content", match)
 	}
 	if len(v.Lines) > 0 && match != "lines" {
-		s.bad("lines", "lines need match: lines")
+		s.Bad("lines", "lines need match: lines")
 	}
 	if len(v.Values) > 0 && (takes || match == "lines") {
-		s.bad("values", "values need match: json, yaml, toml or ini")
+		s.Bad("values", "values need match: json, yaml, toml or ini")
 	}
-	content := []byte(s.text("content", v.Content, false) + s.text("secret", v.Secret, true))
+	content := []byte(s.Text("content", v.Content, false) + s.Text("secret", v.Secret, true))
 	if v.Source != "" {
-		content = s.source("source", v.Source)
+		content = s.FromTree("source", v.Source)
 	}
 	f.set(s, match, v, content)
 	if len(v.Validate) > 0 {
-		s.command("validate", strings.Join(v.Validate, " "))
+		s.AsCommand("validate", strings.Join(v.Validate, " "))
 		b, _ := json.Marshal(v.Validate)
 		f.validate = string(b)
 	}
@@ -86,17 +88,17 @@ func readFile(s *site) resource {
 }
 
 // set takes the content or the managed part.
-func (f *file) set(s *site, match string, v fileSpec, content []byte) {
+func (f *file) set(s *site.Site, match string, v fileSpec, content []byte) {
 	var p part.Part
 	var err error
 	switch match {
 	case "exact":
-		f.content, f.sum = content, sum(content)
+		f.content, f.sum = content, site.Sum(content)
 		return
 	case "block":
 		name, mark := v.Block, v.Comment
 		if name == "" {
-			name = s.doc.Name
+			name = s.Doc.Name
 		}
 		if mark == "" {
 			mark = "#"
@@ -108,20 +110,20 @@ func (f *file) set(s *site, match string, v fileSpec, content []byte) {
 		p, err = part.Keys(match, v.Values)
 	}
 	if err != nil {
-		s.bad("match", "%v", err)
+		s.Bad("match", "%v", err)
 		return
 	}
 	f.part = &p
-	f.key.Subject += "#" + s.doc.Name
+	f.key.Subject += "#" + s.Doc.Name
 }
 
 func (f *file) Key() reconcile.Key { return f.key }
 
-func (f *file) wants() any {
+func (f *file) Wants() any {
 	return []any{f.key, f.desired(), f.validate, f.absent}
 }
 
-func (f *file) claims() []string {
+func (f *file) Claims() []string {
 	if f.part == nil {
 		return []string{"file:" + f.path}
 	}
@@ -133,7 +135,7 @@ func (f *file) claims() []string {
 }
 
 func (f *file) desired() reconcile.State {
-	st := reconcile.State{reconcile.Exists: yes(!f.absent || f.part != nil)}
+	st := reconcile.State{reconcile.Exists: site.Truth(!f.absent || f.part != nil)}
 	if f.absent {
 		return st
 	}
@@ -235,7 +237,7 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 		}
 		with["was"] = ""
 		if seen.State[reconcile.Exists] == reconcile.Yes {
-			with["was"] = sum(seen.Content) // whoever changed it meanwhile wins; the next round looks again
+			with["was"] = site.Sum(seen.Content) // whoever changed it meanwhile wins; the next round looks again
 		}
 		st.Summary = "write a part of " + f.path
 	}
@@ -249,7 +251,7 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 		}
 	}
 	if f.part != nil || whole || slices.Contains(fields, "sha256") {
-		st.Content, with["sha256"] = content, sum(content)
+		st.Content, with["sha256"] = content, site.Sum(content)
 		if f.validate != "" {
 			with["validate"] = f.validate
 		}
@@ -259,9 +261,9 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 	return []reconcile.Step{st}
 }
 
-// retireFile takes away a file that is still as it was written, or the part of
+// RetireFile takes away a file that is still as it was written, or the part of
 // one.
-func retireFile(key reconcile.Key, last reconcile.State) reconcile.Resource {
+func RetireFile(key reconcile.Key, last reconcile.State) reconcile.Resource {
 	p, _, _ := strings.Cut(strings.TrimPrefix(key.Subject, "file:"), "#")
 	f := &file{key: key, path: p, absent: true, old: true}
 	if old, ok := part.Old(last.Fields()); ok {
