@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strconv"
 	"strings"
 
 	"vigil/engine/document"
@@ -80,5 +79,3 @@ func OriginalAction(name, target string) (action string, with map[string]any, kn
 func plain(target string) bool {
 	return target != "" && target != "all" && !strings.ContainsAny(target, "*?[")
 }
-
-func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

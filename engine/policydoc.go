@@ -68,8 +68,8 @@ type flatPolicy struct {
 	Action        string         `yaml:"action"`
 	Params        map[string]any `yaml:"params"`
 
-	MatchMetric string             `yaml:"match_metric"`
-	Threshold   *float64           `yaml:"threshold"`
+	MatchMetric document.Node      `yaml:"match_metric"` // the dialect's two fields are
+	Threshold   document.Node      `yaml:"threshold"`    // read by policy.FromMatchMetric
 	Cooldown    *document.Duration `yaml:"cooldown"`
 }
 
@@ -80,16 +80,16 @@ func policyFromFlat(d document.Document) (PolicyDocument, fault.Issues) {
 		return PolicyDocument{}, is
 	}
 	var cond policy.Spec
-	if f.MatchMetric != "" {
-		if f.Threshold == nil {
-			return PolicyDocument{}, fault.Issues{{Place: d.Place, Msg: "match_metric needs a threshold"}}
-		}
-		cond = policy.Spec{Match: f.MatchMetric, Fire: "value > " + number(*f.Threshold)}
-	} else {
+	switch {
+	case !f.MatchMetric.Absent():
+		cond, is = policy.FromMatchMetric(d.Spec)
+	case f.Condition.Absent():
+		is.Add(d.Place, "a policy needs a condition")
+	default:
 		cond, is = policy.FromOriginal(f.Condition)
-		if len(is) > 0 {
-			return PolicyDocument{}, is
-		}
+	}
+	if len(is) > 0 {
+		return PolicyDocument{}, is
 	}
 	auto := f.AutoRemediate == nil || *f.AutoRemediate
 	severity := f.Severity
