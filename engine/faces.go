@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 
 	"vigil/engine/clock"
@@ -97,37 +96,6 @@ type StoryLine struct {
 	Time     string          `json:"time,omitempty"` // RFC 3339
 	Text     string          `json:"text"`
 	Evidence json.RawMessage `json:"evidence,omitempty"`
-}
-
-// Face is what the management face calls; *Engine satisfies it. It stands here
-// only as the list of the engine's verbs: consumers declare what they need.
-type Face interface {
-	Ingest(ctx context.Context, b *series.Batch) error
-
-	PutPolicy(ctx context.Context, actor string, d PolicyDocument, owner document.Owner, place string, create bool) (PolicyView, error)
-	DeletePolicy(ctx context.Context, actor, name string) error
-	EnablePolicy(ctx context.Context, actor, name string, on bool) (PolicyView, error)
-	Policy(name string) (PolicyView, error)
-	Policies() []PolicyView
-	// ApplyFolder makes the policies of one owner exactly these documents.
-	ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error
-	Evaluate(metrics map[string]float64, target string) (DryRun, error)
-	Firings() []FiringView
-
-	CreateAction(ctx context.Context, actor string, r ActionRequest) (remedy.Remediation, error)
-	CancelAction(ctx context.Context, actor string, id int64, reason string) (before remedy.Remediation, err error)
-	RetryAction(ctx context.Context, actor string, id int64) (remedy.Remediation, error)
-	ApproveAction(ctx context.Context, actor string, id int64) (remedy.Remediation, error)
-	SetActionStatus(ctx context.Context, actor string, id int64, status, details, errMsg string) (before, after remedy.Remediation, err error)
-
-	PutHold(ctx context.Context, actor string, h Hold) (Hold, error)
-	ReleaseHold(ctx context.Context, actor, id string) error
-	Holds() []Hold
-
-	Why(ctx context.Context, id int64) (Story, error)
-	WhyNot(ctx context.Context, policyName, target string) (Story, error)
-
-	Stats() Stats
 }
 
 // Stats is the engine seen from outside, for /metrics and vigild's own series.

@@ -104,12 +104,11 @@ func TestSourceThatIsLostTakesNothingAway(t *testing.T) {
 	second = third
 
 	fourth := work.Commit("fourth", "-- z.yaml --\nlost\n")
-	blob := work.Git("rev-parse", fourth+":z.yaml")
 	work.Git("-c", "transfer.unpackLimit=1000", "push", "-q", "origin", "main")
 	x.lands(fourth)
 	second = fourth
 	fifth := work.Commit("fifth", "-- z.yaml --\nlost again\n")
-	blob = work.Git("rev-parse", fifth+":z.yaml")
+	blob := work.Git("rev-parse", fifth+":z.yaml")
 	work.In(path).Git("config", "receive.denyNonFastForwards", "false")
 	if err := os.MkdirAll(filepath.Join(path, "hooks"), 0o755); err != nil {
 		t.Fatal(err)

@@ -42,12 +42,12 @@ func (w *watch) look(now clock.Stamp, at int64) {
 }
 
 // timer looks at every wake until end.
-func (w *watch) timer(t testing.TB, now, end clock.Stamp) {
+func (w *watch) timer(t testing.TB, end clock.Stamp) {
 	for n := 0; !w.wake.IsZero() && end.Reached(w.wake); n++ {
 		if n > 1000 {
 			t.Fatal("the timer never comes to rest")
 		}
-		now = w.wake
+		now := w.wake
 		w.look(now, w.f.LookAt(now))
 	}
 }
@@ -63,13 +63,13 @@ func TestBar_NoDataIsNotOK(t *testing.T) {
 	if w.f.State != StateOK {
 		t.Errorf("in order, and it is %s", w.f.State)
 	}
-	w.timer(t, stamp(3000), stamp(10*60_000))
+	w.timer(t, stamp(10*60_000))
 	if w.f.State != StateUnknown || !strings.HasPrefix(w.told[len(w.told)-1], "no_data: no sample for 1m") {
 		t.Errorf("silent for 10 min, and it is %s: %v", w.f.State, w.told)
 	}
 	// A breach that falls silent has not recovered.
 	w.sample(stamp(700_000), 700_000, 5)
-	w.timer(t, stamp(700_000), stamp(2_000_000))
+	w.timer(t, stamp(2_000_000))
 	if w.f.State != StateUnknown || w.f.Before != StateFiring {
 		t.Errorf("a silent breach is %s over %s", w.f.State, w.f.Before)
 	}
@@ -200,7 +200,7 @@ func TestBar_ForStartsAgainAfterReboot(t *testing.T) {
 	if w.f.State != StatePending || w.wake != booted.Add(time.Minute) {
 		t.Errorf("%s, wake %v", w.f.State, w.wake)
 	}
-	w.timer(t, booted, booted.Add(time.Minute))
+	w.timer(t, booted.Add(time.Minute))
 	if w.f.State != StateFiring {
 		t.Errorf("%s: %v", w.f.State, w.told)
 	}

@@ -1,15 +1,12 @@
 package remedy
 
 import (
-	"strconv"
 	"time"
 
 	"vigil/engine/clock"
 	"vigil/engine/document"
 	"vigil/engine/fault"
 )
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // The verbs below are what people and the engine do to a remediation. Each is
 // pure and returns the move to commit at r.Version, or a Conflict when the

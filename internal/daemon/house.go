@@ -24,6 +24,7 @@ import (
 	"vigil/internal/daemon/handsoff"
 	"vigil/internal/daemon/manager"
 	"vigil/internal/daemon/parts"
+	"vigil/internal/daemon/pulse"
 	"vigil/internal/daemon/source"
 )
 
@@ -42,7 +43,7 @@ type house struct {
 	server *api.Server
 	folder *source.Folder
 	hands  *handsoff.Keeper
-	pulse  *pulse
+	pulse  *pulse.Pulse
 	self   *self
 	notify *manager.Manager
 	reload *reloader
@@ -66,9 +67,9 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if h.store, err = tsdb.Open(cfg.Store, tsdb.Deps{Clock: d.clock, Log: log.With("room", "tsdb")}); err != nil {
 		return h, err
 	}
-	h.pulse = newPulse(d.clock, log, cfg.Self.Every.Std())
+	h.pulse = pulse.New(pulse.Config{Every: cfg.Self.Every.Std()}, pulse.Deps{Clock: d.clock, Log: log})
 	actCfg := cfg.ActionsConfig()
-	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.event}); err != nil {
+	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.Event}); err != nil {
 		return h, err
 	}
 	work, seams := make(chan struct{}, 1), d.opt.Seams
@@ -83,7 +84,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.pulse.ingest, h.pulse.list = h.engine.Ingest, h.set.Processes().List
+	h.pulse.Introduce(h.engine.Ingest, h.set.Processes().List)
 	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: journal(h.set), Log: processLog(cfg), Logger: log.With("room", "world")})
 	if err != nil {
 		return h, err
@@ -154,7 +155,7 @@ func (h *house) parts() []parts.Part {
 		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
 		{Name: "store events", Run: h.storeEvents, Bound: within},
 		{Name: "processes", Run: h.set.Run, Bound: within},
-		{Name: "process states", Run: h.pulse.run, Bound: within},
+		{Name: "process states", Run: h.pulse.Run, Bound: within},
 		{Name: "own series", Run: h.self.run, Bound: within},
 		{Name: "hands-off", Run: h.hands.Run, Bound: within},
 		{Name: "checks", Run: h.checks.Run, Bound: within},

@@ -13,6 +13,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
+	"vigil/internal/daemon/pulse"
 )
 
 // self tells vigild's own figures as series, so that policies may watch vigild.
@@ -72,7 +73,7 @@ func (s *self) beat(ctx context.Context, b *series.Batch) {
 // localNames are the metric names that only this host's own measuring may
 // write, so that nobody can push them.
 func localNames() []string {
-	names := append(check.Names(), nameUp, nameStop, nameStarts, nameCPUs)
+	names := append(check.Names(), append(pulse.Names(), nameCPUs)...)
 	h := &house{}
 	for _, f := range h.figures() {
 		names = append(names, f.names...)

@@ -2,6 +2,7 @@ package vigiltest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -200,7 +201,9 @@ func overSocket(ts *testscript.TestScript) *http.Client {
 	sock := ts.Getenv("VIGIL_SOCKET")
 	return &http.Client{Timeout: Patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
-		Dial:              func(string, string) (net.Conn, error) { return net.Dial("unix", sock) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", sock)
+		},
 	}}
 }
 

@@ -1,4 +1,4 @@
-package daemon
+package pulse
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 		var mu sync.Mutex // over got
 		var got []string
 		infos := []supervise.Info{{Name: "web", Running: true, Up: true}, {Name: "job", Stopped: true}, {Name: "slow", Running: true}}
-		p := newPulse(func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixMicro()} }, quiet, 10*time.Second)
+		p := New(Config{Every: 10 * time.Second}, Deps{Clock: func() clock.Stamp { return clock.Stamp{Wall: time.Now().UnixMicro()} }, Log: quiet})
 		p.list = func() []supervise.Info { return infos }
 		p.ingest = func(_ context.Context, b *series.Batch) error {
 			if !b.Own {
@@ -56,7 +56,7 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- p.run(ctx) }()
+		go func() { done <- p.Run(ctx) }()
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
@@ -67,12 +67,12 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 			}
 			got = nil
 		}
-		p.event(supervise.Event{Name: "web", Pid: 7})
+		p.Event(supervise.Event{Name: "web", Pid: 7})
 		expect("web=0")
 		time.Sleep(echo)
 		expect("web=1 job=stale")
-		p.event(supervise.Event{Name: "job", Pid: 8, Asked: true})
-		p.event(supervise.Event{Name: "slow"}) // found not running at the start
+		p.Event(supervise.Event{Name: "job", Pid: 8, Asked: true})
+		p.Event(supervise.Event{Name: "slow"}) // found not running at the start
 		expect()
 		time.Sleep(echo)
 		expect("web=1 job=stale")
@@ -86,8 +86,8 @@ func TestPulseTellsDeathsAndRespectsAPerson(t *testing.T) {
 }
 
 func TestPulseNeverBlocks(t *testing.T) {
-	p := newPulse(clock.System(), quiet, time.Second)
+	p := New(Config{Every: time.Second}, Deps{Clock: clock.System(), Log: quiet})
 	for range 10_000 {
-		p.event(supervise.Event{Name: "x"})
+		p.Event(supervise.Event{Name: "x"})
 	}
 }

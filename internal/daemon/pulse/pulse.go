@@ -1,4 +1,11 @@
-package daemon
+// Package pulse turns the life of supervised processes into samples: a death at
+// the moment it is heard of, everything again at each beat, so that what got lost
+// is made good.
+//
+// A process that was stopped because somebody asked for it has no `up` at all:
+// its series ends, so that no policy undoes what a person did. It refuses to
+// judge and to act; it starts nothing, and Run ends with its context.
+package pulse
 
 import (
 	"context"
@@ -17,13 +24,20 @@ const (
 	nameStop   = "vigil_process_stopped"
 )
 
-// pulse turns the life of supervised processes into samples: a death at the
-// moment it is heard of, everything again at each beat, so that what got lost
-// is made good.
-//
-// A process that was stopped because somebody asked for it has no `up` at all:
-// its series ends, so that no policy undoes what a person did.
-type pulse struct {
+// Config is how often everything is told again.
+type Config struct {
+	Every time.Duration
+}
+
+// Deps is what it needs. Processes are made before they can be listed, so who
+// lists them is said by Introduce.
+type Deps struct {
+	Clock clock.Clock
+	Log   *slog.Logger
+}
+
+// Pulse tells. See the package comment.
+type Pulse struct {
 	clock  clock.Clock
 	log    *slog.Logger
 	ingest func(context.Context, *series.Batch) error
@@ -36,21 +50,30 @@ type pulse struct {
 // for samples younger than the end of the act that brought the process up.
 const echo = 250 * time.Millisecond
 
-func newPulse(c clock.Clock, log *slog.Logger, every time.Duration) *pulse {
-	return &pulse{clock: c, log: log, every: every, events: make(chan supervise.Event, 1024)}
+// New makes one that takes events already.
+func New(cfg Config, d Deps) *Pulse {
+	return &Pulse{clock: d.Clock, log: d.Log, every: cfg.Every, events: make(chan supervise.Event, 1024)}
 }
 
-// event takes one event in. It never blocks; what does not fit is made good by
+// Introduce says where samples go and what lists the processes; once, before Run.
+func (p *Pulse) Introduce(ingest func(context.Context, *series.Batch) error, list func() []supervise.Info) {
+	p.ingest, p.list = ingest, list
+}
+
+// Names are the metrics that are told, which nobody else may write.
+func Names() []string { return []string{nameUp, nameStop, nameStarts} }
+
+// Event takes one event in. It never blocks; what does not fit is made good by
 // the next beat.
-func (p *pulse) event(e supervise.Event) {
+func (p *Pulse) Event(e supervise.Event) {
 	select {
 	case p.events <- e:
 	default:
 	}
 }
 
-// run tells until ctx ends.
-func (p *pulse) run(ctx context.Context) error {
+// Run tells until ctx ends.
+func (p *Pulse) Run(ctx context.Context) error {
 	beat := time.NewTicker(p.every)
 	defer beat.Stop()
 	soon := time.NewTimer(time.Hour)
@@ -70,7 +93,7 @@ func (p *pulse) run(ctx context.Context) error {
 	}
 }
 
-func (p *pulse) tell(ctx context.Context, e supervise.Event) {
+func (p *Pulse) tell(ctx context.Context, e supervise.Event) {
 	switch {
 	case e.Up:
 		p.log.Info("process is up", "process", e.Name, "pid", e.Pid, "starts", e.Starts)
@@ -92,7 +115,7 @@ func (p *pulse) tell(ctx context.Context, e supervise.Event) {
 	p.send(ctx, b)
 }
 
-func (p *pulse) all(ctx context.Context) {
+func (p *Pulse) all(ctx context.Context) {
 	now := p.clock()
 	b := &series.Batch{Received: now.Millis(), Own: true}
 	for _, i := range p.list() {
@@ -114,7 +137,7 @@ func (p *pulse) all(ctx context.Context) {
 	}
 }
 
-func (p *pulse) send(ctx context.Context, b *series.Batch) {
+func (p *Pulse) send(ctx context.Context, b *series.Batch) {
 	if err := p.ingest(ctx, b); err != nil && ctx.Err() == nil {
 		p.log.Warn("the state of processes was not stored", "err", err)
 	}
