@@ -74,8 +74,8 @@ func TestHostilePacksAreRefused(t *testing.T) {
 		{"a length that overflows", append(append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01"), bytes.Repeat([]byte{0xff}, 30)...), make([]byte, 20)...), "broken header"},
 		{"inflates to more than it says", makePack(1, object{kind: 3, size: 3, data: blob}), "more bytes than it claims"},
 		{"inflates to less than it says", makePack(1, object{kind: 3, size: 300, data: blob}), "fewer bytes than it claims"},
-		{"a bomb", makePack(1, object{kind: 3, size: 100, data: make([]byte, 64<<20)}), "more bytes than it claims"},
-		{"bombs within the cap of each", bombs(40), "inflates to over"},
+		{"a bomb", makePack(1, object{kind: 3, size: 100, data: make([]byte, 16<<20)}), "more bytes than it claims"},
+		{"bombs within the cap of each", bombs(10), "inflates to over"},
 		{"deflated bytes cut", makePack(2, object{kind: 3, size: -1, data: blob, short: true}, good), "unpack"},
 		{"an unknown kind", makePack(1, object{kind: 5, size: -1, data: blob}), "broken header"},
 		{"kind 0", makePack(1, object{kind: 0, size: -1, data: blob}), "broken header"},
@@ -92,7 +92,7 @@ func TestHostilePacksAreRefused(t *testing.T) {
 		{"not what was announced", sound, "the object"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newServer(t)
+			s := newServer(t, func(_ *receive.Config, _ *receive.Deps, sc *store.Config) { sc.Caps.Inflated = 64 << 20 })
 			code, body := pushPack(t, s, strings.Repeat("ab", 20), c.pack)
 			if code != 200 || !strings.Contains(body, c.want) || !strings.Contains(body, "ng refs/heads/main") {
 				t.Errorf("%d %q, want %q", code, body, c.want)
@@ -107,7 +107,7 @@ func TestHostilePacksAreRefused(t *testing.T) {
 // bombs are n objects of 8 MiB, each a different one.
 func bombs(n int) []byte {
 	var objs []object
-	for i := range n * 2 {
+	for i := range n {
 		data := make([]byte, 8<<20)
 		data[0] = byte(i)
 		objs = append(objs, object{kind: 3, size: -1, data: data})
@@ -227,8 +227,8 @@ func TestMalformedCommitsAreRefused(t *testing.T) {
 // TestMemoryStaysFlatUnderHostilePacks: the worst of the packs above, again and
 // again, cost no more than their caps.
 func TestMemoryStaysFlatUnderHostilePacks(t *testing.T) {
-	s := newServer(t, func(c *receive.Config, _ *receive.Deps, sc *store.Config) { sc.Caps.Inflated = 128 << 20 })
-	pack := bombs(12) // 192 MiB inflated
+	s := newServer(t, func(c *receive.Config, _ *receive.Deps, sc *store.Config) { sc.Caps.Inflated = 64 << 20 })
+	pack := bombs(10) // 80 MiB inflated
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

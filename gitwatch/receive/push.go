@@ -30,7 +30,7 @@ type push struct {
 
 // receive answers a POST to git-receive-pack: it takes objects in. What is
 // decided is said in the protocol; the error is for what the log should have.
-func (s *Server) receive(ctx context.Context, deadline time.Time, w http.ResponseWriter, body io.Reader, who Pusher) error {
+func (s *Server) receive(ctx context.Context, deadline time.Time, w http.ResponseWriter, body io.Reader, who Pusher, release func()) error {
 	in := bufio.NewReaderSize(body, 64<<10)
 	o, err := parseOrder(in)
 	if err != nil {
@@ -49,6 +49,7 @@ func (s *Server) receive(ctx context.Context, deadline time.Time, w http.Respons
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	p.run(bounded, in)
+	release() // waiting for health is no work
 	var sick error
 	if p.revision != nil && s.deps.Landed != nil {
 		http.NewResponseController(w).SetWriteDeadline(time.Time{}) // waiting is what was asked for

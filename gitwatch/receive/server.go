@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"vigil/engine/fault"
@@ -39,7 +40,7 @@ type Config struct {
 	Writable []string         // full refs, or prefixes that end in /*; the watched branch always is
 	Tree     objects.TreeCaps // of a revision
 	Timeout  time.Duration    // for a request, waiting left out
-	AtOnce   int              // clones and pushes under way; more are told to come back
+	AtOnce   int              // clones and pushes that work at once; more wait, for a while
 }
 
 // Defaults serve /git/desired and take its watched branch alone.
@@ -156,12 +157,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-"+service+"-request" {
 		return fault.New(fault.Unsupported, "%s is a POST of application/x-%s-request", service, service)
 	}
-	select {
-	case s.busy <- struct{}{}:
-		defer func() { <-s.busy }()
-	default:
-		return fault.New(fault.Exhausted, "%d clones and pushes are under way", s.cfg.AtOnce).After(time.Second)
+	release, err := s.enter(r.Context())
+	if err != nil {
+		return err
 	}
+	defer release()
 	body, err := inflated(r)
 	if err != nil {
 		return err
@@ -178,7 +178,25 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 		defer cancel()
 		return s.upload(ctx, w, r, body)
 	}
-	return s.receive(r.Context(), deadline, w, body, who)
+	return s.receive(r.Context(), deadline, w, body, who, release)
+}
+
+// patience is how long a request waits for another to end.
+const patience = 10 * time.Second
+
+// enter waits for a place among those that work at once. The place is given
+// back with release, once or more.
+func (s *Server) enter(ctx context.Context) (release func(), err error) {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case s.busy <- struct{}{}:
+		return sync.OnceFunc(func() { <-s.busy }), nil
+	case <-late.C:
+		return nil, fault.New(fault.Exhausted, "%d clones and pushes are under way", s.cfg.AtOnce).After(time.Second)
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "the client went away")
+	}
 }
 
 // inflated undoes gzip, which git uses for long lists of haves.
