@@ -94,6 +94,13 @@ func (l *Ledger) Snapshot(ctx context.Context, dir string) (string, error) {
 	return l.file.Snapshot(ctx, dir)
 }
 
+// Verify says whether a file is a sound copy of a ledger that this version can
+// read. It blocks for as long as reading all of it takes, and changes nothing.
+func Verify(ctx context.Context, cfg Config, deps Deps, from string) error {
+	l := &Ledger{cfg: cfg, deps: deps}
+	return disk.Verify(ctx, cfg.disk(), l.schema(), disk.Deps{Clock: deps.Clock, Log: deps.Log}, from)
+}
+
 // Restore puts a copy in the place of the ledger in cfg.Dir, for `vigild
 // restore`. The daemon must not run. What was there is moved aside; the epoch is
 // bumped, what was under way becomes indeterminate, and the audit says so.

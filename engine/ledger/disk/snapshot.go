@@ -107,15 +107,31 @@ func Replace(ctx context.Context, cfg Config, schema Schema, deps Deps, from str
 		return err
 	}
 	defer lock.Close() // gives the directory free; nothing was written through it
-	from, err = filepath.Abs(from)
-	if err != nil {
-		return ioFault(err, "finding %s", from)
-	}
-	if fileSize(from) < 0 {
-		return fault.New(fault.NotFound, "there is no file %s", from)
-	}
-	if err := f.look(ctx, f.copyDSN(from), from, 0); err != nil {
-		return fault.Wrap(fault.KindOf(err), err, "%s cannot be restored", from)
+	if from, err = f.verify(ctx, from); err != nil {
+		return err
 	}
 	return f.replace(ctx, &Gap{At: deps.Clock(), Reason: "a person restored " + filepath.Base(from), Asked: true, Restored: from})
+}
+
+// Verify says whether from is a copy that Replace would take. It changes nothing.
+func Verify(ctx context.Context, cfg Config, schema Schema, deps Deps, from string) error {
+	if err := processSwitches(); err != nil {
+		return err
+	}
+	_, err := (&File{cfg: cfg, schema: schema, deps: deps}).verify(ctx, from)
+	return err
+}
+
+func (f *File) verify(ctx context.Context, from string) (whole string, err error) {
+	whole, err = filepath.Abs(from)
+	if err != nil {
+		return "", ioFault(err, "finding %s", from)
+	}
+	if fileSize(whole) < 0 {
+		return "", fault.New(fault.NotFound, "there is no file %s", whole)
+	}
+	if err := f.look(ctx, f.copyDSN(whole), whole, 0); err != nil {
+		return "", fault.Wrap(fault.KindOf(err), err, "%s cannot be restored", whole)
+	}
+	return whole, nil
 }

@@ -137,14 +137,27 @@ const (
 // Restore puts a backup back. The daemon must not run; what is there is moved
 // aside. The log of what happens goes to out.
 func Restore(ctx context.Context, cfg *config.Loaded, dir string, out io.Writer) error {
-	log := slog.New(slog.NewTextHandler(out, nil))
+	samples, book := filepath.Join(dir, Samples), filepath.Join(dir, Ledger)
+	cfg.Store.Dir, cfg.Ledger.Dir = cfg.DataDir, cfg.DataDir
+	deps := ledger.Deps{Clock: clock.System(), Log: slog.New(slog.NewTextHandler(out, nil))}
+	// Both are looked at before either is put back: one store of today beside one
+	// of the backup would tell a history that never was.
+	for _, file := range []string{samples, book} {
+		if _, err := os.Stat(file); err != nil {
+			return fault.New(fault.NotFound, "%s cannot be read: %v", file, err).Mend("give the folder that vigild backup has made")
+		}
+	}
+	if err := tsdb.Verify(ctx, samples); err != nil {
+		return fault.New(fault.Corrupt, "%s is no sound backup: %v", samples, err).Mend("take another one; nothing was changed")
+	}
+	if err := ledger.Verify(ctx, cfg.Ledger, deps, book); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the data directory cannot be made")
 	}
-	now := clock.System()
-	cfg.Store.Dir, cfg.Ledger.Dir = cfg.DataDir, cfg.DataDir
-	if err := tsdb.Restore(ctx, cfg.Store, nil, filepath.Join(dir, Samples)); err != nil {
+	if err := tsdb.Restore(ctx, cfg.Store, nil, samples); err != nil {
 		return err
 	}
-	return ledger.Restore(ctx, cfg.Ledger, ledger.Deps{Clock: now, Log: log}, filepath.Join(dir, Ledger))
+	return ledger.Restore(ctx, cfg.Ledger, deps, book)
 }
