@@ -1,5 +1,9 @@
-// Package world is how things look outside: so far the bounded evidence that is
-// taken before a destructive act.
+// Package world is how things look outside: files, units, kernel parameters and
+// processes for those who compare them with what should be, and the bounded
+// evidence that is taken before a destructive act.
+//
+// A path is never followed through a symbolic link, and nothing but a regular
+// file is ever opened for its bytes.
 //
 // It reads and never acts: it starts no program (the journal comes through a
 // function that the daemon hands in) and changes nothing. Environments are not
@@ -38,6 +42,12 @@ type Deps struct {
 	// Unit reads some properties of a unit, for people.
 	Unit func(ctx context.Context, unit string) (map[string]any, error)
 
+	// State reads the properties of a unit as systemd names them (LoadState,
+	// ActiveState, UnitFileState, NeedDaemonReload, ActiveEnterTimestamp).
+	State func(ctx context.Context, unit string) (map[string]any, error)
+	// Process tells how a process of the local config stands.
+	Process func(name string) (running bool, pid int, known bool)
+
 	Logger *slog.Logger
 }
 
@@ -52,6 +62,7 @@ type World struct {
 	deps     Deps
 	sections []*section
 	limit    time.Duration
+	names    *accounts
 }
 
 // section is one part of the evidence.
@@ -71,7 +82,7 @@ func New(c Config, d Deps) (*World, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	w := &World{proc: c.Proc, deps: d, limit: MaxTime - 100*time.Millisecond}
+	w := &World{proc: c.Proc, deps: d, limit: MaxTime - 100*time.Millisecond, names: newAccounts()}
 	// In the order of worth: what does not fit any more is left out from the end.
 	w.sections = []*section{
 		{name: "unit", read: w.unit},
