@@ -63,6 +63,7 @@ func (o order) deletes() bool {
 func parseOrder(r *bufio.Reader) (order, error) {
 	o := order{caps: capabilities{}}
 	var buf []byte
+	shallow := 0
 	for first := true; ; first = false {
 		kind, line, err := readPacket(r, &buf)
 		if err == io.EOF && first {
@@ -89,6 +90,9 @@ func parseOrder(r *bufio.Reader) (order, error) {
 		if id, ok := strings.CutPrefix(text, "shallow "); ok {
 			if !plumbing.IsHash(id) {
 				return o, malformed("a shallow line without a hash")
+			}
+			if shallow++; shallow > maxShallow {
+				return o, fault.New(fault.TooLarge, "more than %d shallow lines", maxShallow)
 			}
 			continue // what is missing is found by looking
 		}

@@ -92,7 +92,9 @@ func TestHostilePacksAreRefused(t *testing.T) {
 		{"not what was announced", sound, "the object"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newServer(t, func(_ *receive.Config, _ *receive.Deps, sc *store.Config) { sc.Caps.Inflated = 64 << 20 })
+			s := newServer(t, func(_ *receive.Config, _ *receive.Deps, sc *store.Config) {
+				sc.Caps.Object, sc.Caps.Inflated = 2<<20, 16<<20
+			})
 			code, body := pushPack(t, s, strings.Repeat("ab", 20), c.pack)
 			if code != 200 || !strings.Contains(body, c.want) || !strings.Contains(body, "ng refs/heads/main") {
 				t.Errorf("%d %q, want %q", code, body, c.want)
@@ -104,11 +106,11 @@ func TestHostilePacksAreRefused(t *testing.T) {
 	}
 }
 
-// bombs are n objects of 8 MiB, each a different one.
+// bombs are n objects of 2 MiB, each a different one.
 func bombs(n int) []byte {
 	var objs []object
 	for i := range n {
-		data := make([]byte, 8<<20)
+		data := make([]byte, 2<<20)
 		data[0] = byte(i)
 		objs = append(objs, object{kind: 3, size: -1, data: data})
 	}
@@ -227,8 +229,10 @@ func TestMalformedCommitsAreRefused(t *testing.T) {
 // TestMemoryStaysFlatUnderHostilePacks: the worst of the packs above, again and
 // again, cost no more than their caps.
 func TestMemoryStaysFlatUnderHostilePacks(t *testing.T) {
-	s := newServer(t, func(c *receive.Config, _ *receive.Deps, sc *store.Config) { sc.Caps.Inflated = 64 << 20 })
-	pack := bombs(10) // 80 MiB inflated
+	s := newServer(t, func(c *receive.Config, _ *receive.Deps, sc *store.Config) {
+		sc.Caps.Object, sc.Caps.Inflated = 2<<20, 16<<20
+	})
+	pack := bombs(10) // 20 MiB inflated
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -238,7 +242,7 @@ func TestMemoryStaysFlatUnderHostilePacks(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 48<<20 {
+	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 24<<20 {
 		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
 	t.Logf("heap in use %d KiB before, %d KiB after, %d MiB allocated in between", before.HeapInuse>>10, after.HeapInuse>>10, (after.TotalAlloc-before.TotalAlloc)>>20)

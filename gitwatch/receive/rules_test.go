@@ -1,8 +1,10 @@
 package receive_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -250,4 +252,56 @@ func TestGitOnTheHostChangesNothing(t *testing.T) {
 	pushes(t, s, a, true, "applied", s.url, "main")
 	b := gittest.New(t)
 	b.Git("clone", "-q", s.url, "b")
+}
+
+// TestPusherThatLeavesTakesNothingBack: the client goes away while it waits for
+// health. What landed stays, and its place is free for others.
+func TestPusherThatLeavesTakesNothingBack(t *testing.T) {
+	waiting, left := make(chan struct{}), make(chan struct{})
+	s := newServer(t, func(c *receive.Config, d *receive.Deps, _ *store.Config) {
+		c.AtOnce = 1
+		d.Landed = func(ctx context.Context, _ objects.Revision, o receive.Options, say func(string)) error {
+			if !o.Wait {
+				return nil
+			}
+			say("waiting for web.service")
+			close(waiting)
+			<-ctx.Done()
+			close(left)
+			return fault.Wrap(fault.Cancelled, ctx.Err(), "nobody listens any more")
+		}
+	})
+	a := gittest.Repo(t)
+	one := a.Commit("one", first)
+	bundle := a.Path + "/b"
+	a.Git("bundle", "create", "-q", bundle, "HEAD")
+	raw := readFile(t, bundle)
+	body := pkt("%s %s refs/heads/main\x00report-status side-band-64k push-options", zero, one) + "0000" + pkt("wait") + "0000" + string(raw[bytes.Index(raw, []byte("\n\n"))+2:])
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	r, err := http.NewRequestWithContext(ctx, "POST", strings.Replace(s.url, "ada:operator@", "", 1)+"/git-receive-pack", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth("ada", "operator")
+	r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	line := make([]byte, 64)
+	if n, err := res.Body.Read(line); err != nil || !strings.Contains(string(line[:n]), "waiting for web.service") {
+		t.Errorf("%q %v: what is said does not come at once", line[:n], err)
+	}
+	<-waiting
+	b := gittest.New(t)
+	b.Git("clone", "-q", s.url, "b") // the one place is free
+	leave()
+	<-left
+	if s.tip() != one {
+		t.Errorf("the branch is at %q", s.tip())
+	}
+	a.Commit("two", "-- x.yaml --\nx\n")
+	pushes(t, s, a, true, "", s.url, "main")
 }

@@ -168,7 +168,7 @@ func TestGzipAndMediaTypes(t *testing.T) {
 	w = gzip.NewWriter(&bomb)
 	io.WriteString(w, pkt("want %s\n", tip)+"0000")
 	line := []byte(strings.Repeat(pkt("have %s\n", tip), 1000))
-	for range 1000 {
+	for range 100 {
 		w.Write(line)
 	}
 	w.Close()

@@ -39,6 +39,7 @@ func (s *Store) Compact(ctx context.Context, most int) error {
 		return err
 	}
 	s.mu.Lock()
+	s.epoch++
 	gone := s.packs
 	s.packs = nil
 	if p != nil {

@@ -24,6 +24,7 @@ type Quarantine struct {
 	dir   string
 	pack  *pack.Pack // nil: nothing new came
 	view  *objects.View
+	epoch int // of the store, when the view was made
 
 	step func(name string)
 }
@@ -74,8 +75,9 @@ func (q *Quarantine) take(ctx context.Context, write func(*os.File) error) error
 	if err = errors.Join(err, serr, f.Close()); err != nil {
 		return err
 	}
-	packs := q.store.held()
+	packs, epoch := q.store.held()
 	defer release(packs)
+	q.epoch = epoch
 	if info.Size() > 0 {
 		n, err := pack.Index(ctx, name, q.store.cfg.Caps)
 		if err != nil {
@@ -93,14 +95,14 @@ func (q *Quarantine) take(ctx context.Context, write func(*os.File) error) error
 	return nil
 }
 
-func (s *Store) held() []*pack.Pack {
+func (s *Store) held() ([]*pack.Pack, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	packs := append([]*pack.Pack(nil), s.packs...)
 	for _, p := range packs {
 		p.Hold()
 	}
-	return packs
+	return packs, s.epoch
 }
 
 func release(packs []*pack.Pack) {
@@ -156,6 +158,9 @@ func (q *Quarantine) Land(us ...Update) error {
 			return moved(u.Ref, u.Old, was)
 		}
 	}
+	if err := q.again(us); err != nil {
+		return err
+	}
 	if q.pack != nil {
 		if err := q.move(); err != nil {
 			return fault.Wrap(fault.Unavailable, err, "the objects cannot be stored")
@@ -166,6 +171,29 @@ func (q *Quarantine) Land(us ...Update) error {
 		return nil
 	}
 	return s.move(us)
+}
+
+// again checks anew when the store let go of objects since the view was made:
+// what counted as known then may be gone. The caller holds land.
+func (q *Quarantine) again(us []Update) error {
+	packs, epoch := q.store.held()
+	defer release(packs)
+	if epoch == q.epoch {
+		return nil
+	}
+	if q.pack != nil {
+		packs = append(packs, q.pack)
+		q.pack.Hold()
+	}
+	q.view.Close()
+	q.view, q.epoch = &objects.View{Set: pack.NewSet(q.store.cfg.Caps, packs...)}, epoch
+	var tips []plumbing.Hash
+	for _, u := range us {
+		if !u.New.IsZero() {
+			tips = append(tips, u.New)
+		}
+	}
+	return q.Check(context.Background(), tips...)
 }
 
 // move brings the pack into the store: the index last, since a pack without one

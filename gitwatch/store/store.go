@@ -65,6 +65,7 @@ type Store struct {
 	mu    sync.Mutex // over what follows
 	packs []*pack.Pack
 	refs  map[string]plumbing.Hash
+	epoch int // how often objects were let go of
 }
 
 // Open opens the repository, makes it when it is not there, and sweeps what a

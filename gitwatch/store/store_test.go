@@ -117,6 +117,66 @@ func TestCompactKeepsEverythingReachable(t *testing.T) {
 	d.In(dir).Git("fsck", "--full", "--strict")
 }
 
+// TestCompactBetweenCheckAndLandLosesNothing: a push that rests upon objects that
+// no ref reaches, and the store lets go of them after they were looked at.
+func TestCompactBetweenCheckAndLandLosesNothing(t *testing.T) {
+	ctx := context.Background()
+	d := gittest.Repo(t)
+	dir := filepath.Join(t.TempDir(), "repo")
+	s := open(t, dir)
+	one := d.Commit("one", "-- a --\na\n")
+	land(t, s, d, one)
+	two := d.Commit("two", "-- b --\nb\n")
+	land(t, s, d, two)
+	if err := s.Mark(main, plumbing.NewHash(one)); err != nil { // two is out of reach now
+		t.Fatal(err)
+	}
+	three := d.Commit("three", "-- c --\nc\n")
+	q, err := s.Receive(ctx, bytes.NewReader(packOf(t, d, "HEAD", "^"+two)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Drop()
+	if err := q.Check(ctx, plumbing.NewHash(three)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Compact(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	err = q.Land(store.Update{Ref: main, Old: plumbing.NewHash(one), New: plumbing.NewHash(three)})
+	if err == nil || !strings.Contains(err.Error(), " is missing") {
+		t.Errorf("%v; want that something of %s is missing", err, two)
+	}
+	if s.Ref(main).String() != one {
+		t.Error("the branch names what is not all there")
+	}
+	d.In(dir).Git("fsck", "--full", "--strict")
+}
+
+// TestLandThatCannotWriteTheRefsMovesNothing: the disk refuses the list of refs.
+func TestLandThatCannotWriteTheRefsMovesNothing(t *testing.T) {
+	d := gittest.Repo(t)
+	dir := filepath.Join(t.TempDir(), "repo")
+	s := open(t, dir)
+	one := d.Commit("one", "-- a --\na\n")
+	if err := os.MkdirAll(filepath.Join(dir, "packed-refs", "in-the-way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	q, err := s.Receive(context.Background(), bytes.NewReader(packOf(t, d, "HEAD")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = q.Land(store.Update{Ref: main, New: plumbing.NewHash(one)})
+	if fault.KindOf(err) != fault.Unavailable || !s.Ref(main).IsZero() {
+		t.Errorf("%v, the branch is at %s", err, s.Ref(main))
+	}
+	q.Drop()
+	if err := os.RemoveAll(filepath.Join(dir, "packed-refs")); err != nil {
+		t.Fatal(err)
+	}
+	land(t, s, d, one)
+}
+
 func mustCommit(t *testing.T, v *objects.View, h string) objects.Commit {
 	t.Helper()
 	c, err := v.Commit(plumbing.NewHash(h))
