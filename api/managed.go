@@ -219,11 +219,41 @@ func detail(d *huma.ErrorDetail) problem.Detail {
 			out.Input = nil
 		}
 		if w.msg == "" {
-			out.Msg = "Input should be as follows: " + d.Message
+			out.Msg = bound(w.typ, strings.TrimSpace(strings.TrimPrefix(d.Message, w.begins)))
 		}
 		break
 	}
 	return out
+}
+
+// bound says a bound in the original's words; limit is what follows the words of
+// the table: a number, or the allowed values in one pair of quotes.
+func bound(typ, limit string) string {
+	many := "s"
+	if limit == "1" {
+		many = ""
+	}
+	switch typ {
+	case "greater_than_equal":
+		return "Input should be greater than or equal to " + limit
+	case "less_than_equal":
+		return "Input should be less than or equal to " + limit
+	case "string_too_short":
+		return "String should have at least " + limit + " character" + many
+	case "string_too_long":
+		return "String should have at most " + limit + " character" + many
+	case "enum":
+		values := strings.Split(strings.Trim(limit, `"`), ", ")
+		for i, v := range values {
+			values[i] = "'" + v + "'"
+		}
+		last := len(values) - 1
+		if last == 0 {
+			return "Input should be " + values[0]
+		}
+		return "Input should be " + strings.Join(values[:last], ", ") + " or " + values[last]
+	}
+	return "List should have a length " + limit // too_long: "<= 5"
 }
 
 // quotedWord is the property that "expected required property X to be present"

@@ -81,7 +81,11 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	for _, ip := range ips {
 		ip = ip.Unmap()
 		if why := local(ip); why != "" && !named && !c.listed(ip) {
-			refused = fault.New(fault.Forbidden, "%s is %s, which is %s and not to be reached from here", host, ip, why).
+			what := host
+			if host != ip.String() {
+				what += " (" + ip.String() + ")"
+			}
+			refused = fault.New(fault.Forbidden, "%s is %s and not to be reached from here", what, why).
 				Mend("list it under allow in the local config, if it is meant")
 			continue
 		}

@@ -76,18 +76,18 @@ func (f *Folder) Reload(ctx context.Context, force bool) (State, error) {
 	last := f.State()
 	content, err := f.read(last)
 	if err != nil {
-		return f.keep(last, err, "")
+		return f.keep(last, err, "", force)
 	}
 	if content.Revision == last.tried && !force {
 		return last, last.Err
 	}
 	ds, issues := f.parse(content)
 	if err := issues.Err(); err != nil {
-		return f.keep(last, err, content.Revision)
+		return f.keep(last, err, content.Revision, force)
 	}
 	for _, s := range f.deps.Sinks {
 		if err := s.Apply(ctx, ofKinds(ds, s.Kinds)); err != nil {
-			return f.keep(last, err, "") // tried again at the next look
+			return f.keep(last, err, "", force) // tried again at the next look
 		}
 	}
 	now := State{Revision: content.Revision, Documents: len(ds), tried: content.Revision}
@@ -149,8 +149,10 @@ func (f *Folder) parse(c paths.Content) ([]document.Document, fault.Issues) {
 	return out, issues
 }
 
-func (f *Folder) keep(last State, err error, tried string) (State, error) {
-	if said := last.Err; said == nil || said.Error() != err.Error() {
+// keep notes a mistake. asked says that a person waits for an answer, who is told
+// what was told before too.
+func (f *Folder) keep(last State, err error, tried string, asked bool) (State, error) {
+	if said := last.Err; asked || said == nil || said.Error() != err.Error() {
 		f.deps.Log.Error("documents not applied, nothing was changed", "dirs", f.deps.Dirs, "err", err)
 	}
 	last.Err, last.tried = err, tried

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -80,6 +81,24 @@ func TestFolderIsAppliedWholeOrNotAtAll(t *testing.T) {
 	write(t, filepath.Join(dir, "b.yaml"), policy("b"))
 	if err := look(); err != nil || strings.Join(s.holds, " ") != "a b" || f.State().Err != nil {
 		t.Errorf("%v %v", err, s.holds)
+	}
+}
+
+// A watcher that finds the same mistake again says nothing; a person who asks gets
+// an answer each time.
+func TestFolderAnswersWhoeverAsks(t *testing.T) {
+	var s sink
+	f, dir := folder(t, &s)
+	var log bytes.Buffer
+	f.deps.Log = slog.New(slog.NewTextHandler(&log, nil))
+	write(t, filepath.Join(dir, "a.yaml"), "kind: [")
+	for i, want := range []int{1, 1, 2, 3} {
+		if _, err := f.Reload(t.Context(), i > 1); err == nil {
+			t.Fatal("no error")
+		}
+		if n := strings.Count(log.String(), "not applied"); n != want {
+			t.Errorf("look %d: said %d times, want %d", i, n, want)
+		}
 	}
 }
 
