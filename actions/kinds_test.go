@@ -3,6 +3,7 @@ package actions_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,6 +60,50 @@ func TestSignal_NeverHitsAReusedPid(t *testing.T) {
 	res, err := a.Run(t.Context(), request("signal", with{"pid": float64(now.Pid), "start": float64(now.Start), "wait": "5s"}))
 	if err != nil || !res.OK {
 		t.Errorf("the right one: %+v, %v", res, err)
+	}
+}
+
+// TestSignal_PidfileTellsNothingAndIsNotBelievedFromOthers: what stands in the
+// file is not repeated, for it may be any file; and whoever may write it can only
+// point at what is theirs.
+func TestSignal_PidfileTellsNothingAndIsNotBelievedFromOthers(t *testing.T) {
+	c := exec.Command("/bin/sleep", "1000")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
+	a := action(t, build(t, actions.Config{}, actions.Deps{}), "signal")
+	file := filepath.Join(t.TempDir(), "x.pid")
+	ask := func() error {
+		_, err := a.Run(t.Context(), request("signal", with{"pidfile": file, "signal": "CONT"}))
+		return err
+	}
+	if err := os.WriteFile(file, []byte("root:$y$j9T$secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err == nil || strings.Contains(err.Error(), "$y$") {
+		t.Errorf("a file of secrets: %v", err)
+	}
+	if err := os.WriteFile(file, fmt.Append(nil, c.Process.Pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err != nil {
+		t.Errorf("our own file: %v", err)
+	}
+	if err := os.Chmod(file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a file that everybody may write: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		return // only root can give a file away
+	}
+	if err := errors.Join(os.Chmod(file, 0o644), os.Chown(file, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a file of another user that names a process of ours: %v", err)
 	}
 }
 

@@ -204,10 +204,15 @@ func (s selector) fromPidfile() ([]*launch.Child, error) {
 	}
 	pid, err := strconv.Atoi(string(bytes.TrimSpace(b)))
 	if err != nil || pid <= 1 || pid == os.Getpid() {
-		return nil, fault.New(fault.Unprocessable, "%s names no process that may be signalled: %.40q", s.pidfile, b)
+		// Of what else may stand there nothing is told: the asker names the file,
+		// and vigild may be able to read what the asker may not.
+		return nil, fault.New(fault.Unprocessable, "%s names no process that may be signalled", s.pidfile)
 	}
 	p, err := launch.Look(pid)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.vouched(st, pid); err != nil {
 		return nil, err
 	}
 	if began, err := p.Began(); err == nil && began.After(st.ModTime().Add(2*time.Second)) {
@@ -218,4 +223,25 @@ func (s selector) fromPidfile() ([]*launch.Child, error) {
 		return nil, err
 	}
 	return []*launch.Child{c}, nil
+}
+
+// vouched refuses a pidfile by which somebody could point at a process that they
+// could not signal themselves: one that all may write, or that belongs to neither
+// root, nor vigild, nor the owner of the process.
+func (s selector) vouched(file os.FileInfo, pid int) error {
+	owner := file.Sys().(*syscall.Stat_t).Uid
+	if file.Mode().Perm()&0o002 != 0 {
+		return fault.New(fault.Forbidden, "everybody may write %s, so it is not believed", s.pidfile).Mend("chmod o-w %s", s.pidfile)
+	}
+	if owner == 0 || int(owner) == os.Geteuid() {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/"+strconv.Itoa(pid), &st); err != nil {
+		return fault.Wrap(fault.NotFound, err, "process %d", pid)
+	}
+	if st.Uid != owner {
+		return fault.New(fault.Forbidden, "%s belongs to uid %d and names a process of uid %d", s.pidfile, owner, st.Uid)
+	}
+	return nil
 }
