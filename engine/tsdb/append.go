@@ -135,7 +135,8 @@ func (s *Store) resolve(b *series.Batch, key []byte, boot time.Duration) (*live.
 	if reason := s.hooks.Admit(ls, b); reason != series.Accepted {
 		return nil, reason
 	}
-	h, reason := s.reg.Obtain(live.Caps{Series: s.cfg.MaxSeries, PerToken: s.cfg.MaxSeriesPerToken}, s.hooks, b.Token, ls, boot)
+	caps := live.Caps{Series: s.cfg.MaxSeries, PerToken: s.cfg.MaxSeriesPerToken}.For(b)
+	h, reason := s.reg.Obtain(caps, s.hooks, b.Token, ls, boot)
 	if h != nil {
 		s.reg.Remember(key, live.ClassOf(b), h)
 	}

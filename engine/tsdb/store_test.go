@@ -159,6 +159,41 @@ func TestTokenCapHoldsAcrossARestart(t *testing.T) {
 	}
 }
 
+// A flood of pushed series, with a token or without, leaves room for others, and
+// for what vigild measures itself.
+func TestSeriesFloodStarvesNobodyElse(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxSeries, c.MaxSeriesPerToken = 16, 6 })
+	flood := func(prefix string, change func(*series.Batch)) (taken int) {
+		for i := range 20 {
+			if it, err := r.push(name(fmt.Sprint(prefix, i)), r.clock.ms(), 1, change); err != nil {
+				t.Fatal(err)
+			} else if it.Reason == series.Accepted {
+				taken++
+			}
+		}
+		return taken
+	}
+	open := func(b *series.Batch) { b.Open = true }
+	if n := flood("open", open); n != 6 {
+		t.Errorf("callers without a token were given %d series, want 6", n)
+	}
+	r.stop()
+	r.start(0)
+	if it, _ := r.push(name("one_more"), r.clock.ms(), 1, open); it.Reason != series.SeriesCap {
+		t.Errorf("after a restart: %v", it.Reason)
+	}
+	if n := flood("t", func(b *series.Batch) { b.Token = "t" }); n != 6 {
+		t.Errorf("a token was given %d series, want 6", n)
+	}
+	flood("u", func(b *series.Batch) { b.Token = "u" })
+	if n := r.s.Stats().Series; n != 16 {
+		t.Fatalf("%d series, want the cap", n)
+	}
+	if n := flood("own", func(b *series.Batch) { b.Own = true }); n != 2 {
+		t.Errorf("vigild itself was given %d series beyond the cap, want an eighth", n)
+	}
+}
+
 // A key that an unauthenticated caller used does not open the series to it.
 func TestOpenSeriesStandApart(t *testing.T) {
 	r := newRig(t)

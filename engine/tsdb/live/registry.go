@@ -20,7 +20,7 @@ type Registry struct {
 	prints  map[uint64]*Head // chained through head.next
 	byLocal []*Head          // nil where a local is free
 	free    []series.Local
-	tokens  map[string]int
+	shares  map[string]int // live series by whom they count for
 	nextRef uint64
 	live    int
 	undef   []rows.Series // not in the log yet
@@ -31,7 +31,7 @@ type Registry struct {
 func NewRegistry(aliasBytes int) *Registry {
 	return &Registry{
 		table: index.NewTable[Head](aliasBytes), postings: index.NewPostings(),
-		prints: map[uint64]*Head{}, tokens: map[string]int{}, nextRef: 1,
+		prints: map[uint64]*Head{}, shares: map[string]int{}, nextRef: 1,
 	}
 }
 
@@ -76,7 +76,7 @@ func (r *Registry) insert(h *Head) {
 	r.byLocal[h.Local] = h
 	h.next = r.prints[h.print]
 	r.prints[h.print] = h
-	r.tokens[h.Token]++
+	r.shares[share(h.Token, h.Labels)]++
 	r.live++
 	r.postings.Add(h.Local, h.Labels)
 }
@@ -97,8 +97,9 @@ func (r *Registry) remove(h *Head) {
 			delete(r.prints, h.print)
 		}
 	}
-	if r.tokens[h.Token]--; r.tokens[h.Token] == 0 {
-		delete(r.tokens, h.Token)
+	who := share(h.Token, h.Labels)
+	if r.shares[who]--; r.shares[who] == 0 {
+		delete(r.shares, who)
 	}
 	r.live--
 }
@@ -148,7 +149,7 @@ func (r *Registry) Obtain(c Caps, hooks engine.Hooks, token string, ls series.La
 	if h := r.find(print, ls); h != nil {
 		return h, series.Accepted
 	}
-	if r.live >= c.Series || token != "" && r.tokens[token] >= c.PerToken {
+	if who := share(token, ls); r.live >= c.Series || who != "" && r.shares[who] >= c.PerToken {
 		return nil, series.SeriesCap
 	}
 	h := newHead(series.Ref(r.nextRef), ls, print, token)
@@ -198,8 +199,29 @@ func (h *Head) definition() rows.Series {
 	return rows.Series{Ref: h.Ref, Token: h.Token, Key: key}
 }
 
-// Caps are how many series there may be.
+// Caps are how many series there may be, in all and of one sender.
 type Caps struct{ Series, PerToken int }
+
+// For is the caps as a batch meets them. What vigild measures itself is bounded
+// by its checks; a share above the cap stays free for it, so that a flood of
+// pushed series does not blind it.
+func (c Caps) For(b *series.Batch) Caps {
+	if b.Own {
+		c.Series += c.Series / 8
+	}
+	return c
+}
+
+// share is whom a series counts for: the token that brought it, all callers
+// without one together, "" vigild itself. A token's name is never like openShare.
+func share(token string, ls series.Labels) string {
+	if token == "" && ls.Get(series.OriginLabel) == series.OriginOpen {
+		return openShare
+	}
+	return token
+}
+
+const openShare = "(open)"
 
 // Get finds a live series by raw label bytes, nil where it is not known under
 // them. It takes no lock.
