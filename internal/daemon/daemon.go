@@ -16,11 +16,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"vigil/engine/clock"
-	"vigil/engine/fault"
 	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/parts"
 )
@@ -91,8 +89,8 @@ func (d *Daemon) Config() *config.Loaded { return d.cfg }
 func (d *Daemon) Run(ctx context.Context) error {
 	began := time.Now()
 	d.introduce()
-	if err := os.MkdirAll(d.cfg.DataDir, 0o700); err != nil {
-		return fault.New(fault.Unavailable, "the data directory cannot be made: %v", err).Mend("set data_dir, VIGIL_DATA_DIR or --data-dir to a place that this user may write")
+	if err := d.cfg.MakeDataDir(); err != nil {
+		return err
 	}
 	h, err := d.open(ctx)
 	if err != nil {

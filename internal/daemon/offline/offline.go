@@ -153,8 +153,8 @@ func Restore(ctx context.Context, cfg *config.Loaded, dir string, out io.Writer)
 	if err := ledger.Verify(ctx, cfg.Ledger, deps, book); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the data directory cannot be made")
+	if err := cfg.MakeDataDir(); err != nil {
+		return err
 	}
 	if err := tsdb.Restore(ctx, cfg.Store, nil, samples); err != nil {
 		return err
