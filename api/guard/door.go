@@ -33,6 +33,12 @@ type Peer struct {
 // else: what such a request asks for does not come from this host.
 var forwarded = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
+// Own says that the other end of the Unix socket may use it: root or the user
+// uid that runs vigild.
+func (p Peer) Own(uid int) bool {
+	return p.Unix && p.UID >= 0 && (p.UID == 0 || p.UID == uid)
+}
+
 // Door decides who a request's caller is and whether it may come in.
 type Door struct {
 	Mode     Mode
@@ -72,7 +78,7 @@ func (d *Door) Admit(r *http.Request, p Peer, need Permission) (Caller, error) {
 
 func (d *Door) identify(r *http.Request, p Peer) (Caller, error) {
 	if p.Unix {
-		if p.UID != 0 && p.UID != d.UID || p.UID < 0 {
+		if !p.Own(d.UID) {
 			return Caller{}, fault.New(fault.Forbidden, "only root and the user that runs vigild may use its socket")
 		}
 		return Caller{Actor: "local:uid" + strconv.Itoa(p.UID), Role: Admin, Local: true}, nil
@@ -114,10 +120,14 @@ func viaProxy(r *http.Request) bool {
 }
 
 // Key is what an address is counted under: itself, or its /64 for IPv6, where
-// one host has many.
+// one host has many, and all of loopback as one, of which each user of this host
+// has sixteen million.
 func Key(a netip.Addr) string {
 	a = a.Unmap()
-	if a.Is6() && !a.IsLoopback() {
+	if a.IsLoopback() {
+		return "loopback"
+	}
+	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
 			return p.String()
 		}

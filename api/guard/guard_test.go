@@ -212,7 +212,7 @@ func TestLimiterMemoryIsBounded(t *testing.T) {
 
 func TestKeyOfAddresses(t *testing.T) {
 	for in, want := range map[string]string{
-		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "::1": "::1",
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "::1": "loopback", "127.0.0.1": "loopback", "127.255.3.4": "loopback", "::ffff:127.0.0.2": "loopback",
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64",
 	} {
 		if got := guard.Key(netip.MustParseAddr(in)); got != want {

@@ -200,8 +200,8 @@ func Peer(r *http.Request) guard.Peer {
 
 // ---- how many connections
 
-// connections caps open connections, in all and per address. The Unix socket
-// counts in all alone, with a share that TCP cannot take.
+// connections caps open connections, in all and per address. Those who may use
+// the Unix socket count in all alone, with a share that nobody else can take.
 type connections struct {
 	all, each int
 
@@ -263,8 +263,11 @@ func (l *counted) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		p := peerOf(conn)
-		key := guard.Key(p.Addr)
-		if l.c.enter(key, p.Unix) {
+		key, own := guard.Key(p.Addr), p.Own(os.Geteuid())
+		if p.Unix && !own { // the door refuses them; until then they are one address
+			key = "unix:strangers"
+		}
+		if l.c.enter(key, own) {
 			return &countedConn{Conn: conn, leave: sync.OnceFunc(func() { l.c.leave(key) })}, nil
 		}
 		_ = conn.Close()
