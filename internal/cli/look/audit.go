@@ -111,5 +111,5 @@ func (c *auditExportCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return r.AuditExport(ctx, strconv.FormatInt(c.After, 10), s.Out)
+	return r.AuditExport(ctx, strconv.FormatInt(c.After, 10), &session.Escaped{To: s.Out})
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"vigil/api/contract"
 	"vigil/engine/document"
@@ -17,7 +16,7 @@ import (
 // Print writes v as JSON when that was asked for, else what table does.
 func (s *Session) Print(v any, table func() error) error {
 	if s.Output == "json" {
-		e := json.NewEncoder(s.Out)
+		e := json.NewEncoder(&Escaped{To: s.Out})
 		e.SetIndent("", "  ")
 		e.SetEscapeHTML(false)
 		return e.Encode(v)
@@ -43,10 +42,11 @@ func (s *Session) Table(head []string, rows [][]string) error {
 	return w.Flush()
 }
 
-// Plain replaces what could move a cursor: names and reasons come from others.
+// Plain replaces what could move a cursor, turn the direction of a line around
+// or hide in it: names and reasons come from others.
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unseen(r) {
 			return ' '
 		}
 		return r
