@@ -73,7 +73,9 @@ func checkName(is *fault.Issues, name string) {
 		is.Add("/name", "the policy has no name")
 	case len(name) > 255:
 		is.Add("/name", "the name has %d bytes, at most 255 are allowed", len(name))
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '/' || r == unicode.ReplacementChar }):
+	case strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.In(r, unicode.Cc, unicode.Cf) || r == '/' || r == unicode.ReplacementChar
+	}):
 		is.Add("/name", "the name %q holds a slash or a control character", name)
 	}
 }

@@ -67,7 +67,7 @@ func badName(name string) string {
 		return "the name is empty"
 	case len(name) > maxName:
 		return "the name is longer than 255 bytes"
-	case strings.ContainsFunc(name, unicode.IsControl):
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) }):
 		return "the name holds a control character"
 	case strings.TrimSpace(name) != name:
 		return "the name begins or ends with a space"
