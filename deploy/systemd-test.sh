@@ -83,7 +83,8 @@ outside() {
 	if ! grep -q '^every check passed' "$kit/out" 2>/dev/null; then
 		echo "FAILED (the container ended with $rc); the end of its console and of vigild's journal:"
 		tail -n 5 "$work/console"
-		journalctl --no-pager -q -D "$root/var/log/journal" -u vigild -n 400 2>/dev/null || true
+		journalctl --no-pager -q -D "$root/var/log/journal" -o short-precise -u vigild 2>/dev/null |
+			grep -E 'level=(INFO|WARN|ERROR)|systemd\[1\]' | tail -n 120 || true
 		exit 1
 	fi
 }
@@ -206,7 +207,7 @@ fresh() {
 	check "the socket is root's" mode /run/vigil/vigil.sock 600
 	check "the data is root's" mode /var/lib/vigil 700
 	check "the command line is answered" vigild status --output json >/dev/null
-	check "the host is measured" soon says 'check=host .*to=up' journal
+	check "the host is measured" soon says 'memory +[0-9]' vigild status
 	check "nothing of the sandbox is in its way" not says 'level=(WARN|ERROR)|not permitted|to=error' journal
 	check "no file system is told read-only that is not" not says 'node_filesystem_readonly\{.*mountpoint="/".* 1$' vigild collect
 	systemd-analyze security --no-pager vigild.service | tail -n 1
@@ -247,6 +248,7 @@ newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' 
 
 stopped_by_hand() {
 	systemctl stop web
+	vigild hands-off list
 	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild hands-off list
 	check "and nobody undoes it" holds_for 8 is web ActiveState inactive
 	systemctl start web

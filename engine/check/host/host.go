@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -109,10 +110,25 @@ func newMounts(cfg Config, statfs func(string, *unix.Statfs_t) error) *mounts.Ar
 	if statfs == nil {
 		statfs = unix.Statfs
 	}
+	list, others := mountinfo(cfg.Proc)
 	return mounts.New(mounts.Config{
-		Mountinfo: cfg.Proc + "/self/mountinfo", Root: cfg.Root, Wait: cfg.StuckAfter.Std(), Statfs: statfs,
+		Mountinfo: list, Others: others, Root: cfg.Root, Wait: cfg.StuckAfter.Std(), Statfs: statfs,
 		SkipMounts: kernel.NewFilter(cfg.MountpointsExclude), SkipTypes: kernel.NewFilter(cfg.FstypesExclude),
 	})
+}
+
+// mountinfo is the list of mounts to go by: that of process 1 where it has the
+// same root, since a sandbox shows vigild its own mounts, most of them read-only;
+// else vigild's. others says whether it is another process's list.
+func mountinfo(proc string) (path string, others bool) {
+	first, err := os.Stat(proc + "/1/root/.")
+	if err == nil {
+		var own os.FileInfo
+		if own, err = os.Stat(proc + "/self/root/."); err == nil && os.SameFile(first, own) {
+			return proc + "/1/mountinfo", true
+		}
+	}
+	return proc + "/self/mountinfo", false
 }
 
 const successName = "node_scrape_collector_success"

@@ -23,9 +23,10 @@ import (
 // maxMounts bounds the mounts that are measured.
 const maxMounts = 256
 
-// Area reads /proc/self/mountinfo and asks each mount for its space.
+// Area reads a mountinfo and asks each mount for its space.
 type Area struct {
 	path, root      string
+	others          bool
 	skipMount       *kernel.Filter
 	skipType        *kernel.Filter
 	asker           *asker
@@ -52,6 +53,7 @@ type mount struct {
 // Config is where the area looks and what it leaves out.
 type Config struct {
 	Mountinfo             string         // path of the file
+	Others                bool           // it is another process's, whose mounts may be writable where ours are not
 	Root                  string         // whose free space disk_free_percent tells
 	SkipMounts, SkipTypes *kernel.Filter // mount points and file system types
 	Wait                  time.Duration  // how long a round waits for all mounts together
@@ -62,7 +64,7 @@ type Config struct {
 func New(cfg Config) *Area {
 	v := func(name string) *kernel.Vec { return kernel.NewVec(name, "device", "fstype", "mountpoint") }
 	return &Area{
-		path: cfg.Mountinfo, root: cfg.Root,
+		path: cfg.Mountinfo, others: cfg.Others, root: cfg.Root,
 		skipMount: cfg.SkipMounts, skipType: cfg.SkipTypes,
 		asker: newAsker(cfg.Statfs), wait: cfg.Wait,
 		size: v("node_filesystem_size_bytes"), free: v("node_filesystem_free_bytes"),
@@ -139,7 +141,7 @@ func (f *Area) emitMount(r *kernel.Round, m *mount, a answer) {
 	r.Emit(m.inodes, float64(a.st.Files))
 	r.Emit(m.inodesFree, float64(a.st.Ffree))
 	ro := 0.0
-	if m.ro || a.st.Flags&unix.ST_RDONLY != 0 {
+	if m.ro || !f.others && a.st.Flags&unix.ST_RDONLY != 0 {
 		ro = 1
 	}
 	r.Emit(m.roLabels, ro)
