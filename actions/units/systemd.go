@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,38 +13,6 @@ import (
 
 	"vigil/engine/fault"
 )
-
-// connect opens a connection to systemd. Root speaks to its private socket,
-// which is there even when the bus is not; others need the bus and polkit.
-func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
-	if m.conf.Bus != "" {
-		return dbus.NewConnection(func() (*godbus.Conn, error) { return dial(ctx, m.conf.Bus) })
-	}
-	if os.Geteuid() == 0 {
-		if c, err := dbus.NewSystemdConnectionContext(ctx); err == nil {
-			return c, nil
-		}
-	}
-	return dbus.NewSystemConnectionContext(ctx)
-}
-
-// dial speaks to an address of the caller's choice. systemd's private socket is
-// a peer, not a bus, and knows no Hello.
-func dial(ctx context.Context, address string) (*godbus.Conn, error) {
-	c, err := godbus.Dial(address, godbus.WithContext(ctx))
-	if err != nil {
-		return nil, err
-	}
-	err = c.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))})
-	if err == nil && !strings.HasSuffix(address, "/private") {
-		err = c.Hello()
-	}
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
-}
 
 func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(string) error) (Done, error) {
 	c, err := m.connect(ctx)

@@ -3,7 +3,6 @@ package units
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -50,13 +49,13 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 	}
 	defer c.Close()
 	heard := make(chan *godbus.Signal, signals)
-	c.Signal(heard)
+	c.Signal(heard) // the library closes it with the connection
 	w := &watch{m: m, c: c, open: map[uint32]job{}}
-	if bus {
+	if bus { // the private socket tells everything to everybody unasked
 		err = c.AddMatchSignalContext(ctx, godbus.WithMatchSender(service), godbus.WithMatchInterface(managerIface), godbus.WithMatchObjectPath(managerPath))
-	}
-	if err == nil {
-		err = c.Object(service, managerPath).CallWithContext(ctx, managerIface+".Subscribe", 0).Err
+		if err == nil {
+			err = c.Object(service, managerPath).CallWithContext(ctx, managerIface+".Subscribe", 0).Err
+		}
 	}
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "systemd does not tell of its jobs")
@@ -76,22 +75,6 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 			w.take(ctx, s, tell)
 		}
 	}
-}
-
-// listen opens a connection whose signals nobody else reads; bus says whether a
-// bus lies between.
-func (m *Manager) listen(ctx context.Context) (c *godbus.Conn, bus bool, err error) {
-	if m.conf.Bus != "" {
-		c, err = dial(ctx, m.conf.Bus)
-		return c, !strings.HasSuffix(m.conf.Bus, "/private"), err
-	}
-	if os.Geteuid() == 0 {
-		if c, err = dial(ctx, "unix:path=/run/systemd/private"); err == nil {
-			return c, false, nil
-		}
-	}
-	c, err = dial(ctx, "unix:path=/run/dbus/system_bus_socket")
-	return c, true, err
 }
 
 // watch is one connection's view of the jobs.

@@ -131,6 +131,25 @@ func TestWatch_SaysWhenItIsDeaf(t *testing.T) {
 	}
 }
 
+// TestDial_IsNotLeftLying: a first call that systemd does not look at hangs
+// neither an act nor the watch.
+func TestDial_IsNotLeftLying(t *testing.T) {
+	p := unitstest.Start(t)
+	p.Lazy()
+	p.Unit("web.service", "loaded", "active", 1)
+	p.Result("RestartUnit", "web.service", "done")
+	m := manager(t, units.Config{Bus: p.Address})
+	told, _ := listen(t, m)
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if d, err := m.Do(ctx, "restart", "web.service", nil); err != nil || !d.OK {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if c := next(t, told); c.Unit != "web.service" || c.Stopped {
+		t.Errorf("told %v", c)
+	}
+}
+
 func TestRunning(t *testing.T) {
 	p := unitstest.Start(t)
 	m := manager(t, units.Config{Bus: p.Address})

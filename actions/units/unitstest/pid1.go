@@ -29,6 +29,7 @@ type PID1 struct {
 	results map[string]string          // by verb and unit; "" never ends
 	kinds   map[dbus.ObjectPath]string // of the jobs that are known
 	state   string                     // of the whole system
+	lazy    bool
 	asked   []string
 	conns   []net.Conn
 	jobs    int
@@ -114,10 +115,17 @@ func (p *PID1) serve(c net.Conn) {
 }
 
 func (p *PID1) calls(c net.Conn, r io.Reader) {
+	p.mu.Lock()
+	lazy := p.lazy
+	p.mu.Unlock()
 	for {
 		m, err := dbus.DecodeMessage(r)
 		if err != nil {
 			return
+		}
+		if lazy {
+			lazy = false
+			continue
 		}
 		if m.Type != dbus.TypeMethodCall {
 			continue
@@ -220,6 +228,14 @@ func (p *PID1) Order(member, unit, result string, quick bool) {
 	if !quick {
 		p.kinds[job] = kindOf(member)
 	}
+}
+
+// Lazy leaves the first call of each connection lying, as systemd does when it
+// arrives together with the end of the handshake.
+func (p *PID1) Lazy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lazy = true
 }
 
 // Set changes one property of a unit.
