@@ -248,7 +248,7 @@ newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' 
 
 stopped_by_hand() {
 	systemctl stop web
-	vigild hands-off list
+
 	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild hands-off list
 	check "and nobody undoes it" holds_for 8 is web ActiveState inactive
 	systemctl start web

@@ -33,6 +33,7 @@ type Manager struct {
 	conf Config
 	deps Deps
 	jobs jobs // asked of systemd by this process
+	hand hand // stopped by others a moment ago
 }
 
 // New makes a Manager that has looked at nothing yet.
@@ -59,7 +60,8 @@ type Done struct {
 // Do carries out a verb on a unit whose name is canonical, and blocks until its
 // job has ended or ctx has. before, if not nil, is called with the invocation id
 // before anything is done; its error prevents the act. An error means that
-// nothing was done: NotFound, Conflict (masked), Forbidden, Unavailable.
+// nothing was done: NotFound, Conflict (masked, or stopped by a person while the
+// act was decided), Forbidden, Unavailable.
 func (m *Manager) Do(ctx context.Context, verb, unit string, before func(invocation string) error) (Done, error) {
 	if m.systemd() {
 		return m.doSystemd(ctx, verb, unit, before)

@@ -33,6 +33,12 @@ func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(
 	case "error", "bad-setting":
 		return d, fault.New(fault.Conflict, "the unit file of %s is broken (%s)", unit, u.load).Mend("systemctl status %s says where", unit)
 	}
+	switch verb {
+	case "start", "restart", "try-restart":
+		if m.hand.justStopped(unit, time.Now()) && u.active != "active" {
+			return d, fault.New(fault.Conflict, "%s was stopped by hand a moment ago", unit).Mend("systemctl start %s, when it is wanted again", unit)
+		}
+	}
 	d.Before = u.invocation
 	if before != nil {
 		if err := before(u.invocation); err != nil {

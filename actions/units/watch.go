@@ -29,6 +29,8 @@ const (
 	managerIface = "org.freedesktop.systemd1.Manager"
 	jobIface     = "org.freedesktop.systemd1.Job"
 	unitIface    = "org.freedesktop.systemd1.Unit"
+	unitPath     = managerPath + "/unit"
+	propsIface   = "org.freedesktop.DBus.Properties"
 	service      = "org.freedesktop.systemd1"
 )
 
@@ -50,9 +52,12 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 	defer c.Close()
 	heard := make(chan *godbus.Signal, signals)
 	c.Signal(heard) // the library closes it with the connection
-	w := &watch{m: m, c: c, open: map[uint32]job{}}
+	w := &watch{m: m, c: c, open: map[uint32]job{}, last: map[string]string{}, busy: map[string]uint32{}}
 	if bus { // the private socket tells everything to everybody unasked
 		err = c.AddMatchSignalContext(ctx, godbus.WithMatchSender(service), godbus.WithMatchInterface(managerIface), godbus.WithMatchObjectPath(managerPath))
+		if err == nil {
+			err = c.AddMatchSignalContext(ctx, godbus.WithMatchSender(service), godbus.WithMatchInterface(propsIface), godbus.WithMatchPathNamespace(unitPath))
+		}
 		if err == nil {
 			err = c.Object(service, managerPath).CallWithContext(ctx, managerIface+".Subscribe", 0).Err
 		}
@@ -82,11 +87,15 @@ type watch struct {
 	m    *Manager
 	c    *godbus.Conn
 	open map[uint32]job
+	last map[string]string // ActiveState as last told, by the unit's path
+	busy map[string]uint32 // the open job of a unit, by its path
 }
 
 // job is one that has begun.
 type job struct {
 	kind string // "" systemd had forgotten it when asked
+	was  string // ActiveState when it began and when it had ended, "" not told
+	last string
 	ours bool
 	told bool
 }
@@ -109,15 +118,46 @@ func (w *watch) take(ctx context.Context, s *godbus.Signal, tell func(Change)) {
 		}
 		if len(w.open) < maxJobs {
 			w.open[id] = j
+			w.busy[pathOf(unit)] = id
 		}
+	case propsIface + ".PropertiesChanged":
+		w.changed(s)
 	case managerIface + ".JobRemoved":
 		if godbus.Store(s.Body, &id, &path, &unit, &result) != nil || !watched(unit) {
 			return
 		}
 		j := w.open[id]
+		j.last = w.last[pathOf(unit)]
 		delete(w.open, id)
+		delete(w.busy, pathOf(unit))
+		delete(w.last, pathOf(unit))
 		w.ended(ctx, id, j, unit, result, tell)
 	}
+}
+
+// changed notes the state that a unit was in when the signal was sent. A quick
+// job is over, and its unit forgotten, before anybody can ask: then what was told
+// is all there is.
+func (w *watch) changed(s *godbus.Signal) {
+	var iface string
+	var props map[string]godbus.Variant
+	if len(s.Body) < 2 || godbus.Store(s.Body[:2], &iface, &props) != nil || iface != unitIface {
+		return
+	}
+	state, ok := props["ActiveState"].Value().(string)
+	if !ok {
+		return
+	}
+	path := string(s.Path)
+	if id, ok := w.busy[path]; ok {
+		if j := w.open[id]; j.was == "" {
+			j.was = state
+			w.open[id] = j
+		}
+	} else if len(w.last) >= maxJobs {
+		clear(w.last)
+	}
+	w.last[path] = state
 }
 
 // watched leaves out what comes and goes with logins and hardware: nobody says
@@ -144,11 +184,13 @@ func (w *watch) begun(ctx context.Context, id uint32, path godbus.ObjectPath, un
 	if v, err := w.get(ask, path, jobIface, "JobType"); err == nil {
 		j.kind, _ = v.Value().(string)
 	}
+	j.was = w.last[pathOf(unit)] // told just before the job
 	return j
 }
 
 // ended looks at a job's end: a unit that runs now was started, and one that
-// does not, after a job whose kind was not seen, was stopped if it ran before.
+// does not, after a job whose kind was not seen, was stopped if it ran when the
+// job began.
 func (w *watch) ended(ctx context.Context, id uint32, j job, unit, result string, tell func(Change)) {
 	if j.told || j.kind == "stop" {
 		return
@@ -157,12 +199,13 @@ func (w *watch) ended(ctx context.Context, id uint32, j job, unit, result string
 	defer done()
 	u, err := w.state(ask, unit)
 	switch {
-	case err != nil || u.load != "loaded":
-	case u.active == "active" || u.active == "activating" || u.active == "reloading":
-		if j.kind != "reload" && result == "done" {
+	case err != nil || result != "done":
+	case running(u.active):
+		if j.kind != "reload" {
+			w.m.hand.started(unit)
 			tell(Change{Unit: unit})
 		}
-	case j.kind == "" && result == "done" && !u.oneshot && u.fresh && !w.m.jobs.ours(ask, unit, id, time.Now()):
+	case j.kind == "" && running(j.was) && !running(j.last) && j.last != "" && !w.m.jobs.ours(ask, unit, id, time.Now()):
 		w.stopped(ctx, unit, tell)
 	}
 }
@@ -178,13 +221,14 @@ func (w *watch) stopped(ctx context.Context, unit string, tell func(Change)) boo
 	if u, err := w.state(ask, unit); err != nil || u.load != "loaded" && u.load != "masked" || u.transient {
 		return false
 	}
+	w.m.hand.stopped(unit, time.Now())
 	tell(Change{Unit: unit, Stopped: true})
 	return true
 }
 
 // get reads one property; errors are systemd's own.
 func (w *watch) get(ctx context.Context, path godbus.ObjectPath, iface, name string) (v godbus.Variant, err error) {
-	err = w.c.Object(service, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, iface, name).Store(&v)
+	err = w.c.Object(service, path).CallWithContext(ctx, propsIface+".Get", 0, iface, name).Store(&v)
 	return v, err
 }
 
@@ -192,37 +236,28 @@ func (w *watch) get(ctx context.Context, path godbus.ObjectPath, iface, name str
 type stand struct {
 	load, active string
 	transient    bool
-	oneshot      bool // a start of it ends with nothing running
-	fresh        bool // it left the state active a moment ago
 }
 
-// recent is how long before a job's end its unit may have stopped to be running.
-const recent = 2 * time.Minute
-
 func (w *watch) state(ctx context.Context, unit string) (s stand, err error) {
-	path := godbus.ObjectPath(managerPath + "/unit/" + escape(unit))
-	all := func(iface string) (p map[string]godbus.Variant, err error) {
-		err = w.c.Object(service, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, iface).Store(&p)
-		return p, err
-	}
-	p, err := all(unitIface)
-	if err != nil {
-		return s, err
-	}
+	var p map[string]godbus.Variant
+	err = w.c.Object(service, godbus.ObjectPath(pathOf(unit))).CallWithContext(ctx, propsIface+".GetAll", 0, unitIface).Store(&p)
 	s.load, _ = p["LoadState"].Value().(string)
 	s.active, _ = p["ActiveState"].Value().(string)
 	s.transient, _ = p["Transient"].Value().(bool)
-	if left, ok := p["ActiveExitTimestamp"].Value().(uint64); ok && left > 0 {
-		s.fresh = time.Since(time.UnixMicro(int64(left))).Abs() < recent
-	}
-	if strings.HasSuffix(unit, ".service") && s.active != "active" {
-		if p, err = all("org.freedesktop.systemd1.Service"); err != nil {
-			return s, err
-		}
-		s.oneshot = p["Type"].Value() == "oneshot"
-	}
-	return s, nil
+	return s, err
 }
+
+// running says that a unit in this state is up or coming up, or going down.
+func running(active string) bool {
+	switch active {
+	case "active", "activating", "reloading", "deactivating":
+		return true
+	}
+	return false
+}
+
+// pathOf is where a unit is on the bus.
+func pathOf(unit string) string { return unitPath + "/" + escape(unit) }
 
 // escape makes a unit's name an element of a bus path, as systemd does it.
 func escape(s string) string {

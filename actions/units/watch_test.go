@@ -68,10 +68,14 @@ func TestWatch_OnlyAStopJobIsAWord(t *testing.T) {
 		}, false, false},
 		{"a oneshot that ran", "once.service", func(p *unitstest.PID1, _ *units.Manager, u string) {
 			p.Set(u, "Type", "oneshot")
-			p.Set(u, "ActiveExitTimestamp", uint64(time.Now().UnixMicro()))
+			p.Set(u, "ActiveState", "inactive")
 			p.Order("StartUnit", u, "done", true)
 		}, false, false},
 		{"our own stop", "web.service", func(_ *unitstest.PID1, m *units.Manager, u string) { _, _ = m.Do(context.Background(), "stop", u, nil) }, false, false},
+		{"our own stop that is over before its kind can be asked", "web.service", func(p *unitstest.PID1, m *units.Manager, u string) {
+			p.Quick()
+			_, _ = m.Do(context.Background(), "stop", u, nil)
+		}, false, false},
 		{"the host goes down", "web.service", func(p *unitstest.PID1, _ *units.Manager, u string) {
 			p.System("stopping")
 			p.Order("StopUnit", u, "done", false)
@@ -128,6 +132,31 @@ func TestWatch_SaysWhenItIsDeaf(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	if err := manager(t, units.Config{Bus: p.Address}).Watch(ctx, stop, nil); err != nil {
 		t.Errorf("told to end: %v", err)
+	}
+}
+
+// TestWatch_AnActInFlightDoesNotUndoAStop: what was decided before the hold was
+// written is refused, until somebody starts the unit.
+func TestWatch_AnActInFlightDoesNotUndoAStop(t *testing.T) {
+	p := unitstest.Start(t)
+	p.Unit("web.service", "loaded", "active", 1)
+	m := manager(t, units.Config{Bus: p.Address})
+	told, _ := listen(t, m)
+	p.Result("RestartUnit", "web.service", "done")
+	p.Order("StopUnit", "web.service", "done", false)
+	if c := next(t, told); !c.Stopped {
+		t.Fatalf("told %v", c)
+	}
+	if d, err := m.Do(t.Context(), "restart", "web.service", nil); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "by hand") {
+		t.Errorf("%+v, %v", d, err)
+	}
+	p.Order("StartUnit", "web.service", "done", false)
+	if c := next(t, told); c.Stopped {
+		t.Fatalf("told %v", c)
+	}
+	p.Set("web.service", "ActiveState", "failed")
+	if d, err := m.Do(t.Context(), "restart", "web.service", nil); err != nil || !d.OK {
+		t.Errorf("after the start: %+v, %v", d, err)
 	}
 }
 

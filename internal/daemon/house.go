@@ -21,6 +21,7 @@ import (
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
 	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/evidence"
 	"vigil/internal/daemon/handsoff"
 	"vigil/internal/daemon/manager"
 	"vigil/internal/daemon/parts"
@@ -85,7 +86,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.pulse.Introduce(h.engine.Ingest, h.set.Processes().List)
-	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: journal(h.set), Log: processLog(cfg), Logger: log.With("room", "world")})
+	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: evidence.Journal(h.set), Log: evidence.ProcessLog(cfg), Logger: log.With("room", "world")})
 	if err != nil {
 		return h, err
 	}
@@ -108,7 +109,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		Sinks: []source.Sink{h.policySink(), h.checkSink()},
 	})
 	if h.hands, err = handsoff.New(handsoff.Deps{
-		Book: h.engine, Clock: d.clock, Log: log.With("room", "handsoff"), Watch: watchUnits(h.set), Running: h.set.Units().Running,
+		Book: h.engine, Clock: d.clock, Log: log.With("room", "handsoff"), Units: h.set.Units(),
 	}); err != nil {
 		return h, err
 	}

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -30,6 +30,7 @@ type PID1 struct {
 	kinds   map[dbus.ObjectPath]string // of the jobs that are known
 	state   string                     // of the whole system
 	lazy    bool
+	quick   bool
 	asked   []string
 	conns   []net.Conn
 	jobs    int
@@ -170,6 +171,9 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 			return
 		}
 		job := p.begin(unit, kindOf(member))
+		if p.quick {
+			delete(p.kinds, job)
+		}
 		p.send(c, reply(m, job))
 		if result == "" {
 			return
@@ -193,10 +197,22 @@ func (p *PID1) begin(unit, kind string) dbus.ObjectPath {
 	p.jobs++
 	job := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", p.jobs))
 	p.kinds[job] = kind
+	p.changed(unit)
 	for _, x := range p.conns {
 		p.send(x, signal("JobNew", uint32(p.jobs), job, unit))
 	}
 	return job
+}
+
+// changed tells everybody how a unit stands.
+func (p *PID1) changed(unit string) {
+	props := map[string]dbus.Variant{"ActiveState": dbus.MakeVariant(p.units[unit]["ActiveState"])}
+	for _, x := range p.conns {
+		m := signal("PropertiesChanged", "org.freedesktop.systemd1.Unit", props, []string{"Conditions"})
+		m.Headers[dbus.FieldInterface] = dbus.MakeVariant("org.freedesktop.DBus.Properties")
+		m.Headers[dbus.FieldPath] = dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/systemd1/unit/" + systemd.PathBusEscape(unit)))
+		p.send(x, m)
+	}
 }
 
 // end carries the job out and tells everybody.
@@ -205,10 +221,8 @@ func (p *PID1) end(job dbus.ObjectPath, unit, member, result string) {
 		id := p.units[unit]["InvocationID"].([]byte)
 		p.units[unit]["InvocationID"] = bytes.Repeat([]byte{id[0] + 1}, 16)
 		p.units[unit]["ActiveState"] = map[bool]string{true: "inactive", false: "active"}[member == "StopUnit" || p.units[unit]["Type"] == "oneshot"]
-		if member == "StopUnit" {
-			p.units[unit]["ActiveExitTimestamp"] = uint64(time.Now().UnixMicro())
-		}
 	}
+	p.changed(unit)
 	delete(p.kinds, job)
 	for _, x := range p.conns {
 		p.send(x, signal("JobRemoved", uint32(p.jobs), job, unit, result))
@@ -236,6 +250,13 @@ func (p *PID1) Lazy() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lazy = true
+}
+
+// Quick makes the jobs of calls be forgotten before anybody can ask their kind.
+func (p *PID1) Quick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quick = true
 }
 
 // Set changes one property of a unit.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"vigil/actions/units"
 	"vigil/engine"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
@@ -43,11 +44,14 @@ type Deps struct {
 	Book  Book
 	Clock clock.Clock
 	Log   *slog.Logger
-	// Watch blocks and tells of units that others stopped, or that run again;
-	// Unsupported ends the Keeper's work for good, other errors for a while.
-	Watch func(ctx context.Context, up func(), tell func(unit string, stopped bool)) error
-	// Running says whether a unit is up or coming up.
-	Running func(ctx context.Context, unit string) (bool, error)
+	Units Units
+}
+
+// Units hears of units; units.Manager says what its methods do. Unsupported ends
+// the Keeper's work for good, other errors for a while.
+type Units interface {
+	Watch(ctx context.Context, up func(), tell func(units.Change)) error
+	Running(ctx context.Context, unit string) (bool, error)
 }
 
 // Keeper keeps the holds in step with what systemd tells.
@@ -58,7 +62,7 @@ type Keeper struct {
 
 // New makes a Keeper that has begun nothing.
 func New(d Deps) (*Keeper, error) {
-	if d.Book == nil || d.Clock == nil || d.Watch == nil || d.Running == nil {
+	if d.Book == nil || d.Clock == nil || d.Units == nil {
 		return nil, fault.New(fault.Internal, "hands-off needs a book, a clock and systemd")
 	}
 	if d.Log == nil {
@@ -71,11 +75,11 @@ func New(d Deps) (*Keeper, error) {
 func (k *Keeper) Run(ctx context.Context) error {
 	told := false
 	for {
-		err := k.deps.Watch(ctx, func() { k.settle(ctx) }, func(unit string, stopped bool) {
-			if stopped {
-				k.stopped(ctx, unit)
+		err := k.deps.Units.Watch(ctx, func() { k.settle(ctx) }, func(c units.Change) {
+			if c.Stopped {
+				k.stopped(ctx, c.Unit)
 			} else {
-				k.runs(ctx, unit)
+				k.runs(ctx, c.Unit)
 			}
 		})
 		switch {
@@ -100,7 +104,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 // settle releases what runs again since nobody listened.
 func (k *Keeper) settle(ctx context.Context) {
 	for unit := range k.held() {
-		runs, err := k.deps.Running(ctx, unit)
+		runs, err := k.deps.Units.Running(ctx, unit)
 		if err != nil {
 			k.deps.Log.Warn("a unit that was stopped by hand could not be looked at", "unit", unit, "err", err)
 			continue

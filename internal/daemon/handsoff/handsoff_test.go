@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vigil/actions/units"
 	"vigil/engine"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
@@ -48,40 +49,41 @@ func (b *book) subjects() (out []string) {
 	return out
 }
 
-type word struct {
-	unit    string
-	stopped bool
+// systemd is made-up words: each value of broken ends the watch once.
+type systemd struct {
+	words  chan units.Change
+	broken chan error
+	runs   map[string]bool
+}
+
+func (s *systemd) Watch(ctx context.Context, up func(), tell func(units.Change)) error {
+	up()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.broken:
+			return err
+		case c := <-s.words:
+			tell(c)
+		}
+	}
+}
+
+func (s *systemd) Running(_ context.Context, unit string) (bool, error) {
+	up, known := s.runs[unit]
+	if !known {
+		return false, errors.New("systemd is away")
+	}
+	return up, nil
 }
 
 // keeper runs a Keeper over made-up words; say tells one and waits until it was
-// taken in. Each value of broken ends the watch once.
+// taken in.
 func keeper(t *testing.T, b *book, runs map[string]bool) (say func(string, bool), broken chan error) {
-	words := make(chan word)
-	broken = make(chan error)
+	s := &systemd{make(chan units.Change), make(chan error), runs}
 	now := clock.Stamp{Wall: 1_000_000, Boot: 1_000}
-	k, err := New(Deps{
-		Book: b, Clock: func() clock.Stamp { return now },
-		Watch: func(ctx context.Context, up func(), tell func(string, bool)) error {
-			up()
-			for {
-				select {
-				case <-ctx.Done():
-					return nil
-				case err := <-broken:
-					return err
-				case w := <-words:
-					tell(w.unit, w.stopped)
-				}
-			}
-		},
-		Running: func(_ context.Context, unit string) (bool, error) {
-			up, known := runs[unit]
-			if !known {
-				return false, errors.New("systemd is away")
-			}
-			return up, nil
-		},
-	})
+	k, err := New(Deps{Book: b, Clock: func() clock.Stamp { return now }, Units: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,10 @@ func keeper(t *testing.T, b *book, runs map[string]bool) (say func(string, bool)
 			t.Error(err)
 		}
 	})
-	return func(unit string, stopped bool) { words <- word{unit, stopped}; synctest.Wait() }, broken
+	return func(unit string, stopped bool) {
+		s.words <- units.Change{Unit: unit, Stopped: stopped}
+		synctest.Wait()
+	}, s.broken
 }
 
 // TestHandsOff_FollowsThePerson: a stop is a hold of a day on the unit's subject,

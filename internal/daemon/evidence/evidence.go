@@ -1,4 +1,7 @@
-package daemon
+// Package evidence brings what only other rooms can read to the capture of
+// evidence: a unit's journal, through the one launcher, and a supervised process's
+// log. It changes nothing and bounds what it reads.
+package evidence
 
 import (
 	"context"
@@ -12,7 +15,6 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/launch"
-	"vigil/actions/units"
 	"vigil/engine/fault"
 	"vigil/internal/daemon/config"
 )
@@ -21,9 +23,9 @@ import (
 // one.
 const journalctl = "/usr/bin/journalctl"
 
-// journal reads the newest lines of a unit's journal through the one room that
+// Journal reads the newest lines of a unit's journal through the one room that
 // starts programs.
-func journal(set *actions.Set) func(ctx context.Context, unit string, lines int) ([]byte, error) {
+func Journal(set *actions.Set) func(ctx context.Context, unit string, lines int) ([]byte, error) {
 	return func(ctx context.Context, unit string, lines int) ([]byte, error) {
 		if _, err := os.Stat(journalctl); err != nil {
 			return nil, fault.New(fault.NotFound, "there is no journal here")
@@ -40,9 +42,9 @@ func journal(set *actions.Set) func(ctx context.Context, unit string, lines int)
 	}
 }
 
-// processLog reads the end of a supervised process's log, where it goes to the
+// ProcessLog reads the end of a supervised process's log, where it goes to the
 // data directory.
-func processLog(cfg *config.Loaded) func(process string, bytes int) ([]byte, error) {
+func ProcessLog(cfg *config.Loaded) func(process string, bytes int) ([]byte, error) {
 	return func(process string, bytes int) ([]byte, error) {
 		file := filepath.Join(cfg.DataDir, "process", filepath.Base(process)+".log")
 		for _, p := range cfg.Processes {
@@ -64,12 +66,5 @@ func processLog(cfg *config.Loaded) func(process string, bytes int) ([]byte, err
 		}
 		from := max(0, info.Size()-int64(bytes))
 		return io.ReadAll(io.NewSectionReader(f, from, int64(bytes)))
-	}
-}
-
-// watchUnits tells what others stop and start, in the words of hands-off.
-func watchUnits(set *actions.Set) func(context.Context, func(), func(string, bool)) error {
-	return func(ctx context.Context, up func(), tell func(string, bool)) error {
-		return set.Units().Watch(ctx, up, func(c units.Change) { tell(c.Unit, c.Stopped) })
 	}
 }
