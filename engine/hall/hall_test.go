@@ -33,6 +33,12 @@ func start(t testing.TB, dir string) *rig { return startAt(t, dir, clock.System(
 // startAt is start on a clock of the test's own.
 func startAt(t testing.TB, dir string, now clock.Clock) *rig {
 	t.Helper()
+	return startWith(t, dir, now, func(*engine.Config) {})
+}
+
+// startWith is startAt with settings of the test's own.
+func startWith(t testing.TB, dir string, now clock.Clock, set func(*engine.Config)) *rig {
+	t.Helper()
 	lc := ledger.Defaults()
 	lc.Dir, lc.BallastMB = dir, 0
 	led, err := ledger.Open(lc, ledger.Deps{Clock: now})
@@ -47,6 +53,7 @@ func startAt(t testing.TB, dir string, now clock.Clock) *rig {
 	}
 	cfg := engine.Defaults()
 	cfg.BootGrace = 0
+	set(&cfg)
 	work := make(chan struct{}, 1)
 	e, err := hall.New(cfg, engine.Deps{Samples: st, Journal: led, Reader: led, Clock: now, Notices: engine.Notices{Work: work}})
 	if err != nil {

@@ -55,6 +55,9 @@ func (k *Keeper) PutPolicy(ctx context.Context, actor string, doc engine.PolicyD
 	if err := c.put(doc, owner, place, ""); err != nil {
 		return engine.PolicyView{}, err
 	}
+	if is := c.loop(doc); len(is) > 0 {
+		return engine.PolicyView{}, is
+	}
 	return k.carry(ctx, c, doc.Name)
 }
 
@@ -135,14 +138,19 @@ func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.O
 			is = append(is, Placed(err, d)...)
 		}
 	}
-	if len(is) > 0 {
-		return is
-	}
 	k.states.Each(func(p shard.Policy) {
 		if _, stays := want[p.Doc.Name]; !stays && p.Owner == owner {
 			c.drop(p.Doc.Name, "its document is gone")
 		}
 	})
+	for _, p := range c.Put { // when all are known, since they may come in any order
+		for _, x := range c.loop(p.Doc) {
+			is.Add(p.Place, "%s", x.Msg)
+		}
+	}
+	if len(is) > 0 {
+		return is
+	}
 	if len(c.Put) == 0 && len(c.Drop) == 0 {
 		return nil
 	}
@@ -168,8 +176,8 @@ func (c *change) put(doc engine.PolicyDocument, owner document.Owner, place, ver
 	if err := is.Err(); err != nil {
 		return err
 	}
-	if via := c.k.loop(doc); via != "" {
-		return fault.Issues{{Place: "/depends_on", Msg: "policy " + doc.Name + " depends on itself through " + via}}
+	if is := c.crowd(doc, cond); len(is) > 0 {
+		return is
 	}
 	text, err := json.Marshal(doc)
 	if err != nil {

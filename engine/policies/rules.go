@@ -2,12 +2,14 @@ package policies
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
 	"vigil/engine"
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/policy"
 	"vigil/engine/shard"
 )
 
@@ -27,13 +29,71 @@ func mayChange(old shard.Policy, exists bool, name string, owner document.Owner,
 		Mend("change it where it is written, or give yours another name")
 }
 
-// loop names a policy through which doc would depend on itself, "" if none.
-func (k *Keeper) loop(doc engine.PolicyDocument) string {
+// maxUnnamed bounds the selectors that name no metric: each of them is compared
+// with every series that comes.
+const maxUnnamed = 50
+
+// unnamed counts the selectors of a condition that name no metric.
+func unnamed(c *policy.Condition) (n int) {
+	if c == nil {
+		return 0
+	}
+	for _, src := range c.Sources {
+		if src.Selector.Name() == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// crowd says that a policy would have too many selectors without a name, nil if
+// it would not; one that has them already may be put again.
+func (c *change) crowd(doc engine.PolicyDocument, cond *policy.Condition) fault.Issues {
+	if unnamed(cond) == 0 {
+		return nil
+	}
+	n := unnamed(cond)
+	c.k.states.Each(func(p shard.Policy) {
+		if _, again := c.find(p.Doc.Name); p.Doc.Name != doc.Name && !again {
+			n += unnamed(p.Cond)
+		}
+	})
+	for _, p := range c.Put {
+		n += unnamed(p.Cond)
+	}
+	if n <= maxUnnamed {
+		return nil
+	}
+	return fault.Issues{{Place: "/match", Msg: fmt.Sprintf("this would be the %dth selector without a metric name; at most %d are taken", n, maxUnnamed),
+		Hint: "name the metric"}}
+}
+
+// find finds a policy as it would be after the change.
+func (c *change) find(name string) (shard.Policy, bool) {
+	for _, p := range c.Put {
+		if p.Doc.Name == name {
+			return p, true
+		}
+	}
+	return shard.Policy{}, false
+}
+
+// lookup is find, else the policy as it is.
+func (c *change) lookup(name string) (shard.Policy, bool) {
+	if p, ok := c.find(name); ok || slices.Contains(c.Drop, name) {
+		return p, ok
+	}
+	return c.k.states.Lookup(name)
+}
+
+// loop refuses a policy that would depend on itself through others, as they are
+// after the change: policies in a circle would hold each other for ever.
+func (c *change) loop(doc engine.PolicyDocument) fault.Issues {
 	seen := map[string]bool{}
 	var walk func([]string) string
 	walk = func(names []string) string {
 		for _, n := range names {
-			p, ok := k.states.Lookup(n)
+			p, ok := c.lookup(n)
 			if !ok || seen[n] {
 				continue
 			}
@@ -47,7 +107,10 @@ func (k *Keeper) loop(doc engine.PolicyDocument) string {
 		}
 		return ""
 	}
-	return walk(doc.DependsOn)
+	if via := walk(doc.DependsOn); via != "" {
+		return fault.Issues{{Place: "/depends_on", Msg: "policy " + doc.Name + " depends on itself through " + via}}
+	}
+	return nil
 }
 
 // Placed turns the JSON pointers in the issues of a policy document into the places
