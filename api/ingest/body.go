@@ -26,6 +26,7 @@ type request struct {
 	out     []byte
 	gz      *gzip.Reader
 	held    int64 // of Handler.inflight
+	parsed  int64 // of held, what the items cost
 }
 
 // kept is the most memory one buffer may keep in the pool: a rare giant must
@@ -36,7 +37,7 @@ func (h *Handler) take() *request { return h.pool.Get().(*request) }
 
 func (h *Handler) give(q *request) {
 	h.inflight.Add(-q.held)
-	q.held = 0
+	q.held, q.parsed = 0, 0
 	if cap(q.body) > kept || cap(q.decoded) > 2*kept || cap(q.arena) > kept || cap(q.batch.Points) > kept/16 || cap(q.batch.Items) > kept/64 {
 		return
 	}
@@ -49,11 +50,35 @@ func (h *Handler) give(q *request) {
 
 // hold reserves n more bytes for q, or says that too much is in flight.
 func (h *Handler) hold(q *request, n int64) error {
+	if q.held+n > h.cfg.MaxInFlight { // it would be so however often it came
+		return fault.New(fault.TooLarge, "the request takes over %d bytes to read", h.cfg.MaxInFlight).Mend("send smaller batches")
+	}
 	if h.inflight.Add(n) > h.cfg.MaxInFlight {
 		h.inflight.Add(-n)
 		return fault.New(fault.Exhausted, "too many bytes of samples are being read at once").After(time.Second)
 	}
 	q.held += n
+	return nil
+}
+
+// What one item that was read costs while it waits, and one that could not be.
+const (
+	itemBytes = 64 + pointBytes
+	badBytes  = 160
+)
+
+// account reserves what the items have come to cost: a text of a few bytes each
+// makes many times as much of them.
+func (h *Handler) account(q *request) error {
+	now := int64(len(q.batch.Items))*itemBytes + int64(len(q.arena)) + int64(len(q.bad))*badBytes
+	now += now / 4 // the slices grow by that much
+	if now <= q.parsed {
+		return nil
+	}
+	if err := h.hold(q, now-q.parsed); err != nil {
+		return err
+	}
+	q.parsed = now
 	return nil
 }
 
@@ -67,33 +92,18 @@ func (h *Handler) read(q *request, r *http.Request) error {
 	if first < 0 || first > 64<<10 {
 		first = 64 << 10
 	}
-	if err := h.hold(q, first+1); err != nil {
+	var held int64
+	var err error
+	if q.body, held, err = h.more(q, q.body, 0, first+1); err != nil {
 		return err
 	}
-	if int64(cap(q.body)) < first+1 {
-		q.body = make([]byte, 0, first+1)
-	}
-	held := first + 1
 	for {
-		if len(q.body) == cap(q.body) {
-			grown := append(q.body, 0)
-			q.body = grown[:len(q.body)]
-		}
-		if more := int64(len(q.body)) + 1 - held; more > 0 {
-			step := max(more, held)
-			if err := h.hold(q, step); err != nil {
+		if int64(len(q.body)) == held {
+			if q.body, held, err = h.more(q, q.body, held, min(2*held, limit+1)); err != nil {
 				return err
 			}
-			held += step
 		}
-		room := q.body[len(q.body):cap(q.body)]
-		if rest := limit + 1 - int64(len(q.body)); int64(len(room)) > rest {
-			room = room[:rest]
-		}
-		if rest := held - int64(len(q.body)); int64(len(room)) > rest {
-			room = room[:rest]
-		}
-		n, err := r.Body.Read(room)
+		n, err := r.Body.Read(q.body[len(q.body):held])
 		q.body = q.body[:len(q.body)+n]
 		if int64(len(q.body)) > limit {
 			return tooLarge(limit)
@@ -105,6 +115,18 @@ func (h *Handler) read(q *request, r *http.Request) error {
 			return readError(err)
 		}
 	}
+}
+
+// more makes room in b for want bytes in all, of which held are reserved. The
+// reservation comes first: what is refused was never allocated.
+func (h *Handler) more(q *request, b []byte, held, want int64) ([]byte, int64, error) {
+	if err := h.hold(q, want-held); err != nil {
+		return b, held, err
+	}
+	if int64(cap(b)) < want {
+		b = append(make([]byte, 0, want), b...)
+	}
+	return b, want, nil
 }
 
 func tooLarge(limit int64) error {
@@ -176,19 +198,14 @@ func (h *Handler) gunzip(q *request) error {
 	}
 	limit := min(h.cfg.MaxDecoded, max(gzipFree, int64(len(q.body))*gzipRatio))
 	var held int64
+	var err error
 	for {
-		if len(q.decoded) == cap(q.decoded) {
-			q.decoded = append(q.decoded, make([]byte, max(64<<10, len(q.decoded)))...)[:len(q.decoded)]
-		}
-		if more := int64(len(q.decoded)) + 1 - held; more > 0 {
-			step := max(64<<10, held)
-			if err := h.hold(q, step); err != nil {
+		if int64(len(q.decoded)) == held {
+			if q.decoded, held, err = h.more(q, q.decoded, held, min(max(64<<10, 2*held), limit+1)); err != nil {
 				return err
 			}
-			held += step
 		}
-		room := q.decoded[len(q.decoded):min(int64(cap(q.decoded)), held)]
-		n, err := q.gz.Read(room)
+		n, err := q.gz.Read(q.decoded[len(q.decoded):held])
 		q.decoded = q.decoded[:len(q.decoded)+n]
 		if int64(len(q.decoded)) > limit {
 			return fault.New(fault.TooLarge, "the body inflates beyond %d bytes", limit).Mend("send smaller batches, without padding")

@@ -144,7 +144,7 @@ func (h *Handler) jsonArray(w http.ResponseWriter, r *http.Request, q *request, 
 	s.Pos++
 	n := 0
 	for open := true; s.Next(']', open); open = false {
-		if err := h.room(n); err != nil {
+		if err := h.room(q, n); err != nil {
 			return err
 		}
 		if s.Peek() != scan.Object {
@@ -153,12 +153,14 @@ func (h *Handler) jsonArray(w http.ResponseWriter, r *http.Request, q *request, 
 				return invalid(s)
 			}
 			end := s.Pos
-			q.bad = append(q.bad, bad{n, problem.Detail{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}})
+			q.refuse(n, func() problem.Detail {
+				return problem.Detail{Type: "model_attributes_type", Loc: []any{"body"}, Msg: "Input should be a valid dictionary or object to extract fields from", Input: raw(s, at)}
+			})
 			s.Pos, s.Err = end, ""
 		} else if d, ok := q.object(s); !ok {
 			return invalid(s)
 		} else if d != nil {
-			q.bad = append(q.bad, bad{n, *d})
+			q.refuse(n, func() problem.Detail { return *d })
 		}
 		n++
 	}
@@ -181,7 +183,7 @@ func (h *Handler) jsonLines(w http.ResponseWriter, r *http.Request, q *request, 
 		}
 		*s = scan.Scanner{Src: line, Arena: &q.arena}
 		if s.Peek(); s.Pos < len(line) {
-			if err := h.room(n); err != nil {
+			if err := h.room(q, n); err != nil {
 				return err
 			}
 			q.line(s, n, offset)
@@ -204,14 +206,31 @@ func (q *request) line(s *scan.Scanner, index, offset int) {
 	}
 	switch {
 	case !ok:
-		q.bad = append(q.bad, bad{index, problem.Detail{Type: "json_invalid", Loc: []any{"body", offset + s.Pos}, Msg: "JSON decode error", Ctx: map[string]any{"error": s.Err}}})
+		q.refuse(index, func() problem.Detail {
+			return problem.Detail{Type: "json_invalid", Loc: []any{"body", offset + s.Pos}, Msg: "JSON decode error", Ctx: map[string]any{"error": s.Err}}
+		})
 	case d != nil:
-		q.bad = append(q.bad, bad{index, *d})
+		q.refuse(index, func() problem.Detail { return *d })
 	}
 }
 
+// refuse notes an item that could not be read; of the first few, which an answer
+// describes, it keeps why.
+func (q *request) refuse(index int, why func() problem.Detail) {
+	b := bad{index: index}
+	if len(q.bad) < maxErrors {
+		b.detail = why()
+	}
+	q.bad = append(q.bad, b)
+}
+
 // room says whether one more item may come.
-func (h *Handler) room(n int) error {
+func (h *Handler) room(q *request, n int) error {
+	if n%256 == 255 {
+		if err := h.account(q); err != nil {
+			return err
+		}
+	}
 	if n >= min(h.cfg.MaxSamples, h.cfg.MaxSeries) {
 		return fault.New(fault.TooLarge, "the request has over %d samples", n).Mend("send smaller batches")
 	}
