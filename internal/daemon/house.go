@@ -152,6 +152,7 @@ func (h *house) close() error {
 func (h *house) parts() []parts.Part {
 	within := h.d.cfg.Stop.Within.Std()
 	return []parts.Part{
+		{Name: "memory", Run: memory, Bound: within},
 		{Name: "ledger", Run: h.ledger.Run, Bound: within},
 		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
 		{Name: "store events", Run: h.storeEvents, Bound: within},

@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"time"
+)
+
+// A flood makes garbage faster than a collector that waits for the heap to
+// double takes it away: four bombs at once cost 170 MiB, of which 50 were in use
+// at any time. So the runtime is given a soft limit. What the daemon keeps (the
+// index of its series, above all) may be more than that on a big host; then the
+// limit follows it, slowly, so that a burst does not move it.
+const (
+	memoryLeast = 64 << 20
+	memoryEvery = 10 * time.Second
+	memoryLooks = 6 // the least of so many looks is what is kept
+)
+
+// memory keeps the runtime's soft limit until ctx ends, unless GOMEMLIMIT says
+// what a person wants.
+func memory(ctx context.Context) error {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		<-ctx.Done()
+		return nil
+	}
+	before := debug.SetMemoryLimit(memoryLeast)
+	defer debug.SetMemoryLimit(before)
+	tick := time.NewTicker(memoryEvery)
+	defer tick.Stop()
+	var looks []uint64
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		metrics.Read(live)
+		if live[0].Value.Kind() == metrics.KindUint64 {
+			looks = append(looks[max(0, len(looks)+1-memoryLooks):], live[0].Value.Uint64())
+		}
+		debug.SetMemoryLimit(memoryLimit(looks))
+	}
+}
+
+// memoryLimit is the soft limit after these looks at the live heap, the newest
+// last: room for as much garbage as there is kept, and never under the least.
+func memoryLimit(looks []uint64) int64 {
+	if len(looks) < memoryLooks {
+		return memoryLeast
+	}
+	return int64(min(max(memoryLeast, 2*slices.Min(looks)+16<<20), math.MaxInt64))
+}

@@ -1,0 +1,42 @@
+package daemon
+
+import (
+	"context"
+	"runtime/debug"
+	"testing"
+)
+
+func TestMemoryLimitFollowsWhatIsKept(t *testing.T) {
+	const mib = 1 << 20
+	tests := []struct {
+		name  string
+		looks []uint64
+		want  int64
+	}{
+		{"at start", nil, memoryLeast},
+		{"a burst soon after the start", []uint64{90 * mib, 90 * mib}, memoryLeast},
+		{"a small daemon", []uint64{9 * mib, 9 * mib, 9 * mib, 9 * mib, 9 * mib, 9 * mib}, memoryLeast},
+		{"a burst", []uint64{9 * mib, 90 * mib, 90 * mib, 90 * mib, 90 * mib, 90 * mib}, memoryLeast},
+		{"many series", []uint64{200 * mib, 210 * mib, 220 * mib, 230 * mib, 240 * mib, 250 * mib}, 416 * mib},
+	}
+	for _, tt := range tests {
+		if got := memoryLimit(tt.looks); got != tt.want {
+			t.Errorf("%s: %d MiB, expected %d", tt.name, got/mib, tt.want/mib)
+		}
+	}
+}
+
+func TestMemoryLimitIsGivenBack(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetMemoryLimit(-1)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- memory(ctx) }()
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if after := debug.SetMemoryLimit(-1); after != before {
+		t.Errorf("the limit is %d, before it was %d", after, before)
+	}
+}
