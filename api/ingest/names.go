@@ -3,6 +3,7 @@ package ingest
 import (
 	"sync"
 
+	"vigil/api/ingest/wire"
 	"vigil/engine/series"
 )
 
@@ -46,15 +47,15 @@ func (n *names) count(b *series.Batch) {
 
 // firstValue is the value of a key's first label, which JSON writes as the name.
 func firstValue(key []byte) []byte {
-	from, _, ok := span(key, 1)
+	from, _, ok := wire.Span(key, 1)
 	if !ok {
 		return nil
 	}
-	_, to, ok := span(key, from+1)
+	_, to, ok := wire.Span(key, from+1)
 	if !ok {
 		return nil
 	}
-	from, to, ok = span(key, to+1)
+	from, to, ok = wire.Span(key, to+1)
 	if !ok {
 		return nil
 	}

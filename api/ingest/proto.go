@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"vigil/api/ingest/wire"
 	"vigil/engine/fault"
 	"vigil/engine/series"
 )
@@ -38,14 +39,14 @@ func (h *Handler) decodeWrite(q *request, src []byte) error {
 	var heldPoints int64
 	for pos := 0; pos < len(src); {
 		if src[pos] != tagSeries {
-			next, ok := skip(src, pos)
+			next, ok := wire.Skip(src, pos)
 			if !ok {
 				return errProto
 			}
 			pos = next
 			continue
 		}
-		from, to, ok := span(src, pos+1)
+		from, to, ok := wire.Span(src, pos+1)
 		if !ok {
 			return errProto
 		}
@@ -80,7 +81,7 @@ func (q *request) timeSeries(src []byte, limit int) bool {
 	for pos := 0; pos < len(src); {
 		switch src[pos] {
 		case tagLabel:
-			_, to, ok := span(src, pos+1)
+			_, to, ok := wire.Span(src, pos+1)
 			if !ok {
 				return false
 			}
@@ -98,7 +99,7 @@ func (q *request) timeSeries(src []byte, limit int) bool {
 			}
 			pos = to
 		case tagSample:
-			from, to, ok := span(src, pos+1)
+			from, to, ok := wire.Span(src, pos+1)
 			if !ok {
 				return false
 			}
@@ -111,7 +112,7 @@ func (q *request) timeSeries(src []byte, limit int) bool {
 			}
 			pos = to
 		default:
-			next, ok := skip(src, pos)
+			next, ok := wire.Skip(src, pos)
 			if !ok {
 				return false
 			}
@@ -150,7 +151,7 @@ func sample(src []byte) (p series.Point, ok bool) {
 			}
 			pos += 1 + w
 		default:
-			next, ok := skip(src, pos)
+			next, ok := wire.Skip(src, pos)
 			if !ok {
 				return p, false
 			}
@@ -158,43 +159,4 @@ func sample(src []byte) (p series.Point, ok bool) {
 		}
 	}
 	return p, true
-}
-
-// span is the body of a length-delimited field whose length is at pos.
-func span(src []byte, pos int) (from, to int, ok bool) {
-	if pos < len(src) && src[pos] < 0x80 { // nearly all
-		from, to = pos+1, pos+1+int(src[pos])
-		return from, to, to <= len(src)
-	}
-	n, w := binary.Uvarint(src[min(pos, len(src)):])
-	if w <= 0 || n > uint64(len(src)-pos-w) {
-		return 0, 0, false
-	}
-	return pos + w, pos + w + int(n), true
-}
-
-// skip passes over the field at pos, whatever it is. Groups are refused: no
-// message here ever had one.
-func skip(src []byte, pos int) (next int, ok bool) {
-	tag, w := binary.Uvarint(src[pos:])
-	if w <= 0 || tag>>3 == 0 || tag > math.MaxUint32 {
-		return 0, false
-	}
-	if w > 1 && tag < 0x80 { // an overlong tag would hide a label from its key
-		return 0, false
-	}
-	pos += w
-	switch tag & 7 {
-	case 0:
-		_, w := binary.Uvarint(src[pos:])
-		return pos + w, w > 0
-	case 1:
-		return pos + 8, len(src)-pos >= 8
-	case 2:
-		_, to, ok := span(src, pos)
-		return to, ok
-	case 5:
-		return pos + 4, len(src)-pos >= 4
-	}
-	return 0, false
 }

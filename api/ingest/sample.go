@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"vigil/api/ingest/scan"
+	"vigil/api/ingest/wire"
 	"vigil/api/problem"
 	"vigil/engine/series"
 )
@@ -197,11 +198,11 @@ func uvarintLen(n int) (l int) {
 // hasLabel says whether a key already holds a label of this name.
 func hasLabel(key, name []byte) bool {
 	for pos := 0; pos < len(key); {
-		from, to, ok := span(key, pos+1)
+		from, to, ok := wire.Span(key, pos+1)
 		if !ok {
 			return false
 		}
-		nf, nt, ok := span(key, from+1)
+		nf, nt, ok := wire.Span(key, from+1)
 		if ok && bytes.Equal(key[nf:nt], name) {
 			return true
 		}
