@@ -17,6 +17,8 @@ package pack
 import (
 	"bytes"
 	"compress/zlib"
+	"context"
+	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -120,6 +122,28 @@ func (p *Pack) load() error {
 		p.fan[b] = max(p.fan[b], p.fan[b-1])
 	}
 	sort.Slice(p.order, func(a, b int) bool { return p.offsets[p.order[a]] < p.offsets[p.order[b]] })
+	return nil
+}
+
+// Verify reads the whole pack and compares its checksum: Corrupt when a bit
+// changed since it was written. It blocks on the disk until ctx ends.
+func (p *Pack) Verify(ctx context.Context) error {
+	h := sha1.New()
+	buf := make([]byte, 256<<10)
+	for at, end := int64(0), p.size-trailer; at < end; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := p.file.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
+		if err != nil {
+			return fault.Wrap(fault.Corrupt, err, "the pack %s", p.name)
+		}
+		h.Write(buf[:n])
+		at += int64(n)
+	}
+	if plumbing.Hash(h.Sum(nil)) != p.sum {
+		return fault.New(fault.Corrupt, "the pack %s has other bytes than were written", p.name)
+	}
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"vigil/engine/fault"
 	"vigil/gitwatch/gittest"
 	"vigil/gitwatch/objects"
@@ -16,6 +18,8 @@ import (
 	"vigil/gitwatch/receive"
 	"vigil/gitwatch/store"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // server is a whole git server in a test.
 type server struct {

@@ -19,6 +19,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -181,6 +182,9 @@ func (s *Store) load() error {
 			return err
 		}
 		s.packs = append(s.packs, p)
+		if err := p.Verify(context.Background()); err != nil {
+			return err
+		}
 	}
 	if s.refs, err = readRefs(s.cfg.Dir); err != nil {
 		return err

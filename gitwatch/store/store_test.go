@@ -76,6 +76,40 @@ func TestCorruptRepositoryIsSetAside(t *testing.T) {
 	}
 }
 
+// TestEachFlippedByteIsSeenAtOpen: wherever it lies in the pack.
+func TestEachFlippedByteIsSeenAtOpen(t *testing.T) {
+	d := gittest.Repo(t)
+	tip := d.Commit("one", "-- a.yaml --\nsome text\n-- b.yaml --\nother text\n")
+	dir := filepath.Join(t.TempDir(), "repo")
+	cfg := store.Config{Dir: dir, Branch: "main", Caps: pack.Defaults()}
+	s := open(t, dir)
+	land(t, s, d, tip)
+	s.Close()
+	packs, _ := filepath.Glob(filepath.Join(dir, "objects/pack/*.pack"))
+	sound, err := os.ReadFile(packs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(packs[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(sound); i += 7 {
+		bad := bytes.Clone(sound)
+		bad[i] ^= 1
+		if err := os.WriteFile(packs[0], bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := store.Open(cfg); fault.KindOf(err) != fault.Corrupt {
+			s.Close()
+			t.Errorf("byte %d of %d: %v", i, len(sound), err)
+		}
+	}
+	if err := os.WriteFile(packs[0], sound, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir)
+}
+
 // TestCompactKeepsEverythingReachable: many pushes become one pack while a
 // reader goes on reading.
 func TestCompactKeepsEverythingReachable(t *testing.T) {
