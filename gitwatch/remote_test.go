@@ -72,6 +72,31 @@ func TestRemoteOverHTTPIsPolled(t *testing.T) {
 	x.stalls("does not come after")
 }
 
+// TestCorruptCloneIsFetchedAgain: the repository is damaged while vigild is down;
+// it is set aside at the start and filled from the remote.
+func TestCorruptCloneIsFetchedAgain(t *testing.T) {
+	url, work := upstream(t)
+	first := work.Commit("first", motd)
+	work.Git("push", "-q", "origin", "main")
+	dir := t.TempDir()
+	edit := func(c *Config) { c.Source, c.URL, c.DataDir = fromRemote, url, dir }
+	t.Run("before", func(t *testing.T) { start(t, edit).lands(first) })
+	packs, err := filepath.Glob(filepath.Join(dir, "git/desired/objects/pack/*.pack"))
+	if err != nil || len(packs) != 1 {
+		t.Fatal(packs, err)
+	}
+	if err := os.Truncate(packs[0], 40); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("after", func(t *testing.T) {
+		x := start(t, edit)
+		x.lands(first)
+		if x.lost == nil {
+			t.Error("the damage was not seen")
+		}
+	})
+}
+
 func TestRemoteFileURLIsReadWithoutAGitProgram(t *testing.T) {
 	path, work := bare(t)
 	first := work.Commit("first", motd)

@@ -17,6 +17,7 @@ type watch struct {
 	t     *testing.T
 	store *store.Store
 	w     *Watcher
+	lost  error // why the repository was made anew
 
 	mu      sync.Mutex
 	landed  []Revision
@@ -30,11 +31,11 @@ func start(t *testing.T, edit func(*Config)) *watch {
 	cfg := Defaults()
 	cfg.DataDir, cfg.Poll = t.TempDir(), time.Hour
 	edit(&cfg)
-	st, err := store.Open(cfg.StoreConfig())
+	st, lost, err := store.OpenOrRemake(cfg.StoreConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &watch{t: t, store: st}
+	x := &watch{t: t, store: st, lost: lost}
 	x.w, err = New(cfg, Deps{
 		Store: st, Trust: NewTrust(cfg, st, time.Now), Now: time.Now,
 		Inspect: func(_ context.Context, s Snapshot) error {

@@ -57,6 +57,9 @@ func TestStockClientInEachProtocol(t *testing.T) {
 				t.Error(out)
 			}
 			gittest.New(t).In(s.store.Dir()).Git("fsck", "--full", "--strict")
+			if st := s.handler.Stats(); st.Pushes != 2 || st.Fetches != 2 || st.Sent == 0 || st.Refused != 0 || st.Working != 0 {
+				t.Errorf("%+v", st)
+			}
 		})
 	}
 }

@@ -2,13 +2,19 @@ package receive_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"vigil/gitwatch/gittest"
 	"vigil/gitwatch/receive"
 	"vigil/gitwatch/store"
 )
@@ -246,4 +252,28 @@ func TestMemoryStaysFlatUnderHostilePacks(t *testing.T) {
 		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
 	t.Logf("heap in use %d KiB before, %d KiB after, %d MiB allocated in between", before.HeapInuse>>10, after.HeapInuse>>10, (after.TotalAlloc-before.TotalAlloc)>>20)
+}
+
+// TestSlowPushEndsAtItsDeadline: a client that sends half a pack and then says
+// nothing is let go of, and so is what it sent.
+func TestSlowPushEndsAtItsDeadline(t *testing.T) {
+	s := newServer(t, func(c *receive.Config, _ *receive.Deps, _ *store.Config) { c.Timeout = 200 * time.Millisecond })
+	u, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	body := pkt("%s %s refs/heads/main\x00report-status", zero, strings.Repeat("ab", 20)) + "0000" + string(makePack(1))
+	fmt.Fprintf(c, "POST %s/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %s\r\nContent-Type: application/x-git-receive-pack-request\r\nContent-Length: 100000\r\n\r\n%s",
+		u.Path, base64.StdEncoding.EncodeToString([]byte("ada:operator")), body)
+	began := time.Now()
+	answer, err := io.ReadAll(c)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v: %q %v", took, answer, err)
+	}
+	gittest.Until(t, "nothing is left", func() bool { return leftovers(t, s) == 0 && s.handler.Stats().Working == 0 })
 }

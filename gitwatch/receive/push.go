@@ -50,6 +50,7 @@ func (s *Server) receive(ctx context.Context, deadline time.Time, w http.Respons
 	defer cancel()
 	p.run(bounded, in)
 	release() // waiting for health is no work
+	p.record()
 	var sick error
 	if p.revision != nil && s.deps.Landed != nil {
 		http.NewResponseController(w).SetWriteDeadline(time.Time{}) // waiting is what was asked for
@@ -94,6 +95,23 @@ func (p *push) run(ctx context.Context, in io.Reader) {
 		p.verdicts[i] = p.judge(ctx, q, u)
 	}
 	p.decide(q)
+}
+
+// record counts the push and logs each ref that moved, for those that nobody
+// else hears of.
+func (p *push) record() {
+	moved := false
+	for i, u := range p.order.updates {
+		if p.verdicts[i] == nil {
+			moved = true
+			p.s.deps.Log.Info("a ref was pushed", "ref", u.Ref, "old", u.Old, "new", u.New, "by", p.who.Name)
+		}
+	}
+	if moved {
+		p.s.did.pushes.Add(1)
+		return
+	}
+	p.s.did.refused.Add(1)
 }
 
 func (p *push) refuseAll(err error) {

@@ -91,6 +91,7 @@ type Server struct {
 	cfg  Config
 	deps Deps
 	busy chan struct{}
+	did  counters
 }
 
 // New makes a server.

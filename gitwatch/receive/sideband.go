@@ -29,6 +29,7 @@ type bands struct {
 	w     io.Writer
 	flush func() error
 	size  int // bytes of a packet's payload; 0 is no bands at all
+	data  int64
 	err   error
 }
 
@@ -40,7 +41,15 @@ func newBands(w http.ResponseWriter, size int) *bands {
 func (b *bands) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.data += int64(len(p))
 	return len(p), b.send(bandData, p)
+}
+
+// sent is the bytes on the data band.
+func (b *bands) sent() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data
 }
 
 func (b *bands) send(band byte, p []byte) error {

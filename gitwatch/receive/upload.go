@@ -22,7 +22,7 @@ func (s *Server) upload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	in := bufio.NewReaderSize(io.LimitReader(body, maxTalk), 32<<10)
 	v := s.deps.Store.View()
 	defer v.Close()
-	t := &talk{ctx: ctx, v: v, in: in, w: w}
+	t := &talk{s: s, ctx: ctx, v: v, in: in, w: w}
 	if version(r) == 2 {
 		return t.command(s)
 	}
@@ -32,6 +32,7 @@ func (s *Server) upload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 // talk is one request about objects. Errors are spoken in the protocol: a git
 // client shows them as such.
 type talk struct {
+	s    *Server
 	ctx  context.Context
 	v    *objects.View
 	in   *bufio.Reader
@@ -135,5 +136,7 @@ func (t *talk) send(out *bands, sel objects.Selection) error {
 	if err := buffered.Flush(); err != nil {
 		return nil // the client went away
 	}
+	t.s.did.fetches.Add(1)
+	t.s.did.sent.Add(out.sent())
 	return out.Close()
 }

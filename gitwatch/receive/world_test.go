@@ -28,6 +28,8 @@ type server struct {
 	url   string // of the repository
 	deps  receive.Deps
 
+	handler *receive.Server
+
 	mu     sync.Mutex
 	landed []objects.Revision
 	opts   receive.Options
@@ -74,6 +76,7 @@ func newServer(t testing.TB, tweaks ...tweak) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.handler = h
 	s.url = gittest.Serve(t, h, "operator") + "/git/desired"
 	return s
 }

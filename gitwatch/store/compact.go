@@ -92,7 +92,7 @@ func (s *Store) gather(v *objects.View, all []plumbing.Hash) (*pack.Pack, error)
 		return nil, err
 	}
 	to := filepath.Join(s.cfg.Dir, "objects", "pack", "pack-"+sum.String())
-	err = errors.Join(syncPath(name+".idx"), os.Rename(name+".pack", to+".pack"), os.Rename(name+".idx", to+".idx"), syncPath(filepath.Dir(to)))
+	err = errors.Join(s.sync(name+".idx"), os.Rename(name+".pack", to+".pack"), os.Rename(name+".idx", to+".idx"), s.sync(filepath.Dir(to)))
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the packs cannot be put together")
 	}

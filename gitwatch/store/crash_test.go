@@ -33,8 +33,9 @@ func TestMain(m *testing.M) {
 }
 
 func child(dir, packFile, old, new, step string) error {
+	armed := false
 	s, err := store.Open(store.Config{Dir: dir, Branch: "main", Caps: pack.Defaults(), Step: func(name string) {
-		if name == step {
+		if name == step && armed {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
@@ -42,6 +43,7 @@ func child(dir, packFile, old, new, step string) error {
 	if err != nil {
 		return err
 	}
+	armed = true
 	b, err := os.ReadFile(packFile)
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func TestKilledAtEachStepTheRefIsOldOrNew(t *testing.T) {
 		}
 		return is
 	}
-	for step, want := range map[string]string{"receive": old, "pack": old, "index": old, "folder": old, "ref": old, "sweep": next} {
+	for step, want := range map[string]string{"receive": old, "pack": old, "index": old, "folder": old, "ref": old, "sync packed-refs": old, "rename packed-refs": old, "sync repo": next, "sweep": next} {
 		t.Run(step, func(t *testing.T) {
 			if is := run(t, step, 0); is != want {
 				t.Errorf("the ref is at %s, want %s", is, want)

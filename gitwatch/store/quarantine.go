@@ -26,7 +26,6 @@ type Quarantine struct {
 	view  *objects.View
 	epoch int // of the store, when the view was made
 
-	step func(name string)
 }
 
 // Receive takes a pack from a stream into quarantine and indexes it under the
@@ -56,7 +55,7 @@ func (s *Store) fill(ctx context.Context, write func(*os.File) error) (*Quaranti
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "no quarantine can be made")
 	}
-	q := &Quarantine{store: s, dir: dir, step: s.cfg.Step}
+	q := &Quarantine{store: s, dir: dir}
 	if err := q.take(ctx, write); err != nil {
 		q.Drop()
 		return nil, err
@@ -166,7 +165,7 @@ func (q *Quarantine) Land(us ...Update) error {
 			return fault.Wrap(fault.Unavailable, err, "the objects cannot be stored")
 		}
 	}
-	q.at("ref")
+	s.step("ref")
 	if len(us) == 0 {
 		return nil
 	}
@@ -204,21 +203,21 @@ func (q *Quarantine) move() error {
 	if _, err := os.Lstat(to + ".idx"); err == nil {
 		return nil // the same pack again
 	}
-	q.at("pack")
+	s.step("pack")
 	for _, f := range []string{from + ".pack", from + ".idx"} {
-		if err := syncPath(f); err != nil {
+		if err := s.sync(f); err != nil {
 			return err
 		}
 	}
 	if err := os.Rename(from+".pack", to+".pack"); err != nil {
 		return err
 	}
-	q.at("index")
+	s.step("index")
 	if err := os.Rename(from+".idx", to+".idx"); err != nil {
 		return err
 	}
-	q.at("folder")
-	if err := syncPath(filepath.Dir(to)); err != nil {
+	s.step("folder")
+	if err := s.sync(filepath.Dir(to)); err != nil {
 		return err
 	}
 	p, err := pack.Open(to)
@@ -229,12 +228,6 @@ func (q *Quarantine) move() error {
 	s.packs = append(s.packs, p)
 	s.mu.Unlock()
 	return nil
-}
-
-func (q *Quarantine) at(step string) {
-	if q.step != nil {
-		q.step(step)
-	}
 }
 
 // Drop ends the quarantine and removes what is left of it. Twice is harmless.
@@ -248,7 +241,7 @@ func (q *Quarantine) Drop() {
 	if q.pack != nil {
 		q.pack.Release()
 	}
-	q.at("sweep")
+	q.store.step("sweep")
 	os.RemoveAll(q.dir) // what stays is swept at the next start
 	q.dir = ""
 }

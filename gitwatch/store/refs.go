@@ -135,7 +135,7 @@ func (s *Store) move(us []Update) error {
 	if len(next) > maxRefs {
 		return fault.New(fault.TooLarge, "more than %d refs", maxRefs)
 	}
-	if err := writeRefs(s.cfg.Dir, next); err != nil {
+	if err := s.writeRefs(next); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the refs cannot be written")
 	}
 	s.mu.Lock()
@@ -155,18 +155,19 @@ func moved(ref string, old, was plumbing.Hash) error {
 }
 
 // writeRefs replaces packed-refs, the one file in which all refs stand.
-func writeRefs(dir string, refs map[string]plumbing.Hash) error {
+func (s *Store) writeRefs(refs map[string]plumbing.Hash) error {
 	var b bytes.Buffer
 	b.WriteString("# pack-refs with: sorted \n")
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		fmt.Fprintf(&b, "%s %s\n", refs[name], name)
 	}
-	return replace(filepath.Join(dir, "packed-refs"), b.Bytes())
+	return s.replace(filepath.Join(s.cfg.Dir, "packed-refs"), b.Bytes())
 }
 
 // readRefs reads packed-refs, and takes in the loose refs that a git made here
 // before this process started.
-func readRefs(dir string) (map[string]plumbing.Hash, error) {
+func (s *Store) readRefs() (map[string]plumbing.Hash, error) {
+	dir := s.cfg.Dir
 	refs := map[string]plumbing.Hash{}
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Corrupt, format, args...).At(filepath.Join(dir, "packed-refs"))
@@ -185,10 +186,11 @@ func readRefs(dir string) (map[string]plumbing.Hash, error) {
 		}
 		refs[name] = plumbing.NewHash(id)
 	}
-	return refs, takeLoose(dir, refs)
+	return refs, s.takeLoose(refs)
 }
 
-func takeLoose(dir string, refs map[string]plumbing.Hash) error {
+func (s *Store) takeLoose(refs map[string]plumbing.Hash) error {
+	dir := s.cfg.Dir
 	var found []string
 	err := filepath.WalkDir(filepath.Join(dir, "refs"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -213,7 +215,7 @@ func takeLoose(dir string, refs map[string]plumbing.Hash) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	if err := writeRefs(dir, refs); err != nil {
+	if err := s.writeRefs(refs); err != nil {
 		return err
 	}
 	for _, path := range found {

@@ -41,7 +41,8 @@ type Config struct {
 	Caps   pack.Caps // of what comes in
 
 	// Step, when set, is called before each step of landing: "pack", "index",
-	// "folder", "ref", "sweep". Tests end the process there.
+	// "folder", "ref", "sweep", and before each sync and rename of refs, with the
+	// file's name. Tests look at the order and end the process there.
 	Step func(name string)
 }
 
@@ -117,19 +118,19 @@ func (s *Store) prepare() error {
 		}
 	}
 	if _, err := os.Lstat(filepath.Join(s.cfg.Dir, "config")); errors.Is(err, fs.ErrNotExist) {
-		if err := replace(filepath.Join(s.cfg.Dir, "config"), []byte("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")); err != nil {
+		if err := s.replace(filepath.Join(s.cfg.Dir, "config"), []byte("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")); err != nil {
 			return err
 		}
 	}
 	head := []byte("ref: refs/heads/" + s.cfg.Branch + "\n")
 	if was, err := os.ReadFile(filepath.Join(s.cfg.Dir, "HEAD")); err != nil || string(was) != string(head) {
-		if err := replace(filepath.Join(s.cfg.Dir, "HEAD"), head); err != nil {
+		if err := s.replace(filepath.Join(s.cfg.Dir, "HEAD"), head); err != nil {
 			return err
 		}
 	}
 	if fresh { // the folders themselves must outlive a power cut
 		for _, d := range []string{"..", ".", "objects"} {
-			if err := syncPath(filepath.Join(s.cfg.Dir, d)); err != nil {
+			if err := s.sync(filepath.Join(s.cfg.Dir, d)); err != nil {
 				return err
 			}
 		}
@@ -186,7 +187,7 @@ func (s *Store) load() error {
 			return err
 		}
 	}
-	if s.refs, err = readRefs(s.cfg.Dir); err != nil {
+	if s.refs, err = s.readRefs(); err != nil {
 		return err
 	}
 	v := s.View()

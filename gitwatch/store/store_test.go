@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"vigil/engine/fault"
@@ -185,6 +186,24 @@ func TestCompactBetweenCheckAndLandLosesNothing(t *testing.T) {
 		t.Error("the branch names what is not all there")
 	}
 	d.In(dir).Git("fsck", "--full", "--strict")
+}
+
+// TestObjectsAreOnDiskBeforeTheRef: the order of syncs and renames of a push.
+func TestObjectsAreOnDiskBeforeTheRef(t *testing.T) {
+	d := gittest.Repo(t)
+	one := d.Commit("one", "-- a --\na\n")
+	var steps []string
+	s, err := store.Open(store.Config{Dir: filepath.Join(t.TempDir(), "repo"), Branch: "main", Caps: pack.Defaults(), Step: func(n string) { steps = append(steps, n) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	steps = nil
+	land(t, s, d, one)
+	want := []string{"pack", "sync in.pack", "sync in.idx", "index", "folder", "sync pack", "ref", "sync packed-refs", "rename packed-refs", "sync repo", "sweep"}
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestLandThatCannotWriteTheRefsMovesNothing: the disk refuses the list of refs.
