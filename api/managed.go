@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -134,7 +133,7 @@ func (s *Server) transform(ctx huma.Context, _ string, v any) (any, error) {
 	if p.RetryAfter > 0 {
 		ctx.SetHeader("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
-	if b, err := json.Marshal(p); err == nil { // the original's bytes were compact
+	if b, err := problem.Compact(p); err == nil { // the original's bytes were compact
 		return json.RawMessage(b), nil
 	}
 	p.Errors = nil
@@ -299,13 +298,11 @@ const maxDepth = 32
 // feed at the end, as the original did.
 var jsonFormat = huma.Format{
 	Marshal: func(w io.Writer, v any) error {
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(v); err != nil {
+		b, err := problem.Compact(v)
+		if err != nil {
 			return err
 		}
-		_, err := w.Write(bytes.TrimSuffix(b.Bytes(), []byte{'\n'}))
+		_, err = w.Write(b)
 		return err
 	},
 	Unmarshal: func(data []byte, v any) error {

@@ -232,6 +232,9 @@ func check(t *testing.T, c Case, resp *http.Response, got any, body []byte) {
 	if resp.StatusCode != c.Status {
 		t.Fatalf("%s %s: status %d, want %d: %s", c.Method, c.Path, resp.StatusCode, c.Status, body)
 	}
+	if strings.Contains(string(body), `\u003`) {
+		t.Errorf("< or > or & is escaped, which people then read: %s", body)
+	}
 	if c.Detail != "" && at(got, "detail") != c.Detail {
 		t.Errorf("detail %q\nwant   %q", at(got, "detail"), c.Detail)
 	}

@@ -247,11 +247,11 @@ func wirePolicy(v engine.PolicyView) (contract.Policy, error) {
 		p.Action = v.Remedy.Ladder[0].Action
 	}
 	var err error
-	if p.Condition, err = json.Marshal(v.Condition); err != nil {
+	if p.Condition, err = problem.Compact(v.Condition); err != nil {
 		return p, fault.Wrap(fault.Internal, err, "the condition of policy %s cannot be written", v.Name)
 	}
 	if v.Remedy != nil {
-		if p.Remedy, err = json.Marshal(v.Remedy); err != nil {
+		if p.Remedy, err = problem.Compact(v.Remedy); err != nil {
 			return p, fault.Wrap(fault.Internal, err, "the remedy of policy %s cannot be written", v.Name)
 		}
 	}

@@ -13,6 +13,7 @@
 package problem
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -160,6 +161,16 @@ func New(kind fault.Kind, detail string) *Problem {
 // Seconds is a wait as Retry-After writes it: whole seconds, at least one.
 func Seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 
+// Compact is v as JSON in one line, with < > and & as they are: an expression is
+// read by people too, and no answer is ever a part of a page.
+func Compact(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
+}
+
 // Write answers a request with p. The request id is the one already set on w.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem) {
 	c := *p
@@ -169,10 +180,10 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem) {
 		w.Header().Set("Retry-After", strconv.Itoa(c.RetryAfter))
 	}
 	w.Header().Set("Content-Type", ContentType)
-	body, err := json.Marshal(&c)
+	body, err := Compact(&c)
 	if err != nil { // an Input that JSON cannot say, such as NaN: the words suffice
 		c.Errors = nil
-		body, _ = json.Marshal(&c)
+		body, _ = Compact(&c)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(c.Status)
