@@ -223,9 +223,9 @@ heal() {
 	check "the remediation succeeded" soon says 'succeeded.*|completed.*' vigild action show 1
 	check "why tells the story" says 'web\.service' vigild why 1
 	vigild why 1 | sed 's/^/      | /' | head -n 40
-	systemctl mask --now --runtime -q masked.service
-	check "a masked unit is refused" fails_with 'masked' vigild action run service masked.service unit=masked.service --wait
-	check "a unit that is not there is refused" fails_with 'no unit' vigild action run service none.service unit=none.service --wait
+	systemctl mask --runtime -q masked.service
+	check "a masked unit is refused" fails_with 'masked' timeout 20 vigild action run service masked.service unit=masked.service --wait
+	check "a unit that is not there is refused" fails_with 'no unit' timeout 20 vigild action run service none.service unit=none.service --wait
 }
 
 # killed: vigild dies while its restart of a slow unit goes on in PID 1.
@@ -248,7 +248,6 @@ newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' 
 
 stopped_by_hand() {
 	systemctl stop web
-
 	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild hands-off list
 	check "and nobody undoes it" holds_for 8 is web ActiveState inactive
 	systemctl start web
