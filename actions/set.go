@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -81,7 +82,7 @@ func New(c Config, d Deps) (*Set, error) {
 	if s.launcher, err = launch.New(launch.Config{CgroupRoot: c.CgroupRoot}, launch.Deps{Log: d.Log}); err != nil {
 		return nil, err
 	}
-	if s.units, err = units.New(units.Config{Bus: c.Bus, Root: c.Root}, units.Deps{Launcher: s.launcher}); err != nil {
+	if s.units, err = units.New(units.Config{Bus: c.Bus, Root: c.Root, Own: os.Getenv("INVOCATION_ID")}, units.Deps{Launcher: s.launcher}); err != nil {
 		return nil, err
 	}
 	s.keeper, err = supervise.New(

@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Bus  string // D-Bus address; "" is systemd's own socket, else the system bus
 	Root string // prefix of /run and /etc, for tests; "" is /
+	Own  string // InvocationID of the unit that this process is, "" none
 }
 
 // Deps is what a Manager needs.

@@ -2,6 +2,7 @@ package units
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
@@ -210,15 +211,15 @@ func (w *watch) ended(ctx context.Context, id uint32, j job, unit, result string
 	}
 }
 
-// stopped tells of a stop unless the whole host is going down or the unit is
-// one that exists only while it runs.
+// stopped tells of a stop unless the whole host is going down, or the unit is one
+// that exists only while it runs, or is vigild itself.
 func (w *watch) stopped(ctx context.Context, unit string, tell func(Change)) bool {
 	ask, done := context.WithTimeout(ctx, answer)
 	defer done()
 	if v, err := w.get(ask, managerPath, managerIface, "SystemState"); err == nil && v.Value() == "stopping" {
 		return false
 	}
-	if u, err := w.state(ask, unit); err != nil || u.load != "loaded" && u.load != "masked" || u.transient {
+	if u, err := w.state(ask, unit); err != nil || u.load != "loaded" && u.load != "masked" || u.transient || u.invocation == w.m.conf.Own && u.invocation != "" {
 		return false
 	}
 	w.m.hand.stopped(unit, time.Now())
@@ -235,6 +236,7 @@ func (w *watch) get(ctx context.Context, path godbus.ObjectPath, iface, name str
 // stand is how a unit stands, as far as the watch asks.
 type stand struct {
 	load, active string
+	invocation   string
 	transient    bool
 }
 
@@ -244,6 +246,9 @@ func (w *watch) state(ctx context.Context, unit string) (s stand, err error) {
 	s.load, _ = p["LoadState"].Value().(string)
 	s.active, _ = p["ActiveState"].Value().(string)
 	s.transient, _ = p["Transient"].Value().(bool)
+	if id, ok := p["InvocationID"].Value().([]byte); ok {
+		s.invocation = hex.EncodeToString(id)
+	}
 	return s, err
 }
 

@@ -84,14 +84,18 @@ func TestWatch_OnlyAStopJobIsAWord(t *testing.T) {
 			p.Set(u, "Transient", true)
 			p.Order("StopUnit", u, "done", false)
 		}, false, false},
+		{"vigild itself", "own.service", func(p *unitstest.PID1, _ *units.Manager, u string) { p.Order("StopUnit", u, "done", false) }, false, false},
 		{"a logout", "user@1000.service", func(p *unitstest.PID1, _ *units.Manager, u string) { p.Order("StopUnit", u, "done", false) }, false, false},
 		{"a scope", "session-1.scope", func(p *unitstest.PID1, _ *units.Manager, u string) { p.Order("StopUnit", u, "done", false) }, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := unitstest.Start(t)
 			p.Unit(tc.unit, "loaded", "active", 1)
+			if tc.unit == "own.service" {
+				p.Unit(tc.unit, "loaded", "active", 9)
+			}
 			p.Unit("after.service", "loaded", "inactive", 1)
-			m := manager(t, units.Config{Bus: p.Address})
+			m := manager(t, units.Config{Bus: p.Address, Own: strings.Repeat("0a", 16)})
 			p.Result("StopUnit", tc.unit, "done")
 			told, _ := listen(t, m)
 			tc.do(p, m, tc.unit)

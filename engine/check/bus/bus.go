@@ -166,14 +166,39 @@ func open(address string, hello bool) (*dbus.Conn, net.Conn, error) {
 		raw.Close()
 		return nil, nil, err
 	}
-	if err = c.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err == nil && hello {
-		err = c.Hello()
+	if err = c.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err == nil {
+		if hello {
+			err = c.Hello()
+		} else {
+			err = wake(c)
+		}
 	}
 	if err != nil {
 		c.Close()
 		return nil, nil, err
 	}
 	return c, raw, nil
+}
+
+// wake gets the first answer from systemd itself. A call that arrives in one
+// piece with the end of the handshake lies there unread until more arrives, so
+// ping until there is an answer, be it an error.
+func wake(c *dbus.Conn) error {
+	answers := make(chan *dbus.Call, 64)
+	again := time.NewTicker(dialWait / 32)
+	defer again.Stop()
+	for range 32 {
+		c.Object("org.freedesktop.systemd1", "/").Go("org.freedesktop.DBus.Peer.Ping", 0, answers)
+		select {
+		case a := <-answers:
+			if _, ok := a.Err.(dbus.Error); ok {
+				return nil
+			}
+			return a.Err
+		case <-again.C:
+		}
+	}
+	return errors.New("systemd does not answer")
 }
 
 // ask runs one question over the connection.
