@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vigil/actions/catalogue"
+	"vigil/actions/heal"
 	"vigil/actions/supervise"
 	"vigil/engine/fault"
 )
@@ -18,6 +19,8 @@ type Config struct {
 	Processes  []supervise.Process        `toml:"process"`
 	Notify     map[string]Receiver        `toml:"notify"`
 	CgroupRoot string                     `toml:"cgroup_root"` // cgroup v2 folder; "" is vigild's own, "off" none
+
+	Heal heal.Config `toml:"-"` // what desired state may touch, from [git]; the zero value is nothing
 
 	DataDir string `toml:"-"` // for the records of processes and of probes
 	Source  string `toml:"-"` // the file all this was read from; it must be trusted if there is a catalogue

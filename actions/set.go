@@ -49,13 +49,17 @@ type builtin struct {
 }
 
 // kinds lists every built-in kind: one file and one line each. The kinds that
-// come later (file, patch, container, kubernetes, git-revert, reboot) go here.
+// come later (patch, container, kubernetes, git-revert, reboot) go here.
 func kinds() []builtin {
 	return []builtin{
+		{"directory", newHeal("directory")},
+		{"file", newHeal("file")},
 		{"notify", newNotify},
 		{"process", newProcess},
 		{"service", newService},
 		{"signal", newSignal},
+		{"sysctl", newHeal("sysctl")},
+		{"unit", newHeal("unit")},
 		{"wait", newWait},
 	}
 }
@@ -121,7 +125,9 @@ func (s *Set) load(c Config) error {
 		if err != nil {
 			return err
 		}
-		table[k.name] = a
+		if a != nil { // nil: the config has no use for this kind
+			table[k.name] = a
+		}
 	}
 	book, err := catalogue.New(c.Catalogue, catalogue.Deps{Launcher: s.launcher, Resolve: s.deps.Resolve, Crowd: &s.crowd})
 	if err != nil {

@@ -72,6 +72,14 @@ type Prober interface {
 	Done(ctx context.Context, r Request) (bool, error)
 }
 
+// Undoer is an Action whose acts can be taken back.
+type Undoer interface {
+	// Undo says which request brings back what r would change as it stands now,
+	// and keeps what that takes. It is asked before Run, changes nothing outside
+	// the data directory, and may block; concurrent. Unsupported: not this one.
+	Undo(ctx context.Context, r Request) (Request, error)
+}
+
 // Actions finds an action by kind or catalogue name; concurrent.
 type Actions interface {
 	Action(name string) (Action, bool)

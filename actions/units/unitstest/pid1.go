@@ -179,6 +179,11 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 			return
 		}
 		p.end(job, unit, member, result)
+	case "EnableUnitFiles", "DisableUnitFiles", "MaskUnitFiles", "UnmaskUnitFiles":
+		p.files(c, m, member)
+	case "Reload":
+		p.asked = append(p.asked, member)
+		p.send(c, reply(m))
 	case "ResetFailedUnit":
 		p.asked = append(p.asked, member+" "+m.Body[0].(string))
 		p.send(c, reply(m))

@@ -235,7 +235,7 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 		if content, err = f.part.Edit(seen.Content, fields, f.absent); err != nil {
 			return nil // cannot be: Observe has read the very same bytes
 		}
-		with["was"] = ""
+		with["was"] = "absent"
 		if seen.State[reconcile.Exists] == reconcile.Yes {
 			with["was"] = site.Sum(seen.Content) // whoever changed it meanwhile wins; the next round looks again
 		}

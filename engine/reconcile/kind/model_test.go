@@ -115,7 +115,7 @@ func (m *model) act(t testing.TB, s reconcile.Step) {
 			if digest(string(s.Content)) != sha {
 				t.Fatalf("%s: the content is not the one that is named", s.Summary)
 			}
-			if was, ok := s.With["was"]; ok && was != "" && was != digest(e.content) {
+			if was, ok := s.With["was"]; ok && was != "absent" && was != digest(e.content) {
 				t.Fatalf("%s: the file changed meanwhile", s.Summary)
 			}
 			e.content, e.changed = string(s.Content), m.now

@@ -24,7 +24,7 @@ func Keep(path string, text []byte, absent bool) reconcile.Step {
 		return reconcile.Step{Action: "file", With: map[string]any{"path": path, "absent": true}, Summary: "remove " + path}
 	}
 	return reconcile.Step{Action: "file", Content: text, Summary: "write " + path,
-		With: map[string]any{"path": path, "sha256": Sum(text), "permissions": "0644", "owner": "root", "group": "root"}}
+		With: map[string]any{"path": path, "sha256": Sum(text), "permissions": "0644", "owner": "root", "group": "root", "parents": true}}
 }
 
 // Hash tells whether two documents ask for the same.

@@ -1,0 +1,277 @@
+package heal
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/actions/blob"
+	"vigil/actions/catalogue"
+	"vigil/actions/launch"
+	"vigil/actions/param"
+	"vigil/actions/place"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+// file writes, dresses or removes one file.
+type file struct {
+	touch
+	deps Deps
+}
+
+type fileWant struct {
+	path, sha, was string
+	content        *string
+	absent         bool
+	parents        bool
+	attr           attributes
+	validate       []string
+}
+
+var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// notThere is the value of `was` for a file that has to be missing.
+const notThere = "absent"
+
+// Resolve: path (required); content (text) or sha256 (of content that is kept),
+// or absent: true, or neither, which leaves the bytes alone; permissions, owner,
+// group; was (the sha256 that the file has to have still, or "absent"); parents:
+// true makes missing folders; validate (a JSON list: argv, in which {} is the new
+// file; it has to exit with 0).
+func (a file) Resolve(r remedy.Request) (remedy.Spec, error) {
+	_, s, err := a.read(r)
+	return s, err
+}
+
+func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
+	p := param.Read(r.With)
+	w.path = a.touch.path(p)
+	w.sha, w.was = p.Text("sha256", false), p.Text("was", false)
+	if v, ok := p.Take("content"); ok {
+		t := p.Text("content", false)
+		if v == "" || t != "" {
+			w.content = &t
+		}
+	}
+	w.absent, w.parents = flag(p, "absent"), flag(p, "parents")
+	w.attr = readAttributes(p)
+	if v := p.Text("validate", false); v != "" {
+		switch err := json.Unmarshal([]byte(v), &w.validate); {
+		case !a.conf.Commands:
+			p.Bad("validate", "commands are not trusted here; git.trust_commands of the local config says so")
+		case err != nil || len(w.validate) == 0 || !slices.Contains(w.validate, "{}"):
+			p.Bad("validate", `expected a list of text in JSON, one of which is {}: ["/usr/sbin/nginx","-tc","{}"]`)
+		}
+	}
+	if w.sha != "" && !hexSum.MatchString(w.sha) {
+		p.Bad("sha256", "%q is no sha256 in hex", w.sha)
+	}
+	if w.was != "" && w.was != notThere && !hexSum.MatchString(w.was) {
+		p.Bad("was", "%q is no sha256 in hex, and not absent", w.was)
+	}
+	writes := w.sha != "" || w.content != nil
+	switch {
+	case w.sha != "" && w.content != nil:
+		p.Bad("content", "content and sha256 exclude each other")
+	case w.absent && (writes || w.attr != attributes{} || w.validate != nil):
+		p.Bad("absent", "what is to be absent has no content, no owner and no permissions")
+	case !w.absent && !writes && w.attr == attributes{}:
+		p.Bad("path", "nothing is said about the file: content, sha256, absent, permissions, owner or group")
+	case w.validate != nil && !writes:
+		p.Bad("validate", "there is no new content to validate")
+	}
+	if err := p.Err(); err != nil {
+		return w, s, err
+	}
+	verb := "write "
+	switch {
+	case w.absent:
+		verb = "remove "
+	case !writes:
+		verb = "set permissions and owner of "
+	}
+	return w, remedy.Spec{Subject: "file:" + w.path, Kind: "file", Class: remedy.Convergent, Cost: 2, Timeout: time.Minute, Summary: verb + w.path}, nil
+}
+
+func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
+	w, spec, err := a.read(r)
+	if err != nil {
+		return remedy.Result{}, err
+	}
+	if r.Timeout > 0 {
+		spec.Timeout = r.Timeout
+	}
+	ctx, stop := context.WithTimeout(ctx, spec.Timeout)
+	defer stop()
+	content, err := a.bytes(w)
+	if err != nil {
+		return remedy.Result{}, err
+	}
+	attr, p, err := a.hold(w)
+	if err != nil {
+		if w.absent && fault.KindOf(err) == fault.NotFound {
+			return done(false, nil), nil
+		}
+		return remedy.Result{}, err
+	}
+	defer p.Close()
+	if ctx.Err() != nil {
+		return remedy.Result{Error: "cut short: " + ctx.Err().Error(), TimedOut: true}, nil
+	}
+	st, there, err := p.Stat()
+	if err != nil {
+		return remedy.Result{}, err
+	}
+	sum := notThere
+	regular := there && st.Mode&unix.S_IFMT == unix.S_IFREG
+	if regular {
+		if sum, err = p.Sum(); err != nil {
+			return failed(err)
+		}
+	}
+	if content != nil && regular && sum == blob.Sum(content) {
+		content = nil // the bytes are right already
+		if !differ(attr, st) {
+			return done(false, nil), nil
+		}
+	} else if w.was != "" && w.was != sum {
+		return remedy.Result{Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
+	}
+	undo, lost := a.keep(p, r)
+	var changed bool
+	switch {
+	case w.absent && !there:
+	case w.absent:
+		changed, err = true, p.Remove(false)
+	case content != nil:
+		changed, err = true, p.Write(content, attr, a.check(ctx, w))
+	case !there:
+		err = fault.New(fault.Conflict, "%s is not there", w.path)
+	case regular && !differ(attr, st):
+	default:
+		changed, err = true, a.dress(p, attr, st)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	res := done(changed, undo)
+	if changed && lost != nil {
+		res.Data["not_undoable"] = lost.Error()
+	}
+	return res, nil
+}
+
+// hold looks the accounts up and takes hold of the folder.
+func (a file) hold(w fileWant) (place.Attributes, *place.Place, error) {
+	attr, err := w.attr.numbers()
+	if err != nil {
+		return attr, nil, err
+	}
+	p, err := place.Open(w.path, place.Way{Owner: attr.UID, Parents: w.parents})
+	return attr, p, err
+}
+
+// bytes is the content that is wanted, nil none.
+func (a file) bytes(w fileWant) ([]byte, error) {
+	switch {
+	case w.content != nil:
+		return []byte(*w.content), nil
+	case w.sha != "":
+		b, err := a.deps.Contents.Get(w.sha)
+		if b == nil && err == nil {
+			b = []byte{}
+		}
+		return b, err
+	}
+	return nil, nil
+}
+
+// dress changes the file in place; one with several names is written anew, so
+// that the others keep what they have.
+func (a file) dress(p *place.Place, attr place.Attributes, st unix.Stat_t) error {
+	if st.Nlink < 2 || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return p.Dress(attr, false)
+	}
+	b, _, _, err := p.Read(blob.Max)
+	if err != nil {
+		return err
+	}
+	return p.Write(b, attr, nil)
+}
+
+// check runs the validate command on the new file before it counts.
+func (a file) check(ctx context.Context, w fileWant) func(string) error {
+	if w.validate == nil {
+		return nil
+	}
+	return func(path string) error {
+		argv := slices.Clone(w.validate)
+		for i, x := range argv {
+			if x == "{}" {
+				argv[i] = path
+			}
+		}
+		o, err := a.deps.Launcher.Run(ctx, launch.Program{Argv: argv, Env: catalogue.FixedEnv(), Timeout: 30 * time.Second, KillRest: true})
+		switch {
+		case err != nil:
+			return err
+		case o.TimedOut || o.Cancelled:
+			return fault.New(fault.Timeout, "the validation of %s did not end in time", w.path)
+		case o.Exit != 0:
+			return fault.New(fault.Conflict, "%s stays as it is: %s refuses the new one (exit %d %s): %.500s", w.path, argv[0], o.Exit, o.Signal, o.Output)
+		}
+		return nil
+	}
+}
+
+// Undo says what brings the file back as it stands now. Its bytes are kept for
+// that: TooLarge when there are too many, Unsupported for what is no file.
+func (a file) Undo(_ context.Context, r remedy.Request) (remedy.Request, error) {
+	w, _, err := a.read(r)
+	if err != nil {
+		return remedy.Request{}, err
+	}
+	_, p, err := a.hold(w)
+	if err != nil {
+		return remedy.Request{}, err
+	}
+	defer p.Close()
+	back, err := a.keep(p, r)
+	if err != nil {
+		return remedy.Request{}, err
+	}
+	return *back, nil
+}
+
+func (a file) keep(p *place.Place, r remedy.Request) (*remedy.Request, error) {
+	back := r
+	st, there, err := p.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !there:
+		back.With = map[string]any{"path": p.Path, "absent": true}
+		return &back, nil
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", p.Path)
+	}
+	b, st, there, err := p.Read(blob.Max)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, fault.New(fault.Conflict, "%s went away while it was looked at", p.Path)
+	}
+	sum, err := a.deps.Contents.Put(b)
+	if err != nil {
+		return nil, err
+	}
+	back.With = with(p.Path, st)
+	back.With["sha256"] = sum
+	return &back, nil
+}

@@ -1,0 +1,116 @@
+package heal
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/actions/param"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+// sysctl sets the running value of a kernel parameter. What names a program for
+// the kernel to run is not among them.
+type sysctl struct{ root string }
+
+var (
+	sysctlName     = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@-][A-Za-z0-9_:@.-]{0,63}){1,7}$`)
+	sysctlPrograms = regexp.MustCompile(`^(kernel/(core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper)|fs/binfmt_misc)(/|$)`)
+)
+
+// Resolve: name (required, with slashes or dots), value (required).
+func (a sysctl) Resolve(r remedy.Request) (remedy.Spec, error) {
+	_, _, s, err := a.read(r)
+	return s, err
+}
+
+func (a sysctl) read(r remedy.Request) (name, value string, s remedy.Spec, err error) {
+	p := param.Read(r.With)
+	name, value = p.Text("name", true), strings.Join(strings.Fields(p.Text("value", true)), " ")
+	if !strings.Contains(name, "/") {
+		name = strings.ReplaceAll(name, ".", "/")
+	}
+	switch {
+	case name == "" || !p.OK():
+	case !sysctlName.MatchString(name) || strings.Contains(name, ".."):
+		p.Bad("name", "%q is no kernel parameter such as net.ipv4.ip_forward", name)
+	case sysctlPrograms.MatchString(name):
+		p.Bad("name", "%s names a program for the kernel to run, and is not set here", name)
+	}
+	if len(value) > 1024 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+		p.Bad("value", "expected one line of plain text")
+	}
+	if err := p.Err(); err != nil {
+		return "", "", s, err
+	}
+	return name, value, remedy.Spec{Subject: "sysctl:" + name, Kind: "sysctl", Class: remedy.Convergent, Cost: 1, Timeout: 10 * time.Second, Summary: "set " + name + " = " + value}, nil
+}
+
+func (a sysctl) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
+	name, value, _, err := a.read(r)
+	if err != nil {
+		return remedy.Result{}, err
+	}
+	now, err := a.value(name)
+	if err != nil {
+		return remedy.Result{}, err
+	}
+	if now == value {
+		return done(false, nil), nil
+	}
+	if ctx.Err() != nil {
+		return remedy.Result{Error: "cut short: " + ctx.Err().Error(), TimedOut: true}, nil
+	}
+	f, err := os.OpenFile(a.path(name), os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return remedy.Result{}, fault.Wrap(fault.Forbidden, err, "the kernel parameter %s cannot be set", name)
+	}
+	_, err = f.WriteString(value + "\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return remedy.Result{Error: "the kernel does not take " + value + " for " + name + ": " + err.Error()}, nil
+	}
+	if got, err := a.value(name); err != nil || got != value {
+		return remedy.Result{Error: "the kernel made " + got + " of " + value + " for " + name}, nil
+	}
+	back, err := a.Undo(ctx, r)
+	if err != nil {
+		return remedy.Result{}, err
+	}
+	back.With["value"] = now
+	return done(true, &back), nil
+}
+
+func (a sysctl) path(name string) string { return filepath.Join("/", a.root, "proc/sys", name) }
+
+func (a sysctl) value(name string) (string, error) {
+	b, err := os.ReadFile(a.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fault.New(fault.NotFound, "this kernel has no parameter %s", name)
+	}
+	if err != nil {
+		return "", fault.Wrap(fault.Unavailable, err, "the kernel parameter %s", name)
+	}
+	return strings.Join(strings.Fields(string(b)), " "), nil
+}
+
+// Undo says what brings back the value that the kernel has now.
+func (a sysctl) Undo(_ context.Context, r remedy.Request) (remedy.Request, error) {
+	name, _, _, err := a.read(r)
+	if err != nil {
+		return remedy.Request{}, err
+	}
+	now, err := a.value(name)
+	if err != nil {
+		return remedy.Request{}, err
+	}
+	r.With = map[string]any{"name": name, "value": now}
+	return r, nil
+}

@@ -1,0 +1,157 @@
+// Package place is one name in one folder, held so that nobody can put anything
+// else in its way: the one road by which files outside the data directory are
+// changed.
+//
+// The way to a folder is walked name by name from the root, and no symbolic link
+// is followed anywhere. Every folder on the way must belong to root, to vigild
+// or to the file's own owner, and the last one may not be writable by others; so
+// a name cannot be exchanged between the look and the act, and if it could, the
+// act would still end in the folder that is held.
+//
+// It refuses what a link leads to, folders that others can write, and changing
+// anything that is no regular file. A file is replaced whole: what stands under
+// the name is the old one or the new one at every moment, also after a power
+// cut. A [Place] belongs to one goroutine; Close lets go of it.
+package place
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/engine/fault"
+)
+
+// Place is a name in a held folder.
+type Place struct {
+	Path string
+	fd   int    // of the folder, open for reading
+	name string // in it
+}
+
+// Way says what is allowed on the way.
+type Way struct {
+	Owner   int  // uid, beside root and vigild, to whom folders may belong; -1 none
+	Parents bool // folders that are missing are made, 0755
+}
+
+// Open walks to the folder of path. Errors: NotFound (a folder is missing),
+// Forbidden (a link, or a folder that others could change), Unavailable.
+func Open(path string, way Way) (*Place, error) {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	if !strings.HasPrefix(path, "/") || len(path) > 4095 {
+		return nil, fault.New(fault.Unprocessable, "%q is not an absolute path", path)
+	}
+	for _, n := range parts {
+		if n == "" || n == "." || n == ".." || len(n) > 255 || strings.ContainsRune(n, 0) {
+			return nil, fault.New(fault.Unprocessable, "%q is not a plain path", path)
+		}
+	}
+	at, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "open /")
+	}
+	way1 := ""
+	for i, n := range parts[:len(parts)-1] {
+		way1 += "/" + n
+		next, err := step(at, n, way.Parents)
+		unix.Close(at)
+		if err != nil {
+			return nil, cannot(path, way1, err)
+		}
+		at = next
+		if err := guarded(at, path, way1, way.Owner, i == len(parts)-2); err != nil {
+			unix.Close(at)
+			return nil, err
+		}
+	}
+	return &Place{Path: path, fd: at, name: parts[len(parts)-1]}, nil
+}
+
+func step(at int, name string, make bool) (int, error) {
+	const how = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	next, err := again(func() (int, error) { return unix.Openat(at, name, how, 0) })
+	if !errors.Is(err, unix.ENOENT) || !make {
+		return next, err
+	}
+	if err := unix.Mkdirat(at, name, 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+		return -1, err
+	}
+	if err := unix.Fsync(at); err != nil {
+		return -1, err
+	}
+	return again(func() (int, error) { return unix.Openat(at, name, how, 0) })
+}
+
+func again(f func() (int, error)) (int, error) {
+	for {
+		fd, err := f()
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// guarded refuses a folder in which somebody else could exchange what stands.
+func guarded(fd int, path, at string, owner int, last bool) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return cannot(path, at, err)
+	}
+	if uid := int(st.Uid); uid != 0 && uid != os.Geteuid() && uid != owner {
+		return fault.New(fault.Forbidden, "%s is not touched: %s belongs to uid %d, who could exchange it", path, at, uid).Mend("chown root %s, or let that user own the file too", at)
+	}
+	open := st.Mode&0o002 != 0 || st.Mode&0o020 != 0 && st.Gid != 0
+	if sticky := st.Mode&unix.S_ISVTX != 0; open && (last || !sticky) {
+		return fault.New(fault.Forbidden, "%s is not touched: others can write in %s (mode %04o)", path, at, st.Mode&0o7777).Mend("chmod go-w %s", at)
+	}
+	return nil
+}
+
+func cannot(path, at string, err error) error {
+	switch {
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
+		return fault.New(fault.Forbidden, "%s is not touched: %s is a symbolic link or no folder, and links are not followed", path, at).Mend("name the real path")
+	case errors.Is(err, unix.ENOENT):
+		return fault.New(fault.NotFound, "%s is not there, so %s cannot be touched", at, path).Mend("make the folder first, with kind: Directory")
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return fault.Wrap(fault.Forbidden, err, "%s", path)
+	}
+	return fault.Wrap(fault.Unavailable, err, "%s", path)
+}
+
+// Close lets go of the folder.
+func (p *Place) Close() { unix.Close(p.fd) }
+
+// Stat looks at the name itself; ok is false when there is nothing.
+func (p *Place) Stat() (st unix.Stat_t, ok bool, err error) {
+	err = unix.Fstatat(p.fd, p.name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return st, false, nil
+	}
+	if err != nil {
+		return st, false, cannot(p.Path, p.Path, err)
+	}
+	return st, true, nil
+}
+
+// sync makes what happened to the names in the folder last.
+func (p *Place) sync() error {
+	if err := unix.Fsync(p.fd); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the folder of %s cannot be synced", p.Path)
+	}
+	return nil
+}
+
+func (p *Place) failed(what string, err error) error {
+	k := fault.Unavailable
+	switch {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
+		k = fault.Forbidden
+	case errors.Is(err, unix.ENOTEMPTY), errors.Is(err, unix.EEXIST), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENOTDIR):
+		k = fault.Conflict
+	}
+	return fault.Wrap(k, err, "%s %s", what, p.Path)
+}

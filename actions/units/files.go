@@ -1,0 +1,102 @@
+package units
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"vigil/engine/fault"
+)
+
+// FileVerbs lists what can be asked of a unit's files.
+func FileVerbs() []string { return []string{"daemon-reload", "enable", "disable", "mask", "unmask"} }
+
+// Files asks systemd to change what it knows of a unit's files, and to read them
+// anew; it tells whether something changed. Blocks until systemd has answered;
+// systemd alone, else Unsupported. Errors: NotFound, Conflict, Forbidden,
+// Unavailable.
+func (m *Manager) Files(ctx context.Context, verb, unit string) (changed bool, err error) {
+	if !m.systemd() {
+		return false, fault.New(fault.Unsupported, "there is no systemd here to %s %s", verb, unit)
+	}
+	c, err := m.connect(ctx)
+	if err != nil {
+		return false, fault.Wrap(fault.Unavailable, err, "systemd cannot be reached to %s %s", verb, unit)
+	}
+	defer c.Close()
+	names := []string{unit}
+	switch verb {
+	case "daemon-reload":
+		changed = true
+	case "enable":
+		is, ch, e := c.EnableUnitFilesContext(ctx, names, false, false)
+		if changed, err = len(ch) > 0, e; e == nil && !is && len(ch) == 0 {
+			return false, fault.New(fault.Conflict, "%s says nowhere when it is to start, so it cannot be enabled", unit).Mend("write an [Install] section into its unit file")
+		}
+	case "disable":
+		ch, e := c.DisableUnitFilesContext(ctx, names, false)
+		changed, err = len(ch) > 0, e
+	case "mask":
+		ch, e := c.MaskUnitFilesContext(ctx, names, false, false)
+		changed, err = len(ch) > 0, e
+	case "unmask":
+		ch, e := c.UnmaskUnitFilesContext(ctx, names, false)
+		changed, err = len(ch) > 0, e
+	default:
+		return false, fault.New(fault.Unprocessable, "%q is nothing that can be asked of a unit's files", verb)
+	}
+	if err != nil {
+		return false, refused(err, verb, unit)
+	}
+	if changed {
+		if err := c.ReloadContext(ctx); err != nil {
+			return false, refused(err, "reload its configuration after it was asked to "+verb, unit)
+		}
+	}
+	return changed, nil
+}
+
+// Is reports whether a unit's files stand as a verb would leave them.
+func (m *Manager) Is(ctx context.Context, verb, unit string) (bool, error) {
+	p, err := m.State(ctx, unit)
+	if err != nil {
+		return false, err
+	}
+	state, _ := p["UnitFileState"].(string)
+	masked := strings.HasPrefix(state, "masked") || p["LoadState"] == "masked"
+	switch verb {
+	case "enable":
+		return strings.HasPrefix(state, "enabled"), nil
+	case "disable":
+		return !strings.HasPrefix(state, "enabled"), nil
+	case "mask":
+		return masked, nil
+	case "unmask":
+		return !masked, nil
+	}
+	return false, nil
+}
+
+// State is the properties of a unit that tell how it stands, by systemd's own
+// names. One that does not exist has the LoadState not-found. Reads only; systemd
+// alone, else Unsupported.
+func (m *Manager) State(ctx context.Context, unit string) (map[string]any, error) {
+	if !m.systemd() {
+		return nil, fault.New(fault.Unsupported, "only systemd tells how %s stands", unit)
+	}
+	c, err := m.connect(ctx)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "systemd cannot be reached")
+	}
+	defer c.Close()
+	p, err := c.GetUnitPropertiesContext(ctx, unit)
+	if err != nil {
+		return nil, refused(err, "look at", unit)
+	}
+	for k := range p {
+		if !slices.Contains([]string{"LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "ActiveEnterTimestamp"}, k) {
+			delete(p, k)
+		}
+	}
+	return p, nil
+}
