@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,13 +121,17 @@ func (d *Dir) Commit(subject, archive string) string {
 
 // Import makes commits on a branch at once, one for each archive, without a
 // checkout, and returns the last one's hash. The first comes after what the
-// branch is at.
+// branch is at; each is a second younger than the one before.
 func (d *Dir) Import(branch string, archives ...string) string {
 	d.t.Helper()
 	var b strings.Builder
+	before := 0
+	if d.has(branch) {
+		before, _ = strconv.Atoi(d.Git("rev-list", "--count", branch))
+	}
 	for i, a := range archives {
-		fmt.Fprintf(&b, "commit refs/heads/%s\ncommitter Ada <ada@example.com> %d +0000\ndata 1\nc\n", branch, 1_700_000_000+i)
-		if i == 0 && d.has(branch) {
+		fmt.Fprintf(&b, "commit refs/heads/%s\ncommitter Ada <ada@example.com> %d +0000\ndata 1\nc\n", branch, 1_700_000_000+before+i)
+		if i == 0 && before > 0 {
 			fmt.Fprintf(&b, "from refs/heads/%s^0\n", branch)
 		}
 		for _, f := range txtar.Parse([]byte(a)).Files {

@@ -39,18 +39,12 @@ func (v *View) Select(ctx context.Context, ask Ask) (Selection, error) {
 // asking for more haves is of no use.
 func (v *View) Ready(ctx context.Context, ask Ask) (bool, error) {
 	s := &selector{v: v, ctx: ctx, commits: map[plumbing.Hash]Commit{}}
-	theirs, err := s.ancestors(ask.Haves, set(ask.Shallow))
-	if err != nil || len(theirs) == 0 {
-		return false, err
+	if len(ask.Haves) == 0 {
+		return false, nil
 	}
+	cut := set(ask.Shallow)
 	for _, w := range ask.Wants {
-		found := false
-		err := v.History(ctx, w, func(c Commit) (bool, error) {
-			_, hit := theirs[c.ID]
-			found = found || hit
-			return !found, nil
-		})
-		if err != nil || !found {
+		if met, err := s.meets(w, ask.Haves, cut); err != nil || !met {
 			return false, err
 		}
 	}
@@ -122,36 +116,41 @@ func (s *selector) ancestors(tips []plumbing.Hash, shallow map[plumbing.Hash]str
 func (s *selector) run(ask Ask) (Selection, error) {
 	var out Selection
 	shallow := set(ask.Shallow)
+	if ask.Depth == 0 {
+		fresh, theirs, err := s.newer(ask.Wants, ask.Haves, shallow, nil)
+		if err != nil {
+			return out, err
+		}
+		out.Objects, err = s.objects(fresh, ask.Haves, theirs, shallow)
+		return out, err
+	}
 	theirs, err := s.ancestors(ask.Haves, shallow)
 	if err != nil {
 		return out, err
 	}
 	wants := append([]plumbing.Hash(nil), ask.Wants...)
-	cut := shallow // commits that are sent, if at all, without their parents
-	if ask.Depth > 0 {
-		within, edge, err := s.within(ask.Wants, ask.Depth)
+	within, edge, err := s.within(ask.Wants, ask.Depth)
+	if err != nil {
+		return out, err
+	}
+	cut := set(edge) // commits that are sent, if at all, without their parents
+	for _, h := range edge {
+		if _, was := shallow[h]; !was {
+			out.Shallow = append(out.Shallow, h)
+		}
+	}
+	for _, h := range ask.Shallow {
+		_, isEdge := cut[h]
+		if _, in := within[h]; !in || isEdge {
+			cut[h] = struct{}{}
+			continue
+		}
+		out.Unshallow = append(out.Unshallow, h)
+		c, err := s.commit(h)
 		if err != nil {
 			return out, err
 		}
-		cut = set(edge)
-		for _, h := range edge {
-			if _, known := shallow[h]; !known {
-				out.Shallow = append(out.Shallow, h)
-			}
-		}
-		for _, h := range ask.Shallow {
-			_, isEdge := cut[h]
-			if _, in := within[h]; !in || isEdge {
-				cut[h] = struct{}{}
-				continue
-			}
-			out.Unshallow = append(out.Unshallow, h)
-			c, err := s.commit(h)
-			if err != nil {
-				return out, err
-			}
-			wants = append(wants, c.Parents...)
-		}
+		wants = append(wants, c.Parents...)
 	}
 	fresh, err := s.fresh(wants, theirs, cut)
 	if err != nil {

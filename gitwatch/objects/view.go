@@ -205,24 +205,27 @@ func (v *View) Connected(ctx context.Context, from []plumbing.Hash, known func(p
 
 // Between are the commits under tip that are not under base, newest first, at
 // most limit; more says that there are others. A zero base has nothing under it.
+// Where a committer's clock was wrong an older commit may be among them; none is
+// left out.
 func (v *View) Between(ctx context.Context, tip, base plumbing.Hash, limit int) (cs []Commit, more bool, err error) {
-	old := map[plumbing.Hash]struct{}{}
+	s := &selector{v: v, ctx: ctx, commits: map[plumbing.Hash]Commit{}}
+	var old []plumbing.Hash
 	if !base.IsZero() {
-		s := &selector{v: v, ctx: ctx, commits: map[plumbing.Hash]Commit{}}
-		if old, err = s.ancestors([]plumbing.Hash{base}, nil); err != nil {
+		old = []plumbing.Hash{base}
+	}
+	fresh, _, err := s.newer([]plumbing.Hash{tip}, old, nil, func(n int) bool { return n > 2*limit })
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(fresh) > limit; more {
+		fresh = fresh[:limit]
+	}
+	for _, h := range fresh {
+		c, err := v.Commit(h)
+		if err != nil {
 			return nil, false, err
 		}
-	}
-	err = v.History(ctx, tip, func(c Commit) (bool, error) {
-		if _, ok := old[c.ID]; ok || more {
-			return false, nil
-		}
-		if len(cs) == limit {
-			more = true
-			return false, nil
-		}
 		cs = append(cs, c)
-		return true, nil
-	})
-	return cs, more, err
+	}
+	return cs, more, nil
 }
