@@ -86,7 +86,8 @@ var plan = []room{
 	{dir: "engine/rehearse", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies"}},
 	{dir: "engine/hall", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies", "engine/holds", "engine/direct", "engine/judge", "engine/explain"}},
 
-	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk", "engine/tsdb/commit", "engine/tsdb/live", "engine/tsdb/payload", "engine/tsdb/wal", "engine/tsdb/rows"}, guests: []string{gSys}},
+	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk", "engine/tsdb/commit", "engine/tsdb/live", "engine/tsdb/payload", "engine/tsdb/place", "engine/tsdb/wal", "engine/tsdb/rows"}, guests: []string{gSys}},
+	{dir: "engine/tsdb/place", floor: 3, ours: []string{"engine/fault"}, guests: []string{gSys}},
 	{dir: "engine/tsdb/chunk", floor: 3, ours: []string{"engine/series"}, guests: []string{"github.com/prometheus/prometheus/tsdb/chunkenc"}},
 	{dir: "engine/tsdb/wal", floor: 3, guests: []string{gSys}},
 	{dir: "engine/tsdb/rows", floor: 3, ours: []string{"engine/series", "engine/fault", "engine/tsdb/chunk"}, guests: []string{gSQLite}},
@@ -136,7 +137,7 @@ var plan = []room{
 	{dir: "internal/daemon/settings", floor: 4, ours: []string{"engine/document", "engine/fault"}, guests: []string{"github.com/BurntSushi/toml"}},
 	{dir: "internal/daemon/source", floor: 4, ours: []string{"engine/document", "engine/fault", "gitwatch/paths"}},
 	{dir: "internal/daemon/stories", floor: 4, ours: []string{"engine", "floors 0-1", "engine/policy/story", "engine/rehearse"}},
-	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "api", "internal/daemon/settings"}},
+	{dir: "internal/daemon/config", floor: 4, ours: []string{"engine", "floors 0-1", "engine/check/host", "engine/tsdb", "engine/ledger", "actions", "api", "internal/daemon/settings"}, guests: []string{gSys}},
 	{dir: "internal/daemon/parts", floor: 4, ours: []string{"engine/fault"}},
 	{dir: "internal/daemon/offline", floor: 4, ours: []string{"engine", "engine/policies", "engine/rehearse", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "actions", "internal/daemon/config", "internal/daemon/stories"}},
 	{dir: "internal/daemon/evidence", floor: 4, ours: []string{"engine/fault", "actions", "actions/launch", "internal/daemon/config"}},

@@ -10,6 +10,7 @@ import (
 
 	"vigil/engine/series"
 	"vigil/engine/tsdb/live"
+	"vigil/engine/tsdb/place"
 	"vigil/engine/tsdb/rows"
 	"vigil/engine/tsdb/wal"
 )
@@ -228,7 +229,7 @@ func Verify(ctx context.Context, snapshot string) error { return rows.Verify(ctx
 // is moved into its quarantine, the log included, and the next start begins from
 // the snapshot alone.
 func Restore(ctx context.Context, cfg Config, fs wal.FS, snapshot string) error {
-	lock, err := occupy(cfg.Dir)
+	lock, err := place.Occupy(cfg.Dir)
 	if err != nil {
 		return err
 	}

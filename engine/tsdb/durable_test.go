@@ -129,17 +129,6 @@ func TestConfigNamesWhatCannotBe(t *testing.T) {
 	}
 }
 
-func TestNetworkFileSystemsAreRefused(t *testing.T) {
-	for magic, refused := range map[int64]bool{
-		0x6969: true, 0xff534d42: true, int64(int32(-0x00acb2be)): true, 0x01021997: true, // NFS, CIFS, CIFS as 32 bits give it, 9P
-		0xef53: false, 0x58465342: false, 0x9123683e: false, 0x01021994: false, // ext4, XFS, Btrfs, tmpfs
-	} {
-		if err := local(magic, "/data"); (err != nil) != refused {
-			t.Errorf("%#x: %v", magic, err)
-		}
-	}
-}
-
 // Samples from before 1970, however they come, are refused: they would stretch
 // what retention measures by.
 func TestNothingIsOlderThan1970(t *testing.T) {

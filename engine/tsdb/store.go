@@ -15,6 +15,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/tsdb/commit"
 	"vigil/engine/tsdb/live"
+	"vigil/engine/tsdb/place"
 	"vigil/engine/tsdb/rows"
 	"vigil/engine/tsdb/wal"
 )
@@ -100,7 +101,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	s.calls.New = func() any { return commit.NewCall() }
 	var err error
-	if s.lock, err = occupy(cfg.Dir); err != nil {
+	if s.lock, err = place.Occupy(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if s.db, err = rows.Open(context.Background(), cfg.rows()); err != nil {

@@ -1,4 +1,9 @@
-package tsdb
+// Package place makes a data directory one store's own.
+//
+// It refuses a second process, and file systems of other machines, where a lock
+// and a sync are not what they seem. The lock ends with the file that it gives,
+// or with the process; it starts nothing.
+package place
 
 import (
 	"errors"
@@ -17,8 +22,10 @@ var networks = map[int64]string{
 	0x00c36400: "Ceph", 0x01021997: "9P", 0x0bd00bd0: "Lustre", 0x73757245: "Coda", 0x564c: "NCP", 0x7461636f: "OCFS2", 0x01161970: "GFS2",
 }
 
-// occupy makes the directory this process's own until the file is closed.
-func occupy(dir string) (*os.File, error) {
+// Occupy makes the directory this process's own until the file is closed: a
+// Conflict when it is another's, Unavailable on a file system that cannot hold a
+// lock. It does not wait.
+func Occupy(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
