@@ -275,6 +275,10 @@ func TestTrust_IsSmall(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.path, why, tt.says)
 		}
 	}
+	some.Kinds = []string{"File", "Service", "Cron", "Sysctl"}
+	if got := some.Places(); !slices.Equal(got, []string{"/etc", "/etc/sysctl.d", "/srv/web"}) {
+		t.Errorf("without commands the actions may touch %v", got)
+	}
 	if (reconcile.Trust{Paths: []string{"etc", "/a/../b"}}).Validate() == nil {
 		t.Error("paths that are none were taken")
 	}

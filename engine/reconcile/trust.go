@@ -34,6 +34,24 @@ func (t Trust) Validate() error {
 	return is.Err()
 }
 
+// Places are the folders that the actions which heal have to be allowed: those of
+// the paths, and those where the listed kinds keep files of their own making.
+func (t Trust) Places() []string {
+	out := slices.Clone(t.Paths)
+	for _, k := range t.Kinds {
+		switch {
+		case k == "Sysctl":
+			out = append(out, "/etc/sysctl.d")
+		case k == "Timer", k == "Service" && t.Commands:
+			out = append(out, "/etc/systemd/system")
+		case k == "Cron" && t.Commands:
+			out = append(out, "/etc/cron.d")
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // commandPlaces are where a file makes somebody run a program: writing there is
 // a command, whatever paths says.
 func commandPlaces() []string {

@@ -202,11 +202,7 @@ func (f *file) Compare(last reconcile.State, seen reconcile.Observed) []reconcil
 func (f *file) left(seen reconcile.State) (out []reconcile.Difference) {
 	for _, field := range slices.Sorted(maps.Keys(f.part.Want())) {
 		if v, ok := seen[field]; ok {
-			d := reconcile.Difference{Field: field, Found: v, Class: reconcile.Pending}
-			if f.old {
-				d.Class = reconcile.Orphan
-			}
-			out = append(out, d)
+			out = append(out, reconcile.Difference{Field: field, Found: v, Class: reconcile.Pending})
 		}
 	}
 	return out

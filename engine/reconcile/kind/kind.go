@@ -91,10 +91,21 @@ func Read(doc document.Document, d Deps) (item *reconcile.Item, claims []string,
 func Retire(key reconcile.Key, last reconcile.State) (r reconcile.Resource, ok bool) {
 	for _, k := range kinds() {
 		if k.name == key.Kind && k.retire != nil {
-			r = k.retire(key, last)
+			return orphan{k.retire(key, last)}, true
 		}
 	}
-	return r, r != nil
+	return nil, false
+}
+
+// orphan is a resource whose differences are all that it is still there.
+type orphan struct{ reconcile.Resource }
+
+func (o orphan) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+	ds := o.Resource.Compare(last, seen)
+	for i := range ds {
+		ds[i].Class = reconcile.Orphan
+	}
+	return ds
 }
 
 // Children lets a folder that purges keep what other documents want in it. It is

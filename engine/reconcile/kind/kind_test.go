@@ -238,7 +238,9 @@ func TestRetire_TakesAwayJustWhatWasWritten(t *testing.T) {
 				}
 				return
 			}
-			round(t, m, r, last)
+			if _, ds := round(t, m, r, last); slices.ContainsFunc(ds, func(d reconcile.Difference) bool { return d.Class != reconcile.Orphan }) {
+				t.Errorf("an orphan is told as %v", ds)
+			}
 			if steps, ds := round(t, m, r, last); len(steps)+len(ds) > 0 {
 				t.Errorf("a second round finds %v and does %v", ds, steps)
 			}
