@@ -56,20 +56,20 @@ func (c *Core) cause(en *Entry) string {
 	if len(en.P.Doc.DependsOn) == 0 {
 		return ""
 	}
-	return c.deepest(en.P.Doc.DependsOn, 0)
+	return deepest(c.Deps(), en.P.Doc.DependsOn, map[string]bool{})
 }
 
-func (c *Core) deepest(names []string, depth int) string {
-	if depth > 16 {
-		return ""
-	}
-	deps := c.Deps()
+// deepest looks at each policy once, however many depend on it: the paths through
+// a few layers of policies are more than could ever be walked. What was seen and
+// gave nothing gives nothing again.
+func deepest(deps map[string]*Dep, names []string, seen map[string]bool) string {
 	for _, n := range names {
 		d := deps[n]
-		if d == nil {
+		if d == nil || seen[n] {
 			continue
 		}
-		if deeper := c.deepest(d.On, depth+1); deeper != "" {
+		seen[n] = true
+		if deeper := deepest(deps, d.On, seen); deeper != "" {
 			return deeper
 		}
 		if d.Firing.Load() > 0 {
