@@ -16,7 +16,7 @@ const (
 	Edited   Problem = "edited"   // its content does not give its hash
 	Foreign  Problem = "foreign"  // whole in itself, but it does not follow the record before it
 	Short    Problem = "short"    // the chain ends before its known head
-	Unread   Problem = "unread"   // an exported line is not a record
+	Unread   Problem = "unread"   // an exported line or a stored row is not a record
 )
 
 // Broken names the first record at which a chain is wrong.

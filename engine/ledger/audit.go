@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -76,6 +77,9 @@ func (l *Ledger) walk(ctx context.Context, after int64, each func(audit.Record) 
 	head = l.AuditHead()
 	for after < head.Seq {
 		rs, err := l.Audit(ctx, after, "", page)
+		if fault.KindOf(err) == fault.Corrupt {
+			rs, err = l.Audit(ctx, after, "", 1) // the good ones before it, one by one
+		}
 		if err != nil {
 			return head, err
 		}
@@ -113,7 +117,11 @@ func (l *Ledger) AuditVerify(ctx context.Context, progress func(n int64)) (audit
 		}
 		return nil
 	})
-	if err != nil {
+	var broken *audit.Broken
+	switch {
+	case fault.KindOf(err) == fault.Corrupt && !errors.As(err, &broken): // a row that is none
+		return v.Head(), fault.Wrap(fault.Corrupt, &audit.Broken{Seq: v.Head().Seq + 1, Problem: audit.Unread, Msg: err.Error()}, "the audit chain is broken")
+	case err != nil:
 		return v.Head(), err
 	}
 	if progress != nil {
