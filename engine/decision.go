@@ -93,4 +93,5 @@ type Snapshot struct {
 	Active        []remedy.Remediation // not final
 	Epoch         int64
 	UncleanStarts []clock.Stamp // starts without a clean stop before them, newest last
+	Replaced      string        // why the ledger that was there could not be used, "" if it was
 }

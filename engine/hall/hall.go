@@ -59,24 +59,32 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.Book.Load(snap.Holds, safeMode(snap.UncleanStarts, e.clock()))
+	e.Book.Load(snap.Holds, safeMode(snap, e.clock()))
 	return e.Evaluator.Run(ctx, snap)
 }
 
-// safeMode is the pause after three unclean starts within ten minutes: the
-// healer may be what brings the host down. The zero Hold is none.
-func safeMode(starts []clock.Stamp, now clock.Stamp) engine.Hold {
+// safeMode is the pause after three unclean starts within ten minutes, for the
+// healer may be what brings the host down; and after the ledger was lost, for
+// what a person had stopped, and what was done too often already, went with it.
+// The zero Hold is none.
+func safeMode(snap *engine.Snapshot, now clock.Stamp) engine.Hold {
 	n := 0
-	for _, s := range starts {
+	for _, s := range snap.UncleanStarts {
 		if d, _ := now.Sub(s); d >= 0 && d <= 10*time.Minute {
 			n++
 		}
 	}
-	if n < 3 {
+	why := ""
+	switch {
+	case snap.Replaced != "":
+		why = "safe mode: the ledger was lost: " + snap.Replaced
+	case n >= 3:
+		why = fmt.Sprintf("safe mode: %d unclean starts within 10 minutes", n)
+	default:
 		return engine.Hold{}
 	}
 	return engine.Hold{
 		ID: "safe-mode", Kind: engine.HoldPause, Owner: "builtin", Actor: "vigild", From: now, Until: now.Add(30 * time.Minute), Created: now,
-		Reason: fmt.Sprintf("safe mode: %d unclean starts within 10 minutes", n),
+		Reason: why,
 	}
 }

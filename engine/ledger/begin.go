@@ -63,6 +63,9 @@ func (l *Ledger) begin(ctx context.Context) error {
 	if err != nil || gap == nil {
 		return err
 	}
+	if !gap.Asked {
+		l.gap = gap
+	}
 	return l.file.Recorded()
 }
 
@@ -90,6 +93,16 @@ func recordGap(t *table.Tx, gap disk.Gap, now clock.Stamp) error {
 	return t.Chain(r)
 }
 
+// Replaced says why this start could not go on from the ledger that was there, ""
+// when it could or a person restored a copy. What was held, counted and cooled
+// since that copy, or ever, is not known.
+func (l *Ledger) Replaced() string {
+	if l.gap == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s; it goes on from %s", l.gap.Reason, orNothing(l.gap.Restored))
+}
+
 func orNothing(s string) string {
 	if s == "" {
 		return "an empty ledger"
@@ -103,3 +116,7 @@ func (l *Ledger) stop() error {
 		return t.RecordStop(l.start, l.deps.Clock())
 	})
 }
+
+// Trouble says what a person should look at in the data directory. It may be
+// called at any time.
+func (l *Ledger) Trouble() []string { return l.file.Trouble() }

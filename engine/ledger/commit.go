@@ -49,7 +49,7 @@ func (l *Ledger) Load(ctx context.Context) (*engine.Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		s = &engine.Snapshot{Position: st.Position, Epoch: st.Epoch}
+		s = &engine.Snapshot{Position: st.Position, Epoch: st.Epoch, Replaced: l.Replaced()}
 		if s.Policies, err = table.Policies(ctx, c); err != nil {
 			return err
 		}

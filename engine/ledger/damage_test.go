@@ -102,6 +102,9 @@ func TestDamageIsQuarantinedAndRecorded(t *testing.T) {
 			if r.Epoch() != 2 {
 				t.Fatalf("epoch %d: an attempt's id could come back", r.Epoch())
 			}
+			if r.Replaced() == "" || r.load().Replaced == "" {
+				t.Fatal("the engine is not told that the ledger was lost")
+			}
 			gap := last(t, r)
 			if gap.Verb != "ledger.gap" || gap.Object != "ledger" {
 				t.Fatalf("the last record is %s", gap.Verb)
@@ -129,11 +132,39 @@ func TestDamageIsQuarantinedAndRecorded(t *testing.T) {
 			r.verify()
 			r.commit(queued())
 			r.reopen() // it is told once
+			if r.Replaced() != "" {
+				t.Fatal("it is lost for ever")
+			}
 			if n := len(gaps(t, r)); n != 1 || r.Epoch() != 2 {
 				t.Fatalf("%d gaps, epoch %d", n, r.Epoch())
 			}
 			r.verify()
 		})
+	}
+}
+
+// TestFileTakenAwayIsTold: SQLite goes on writing into a file that has no name
+// any more; nothing of it would be there after the stop.
+func TestFileTakenAwayIsTold(t *testing.T) {
+	dir := t.TempDir()
+	r := newRig(t, config(dir))
+	if tr := r.Trouble(); len(tr) > 0 {
+		t.Fatal(tr)
+	}
+	path := filepath.Join(dir, "ledger.db")
+	for _, replace := range []bool{false, true} {
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		if replace {
+			edit(t, path, func([]byte) []byte { return []byte("another") })
+		}
+		if tr := r.Trouble(); len(tr) != 1 || !strings.Contains(tr[0], "removed or replaced") {
+			t.Errorf("replaced %v: %v", replace, tr)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -320,6 +351,9 @@ func TestRestoreBumpsTheEpoch(t *testing.T) {
 	r.open()
 	if r.Epoch() != 2 || r.remediation(m.ID).State != remedy.Indeterminate {
 		t.Fatalf("epoch %d, state %s", r.Epoch(), r.remediation(m.ID).State)
+	}
+	if r.Replaced() != "" {
+		t.Fatal("what a person restored counts as lost")
 	}
 	if g := gaps(t, r); len(g) != 1 || g[0].Verb != "ledger.restore" {
 		t.Fatalf("%+v", g)

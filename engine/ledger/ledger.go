@@ -86,6 +86,7 @@ type Ledger struct {
 	start int64
 	head  atomic.Pointer[audit.Head] // of what was acknowledged
 	used  uses
+	gap   *disk.Gap // what was lost before this start without anybody asking for it
 }
 
 var (

@@ -56,5 +56,8 @@ func (h *house) storeDegraded() (out []string) {
 	if h.store.ClockUnconfirmed() {
 		out = append(out, "the wall clock stepped; nothing is deleted for its age until `vigild confirm-clock`")
 	}
-	return out
+	if why := h.ledger.Replaced(); why != "" {
+		out = append(out, "the ledger was lost: "+why)
+	}
+	return append(out, h.ledger.Trouble()...)
 }

@@ -59,6 +59,7 @@ type File struct {
 	deps   Deps
 	lock   *os.File
 	gap    *Gap
+	opened os.FileInfo // the file that is written, to see it taken away
 
 	writer
 	readers chan *conn.Conn
@@ -115,6 +116,9 @@ func (f *File) open(ctx context.Context) (err error) {
 	}
 	if _, err = f.anchor.Int(ctx, "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return err
+	}
+	if f.opened, err = os.Stat(f.Path()); err != nil {
+		return ioFault(err, "looking at %s", f.Path())
 	}
 	f.ballast = ballast{path: filepath.Join(f.cfg.Dir, "ledger.ballast"), size: f.cfg.Ballast}
 	if err := f.ballast.open(); err != nil {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,19 @@ func (f *File) Stats() Stats {
 		BallastThere: f.cfg.Ballast > 0 && !f.ballast.isSpent(), BallastSpent: s.ballast.Load(),
 		Quarantined: quarantined(f.cfg.Dir, f.cfg.Name),
 	}
+}
+
+// Trouble says what a person should look at: a file that somebody took away
+// under us, so that what is written now ends with this process, and a disk that
+// has no room for the ballast. It looks at the directory.
+func (f *File) Trouble() (out []string) {
+	if fi, err := os.Stat(f.Path()); err != nil || f.opened != nil && !os.SameFile(fi, f.opened) {
+		out = append(out, f.Path()+" was removed or replaced while vigild uses it: what is decided now is lost when vigild stops")
+	}
+	if f.cfg.Ballast > 0 && f.ballast.isSpent() {
+		out = append(out, "the disk is full: there is no room for the ledger's ballast")
+	}
+	return out
 }
 
 // measure looks at the log after a commit, wakes Run beyond the soft bound and
