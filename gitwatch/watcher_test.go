@@ -3,6 +3,7 @@ package gitwatch
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -174,4 +175,22 @@ func TestPathOthersCanWriteNeedsSignatures(t *testing.T) {
 	}
 	x := start(t, func(c *Config) { c.Source, c.Path = fromPath, d.Path })
 	x.stalls("anybody may write this repository")
+}
+
+// TestOverflowOfEventsLosesNoRevision: more files come and go beside the refs
+// than the kernel's queue of events holds, and the next commit is seen.
+func TestOverflowOfEventsLosesNoRevision(t *testing.T) {
+	d := gittest.Repo(t)
+	x := start(t, func(c *Config) { c.Source, c.Path = fromPath, d.Path })
+	x.lands(d.Commit("first", motd))
+	for i := range 10_000 {
+		path := filepath.Join(d.Path, ".git", "flood"+strconv.Itoa(i%50))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.lands(d.Commit("second", "-- x.yaml --\nx\n"))
 }
