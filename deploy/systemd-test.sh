@@ -36,7 +36,7 @@ outside() {
 	[ -n "$tarball" ] || tarball=$work/root.tar
 	if [ ! -s "$tarball" ]; then
 		echo "making a root"
-		mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,procps bookworm "$tarball.new"
+		timeout 160 mmdebstrap -q --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,procps bookworm "$tarball.new"
 		mv "$tarball.new" "$tarball"
 	fi
 	local root=$work/root
@@ -76,7 +76,7 @@ outside() {
 	ln -s ../kit.timer "$root/etc/systemd/system/timers.target.wants/kit.timer"
 
 	local rc=0
-	timeout -k 10 240 systemd-nspawn -q --register=no --keep-unit --private-network \
+	timeout -k 10 $((265 - SECONDS)) systemd-nspawn -q --register=no --keep-unit --private-network \
 		--system-call-filter="adjtimex clock_adjtime" -D "$root" --boot \
 		</dev/null >"$work/console" 2>&1 || rc=$?
 	cat "$kit/out" 2>/dev/null || true
@@ -166,10 +166,22 @@ inside() {
 	systemctl restart systemd-journald
 	# A short watchdog, so that a hang is seen within the test.
 	printf '[Service]\nWatchdogSec=6s\nTimeoutAbortSec=1s\n' >/etc/systemd/system/vigild.service.d/test.conf
+	# This host sees more acts in a minute than the gates would allow in earnest.
 	cat >/etc/vigil/vigil.toml <<-TOML
+		[remedy]
+		cooldown = "1s"
+		limit = {max = 50, per = "1h"}
+		storm = {subjects = 50, within = "2m", hold = "5m"}
+
 		[[process]]
 		name = "worker"
 		argv = ["/usr/bin/sleep", "86400"]
+		user = "daemon"
+
+		[actions.who]
+		kind = "exec"
+		argv = ["/bin/sh", "-c", "id > /var/tmp/who"]
+		user = "daemon"
 	TOML
 	unit web 0
 	unit slow 4
@@ -220,7 +232,7 @@ heal() {
 	check "a unit that failed is restarted over D-Bus" soon is web SubState running
 	check "it is another process" [ "$(prop web MainPID)" != "$old" ]
 	check "once" starts web 2
-	check "the remediation succeeded" soon says 'succeeded.*|completed.*' vigild action show 1
+	check "the remediation succeeded" soon says 'succeeded|completed' vigild action show 1
 	check "why tells the story" says 'web\.service' vigild why 1
 	vigild why 1 | sed 's/^/      | /' | head -n 40
 	systemctl mask --runtime -q masked.service
@@ -266,6 +278,12 @@ supervised() {
 	kill -9 "$pid"
 	again() { [ -n "$(worker_pid)" ] && [ "$(worker_pid)" != "$pid" ]; }
 	check "and started again when it dies" soon again
+	pid=$(worker_pid)
+	check "it runs as the user that it should" [ "$(stat -c %U "/proc/$pid")" = daemon ]
+	check "vigild may stop it through the sandbox" timeout 20 vigild action run process worker process=worker verb=restart --wait
+	check "it is another one" soon again
+	check "a catalogue action runs as its user" timeout 20 vigild action run who here --wait
+	check "with the groups of that user alone" grep -qE '^uid=1\(daemon\) gid=1\(daemon\) groups=1\(daemon\)$' /var/tmp/who
 }
 
 steering() {
