@@ -141,7 +141,7 @@ func TestActions_Suite(t *testing.T) {
 	}
 	ask := func(name string, with map[string]any) *remedy.Request { r := request(name, with); return &r }
 	type m = map[string]any
-	for name, c := range map[string]actiontest.Case{
+	cases := map[string]actiontest.Case{
 		"wait": {
 			Good: request("wait", m{"for": "10ms"}), Needs: []string{"for"},
 			Spec: remedy.Spec{Subject: "wait:hot/web", Kind: "wait", Class: remedy.Convergent},
@@ -197,7 +197,13 @@ func TestActions_Suite(t *testing.T) {
 			Good: request("keyed", nil),
 			Spec: remedy.Spec{Subject: "http:keyed", Kind: "http", Class: remedy.Probed, Cost: 1},
 		},
-	} {
+	}
+	for _, kind := range build(t, actions.Config{}, actions.Deps{}).Names() {
+		if _, there := cases[kind]; !there {
+			t.Errorf("the kind %s is not held to the suite", kind)
+		}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			c.Action = action(t, s, name)
 			if strings.HasPrefix(name, "hook") {

@@ -16,8 +16,8 @@ import (
 // TestDocumentIssues: what is wrong is named with its place, all of it at once.
 func TestDocumentIssues(t *testing.T) {
 	for _, c := range []struct{ spec, want string }{
-		{"  {}", "expected `kind` to be one of process, unit, http, tcp, program, scrape"},
-		{"  kind: htp", `5:9: unknown kind of check "htp": expected one of process, unit, http, tcp, program, scrape (did you mean http?)`},
+		{"  {}", "expected `kind` to be one of " + strings.Join(Kinds(), ", ")},
+		{"  kind: htp", `5:9: unknown kind of check "htp": expected one of ` + strings.Join(Kinds(), ", ") + ` (did you mean http?)`},
 		{"  kind: http\n  urll: x", "6:3: unknown field"},
 		{"  kind: http", "is no URL"},
 		{"  kind: http\n  url: http://u:p@h/", "a password does not belong in a URL"},
