@@ -120,6 +120,7 @@ func TestSourceThatIsLostTakesNothingAway(t *testing.T) {
 	if err := os.Remove(filepath.Join(path, "objects", blob[:2], blob[2:])); err != nil {
 		t.Fatal(err)
 	}
+	x.stalls("missing there") // a look that began before has ended by now
 	x.setRefuse(nil)
 	x.stalls("missing there")
 	stays()

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"vigil/gitwatch/receive/wire"
 )
 
 const agent = "agent=vigild"
@@ -32,17 +34,17 @@ func (s *Server) advertise(w http.ResponseWriter, r *http.Request, service strin
 	v := version(r)
 	if service == upload && v == 2 {
 		for _, line := range []string{"version 2", agent, "ls-refs=unborn", "fetch=shallow", "object-format=sha1"} {
-			writePacket(&b, "%s\n", line)
+			wire.WritePacket(&b, "%s\n", line)
 		}
 	} else {
-		writePacket(&b, "# service=%s\n", service)
-		writeFlush(&b)
+		wire.WritePacket(&b, "# service=%s\n", service)
+		wire.WriteFlush(&b)
 		if v == 1 {
-			writePacket(&b, "version 1\n")
+			wire.WritePacket(&b, "version 1\n")
 		}
 		s.refs(&b, service)
 	}
-	writeFlush(&b)
+	wire.WriteFlush(&b)
 	w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
 	_, err := w.Write(b.Bytes())
 	if err != nil {
@@ -63,14 +65,14 @@ func (s *Server) refs(b *bytes.Buffer, service string) {
 		}
 	}
 	if len(refs) == 0 {
-		writePacket(b, "%s capabilities^{}\x00%s\n", plumbing.ZeroHash, caps)
+		wire.WritePacket(b, "%s capabilities^{}\x00%s\n", plumbing.ZeroHash, caps)
 		return
 	}
 	for i, name := range slices.Sorted(maps.Keys(refs)) {
 		if i == 0 {
-			writePacket(b, "%s %s\x00%s\n", refs[name], name, caps)
+			wire.WritePacket(b, "%s %s\x00%s\n", refs[name], name, caps)
 			continue
 		}
-		writePacket(b, "%s %s\n", refs[name], name)
+		wire.WritePacket(b, "%s %s\n", refs[name], name)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"vigil/engine/fault"
+	"vigil/gitwatch/receive/wire"
 	"vigil/gitwatch/store"
 )
 
@@ -65,20 +66,20 @@ func parseOrder(r *bufio.Reader) (order, error) {
 	var buf []byte
 	shallow := 0
 	for first := true; ; first = false {
-		kind, line, err := readPacket(r, &buf)
+		kind, line, err := wire.ReadPacket(r, &buf)
 		if err == io.EOF && first {
 			return order{probe: true}, nil
 		}
 		if err != nil {
 			return o, malformed("the list of commands ends early")
 		}
-		if kind == flush {
+		if kind == wire.Flush {
 			if first {
 				return order{probe: true}, nil
 			}
 			break
 		}
-		if kind != data {
+		if kind != wire.Data {
 			return o, malformed("the list of commands has a packet that does not belong there")
 		}
 		// Shallow lines may come before the command that has the capabilities.
@@ -116,11 +117,11 @@ func parseOrder(r *bufio.Reader) (order, error) {
 		return o, nil
 	}
 	for {
-		kind, line, err := readPacket(r, &buf)
-		if err != nil || kind != data && kind != flush {
+		kind, line, err := wire.ReadPacket(r, &buf)
+		if err != nil || kind != wire.Data && kind != wire.Flush {
 			return o, malformed("the push options end early")
 		}
-		if kind == flush {
+		if kind == wire.Flush {
 			return o, nil
 		}
 		if o.options = append(o.options, strings.TrimSuffix(string(line), "\n")); len(o.options) > maxOptions {

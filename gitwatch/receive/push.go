@@ -12,6 +12,7 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/gitwatch/objects"
+	"vigil/gitwatch/receive/wire"
 	"vigil/gitwatch/store"
 )
 
@@ -21,7 +22,7 @@ type push struct {
 	who      Pusher
 	order    order
 	options  Options
-	out      *bands
+	out      *wire.Bands
 	verdicts []error // for each update; nil is that it may move
 	unpack   error   // the pack itself was refused
 
@@ -41,10 +42,10 @@ func (s *Server) receive(ctx context.Context, deadline time.Time, w http.Respons
 	}
 	size := 0
 	if o.caps.has("side-band-64k") {
-		size = maxData
+		size = wire.MaxData
 	}
-	p := &push{s: s, who: who, order: o, out: newBands(w, size), verdicts: make([]error, len(o.updates))}
-	stop := p.out.alive()
+	p := &push{s: s, who: who, order: o, out: wire.NewBands(w, size), verdicts: make([]error, len(o.updates))}
+	stop := p.out.Alive()
 	defer stop()
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -274,18 +275,18 @@ func (p *push) report() {
 	var b strings.Builder
 	if p.unpack != nil {
 		p.tell(p.unpack)
-		writePacket(&b, "unpack %s\n", oneLine(p.public(p.unpack)))
+		wire.WritePacket(&b, "unpack %s\n", oneLine(p.public(p.unpack)))
 	} else {
-		writePacket(&b, "unpack ok\n")
+		wire.WritePacket(&b, "unpack ok\n")
 	}
 	for i, u := range p.order.updates {
 		if p.verdicts[i] == nil {
-			writePacket(&b, "ok %s\n", u.Ref)
+			wire.WritePacket(&b, "ok %s\n", u.Ref)
 			continue
 		}
-		writePacket(&b, "ng %s %s\n", u.Ref, oneLine(p.why(p.verdicts[i])))
+		wire.WritePacket(&b, "ng %s %s\n", u.Ref, oneLine(p.why(p.verdicts[i])))
 	}
-	writeFlush(&b)
+	wire.WriteFlush(&b)
 	fmt.Fprint(p.out, b.String())
 }
 

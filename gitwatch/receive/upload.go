@@ -12,6 +12,7 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/gitwatch/objects"
+	"vigil/gitwatch/receive/wire"
 )
 
 // maxTalk bounds the bytes of a request that asks for objects.
@@ -48,25 +49,25 @@ func (t *talk) fail(err error) error {
 	if fault.KindOf(err).Public() {
 		text = err.Error()
 	}
-	if werr := writePacket(t.w, "ERR %s\n", text); werr != nil || fault.KindOf(err).Public() {
+	if werr := wire.WritePacket(t.w, "ERR %s\n", text); werr != nil || fault.KindOf(err).Public() {
 		return nil
 	}
 	return err
 }
 
 // next is the next line; ok is false at a flush, a delimiter or the end.
-func (t *talk) next() (line string, kind packet, ok bool, err error) {
-	kind, b, err := readPacket(t.in, &t.buf)
+func (t *talk) next() (line string, kind wire.Kind, ok bool, err error) {
+	kind, b, err := wire.ReadPacket(t.in, &t.buf)
 	if err == io.EOF {
-		return "", end, false, nil
+		return "", wire.End, false, nil
 	}
 	if err != nil {
 		return "", kind, false, malformed("%v", err)
 	}
-	if kind != data {
+	if kind != wire.Data {
 		return "", kind, false, nil
 	}
-	return strings.TrimSuffix(string(b), "\n"), data, true, nil
+	return strings.TrimSuffix(string(b), "\n"), wire.Data, true, nil
 }
 
 // item takes one line of what protocol 0 and 2 have in common.
@@ -124,11 +125,11 @@ func (t *talk) common() []plumbing.Hash {
 }
 
 // send writes the pack in bands.
-func (t *talk) send(out *bands, sel objects.Selection) error {
+func (t *talk) send(out *wire.Bands, sel objects.Selection) error {
 	if !t.caps.has("no-progress") {
 		out.Say(strconv.Itoa(len(sel.Objects)) + " objects")
 	}
-	buffered := bufio.NewWriterSize(out, maxData)
+	buffered := bufio.NewWriterSize(out, wire.MaxData)
 	if _, err := t.v.WritePack(buffered, sel.Objects, t.caps.has("ofs-delta")); err != nil {
 		out.Fatal("the objects cannot be read")
 		return err
@@ -137,6 +138,6 @@ func (t *talk) send(out *bands, sel objects.Selection) error {
 		return nil // the client went away
 	}
 	t.s.did.fetches.Add(1)
-	t.s.did.sent.Add(out.sent())
+	t.s.did.sent.Add(out.Sent())
 	return out.Close()
 }

@@ -7,6 +7,7 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/gitwatch/objects"
+	"vigil/gitwatch/receive/wire"
 )
 
 // command speaks protocol 2: one command a request, see gitprotocol-v2(5).
@@ -18,7 +19,7 @@ func (t *talk) command(s *Server) error {
 			return t.fail(err)
 		}
 		if !ok {
-			if kind == delim {
+			if kind == wire.Delim {
 				args = true
 				continue
 			}
@@ -89,17 +90,17 @@ func (t *talk) list(s *Server, args bool) error {
 			head = " symref-target:" + branch
 		}
 		if tip, ok := refs[branch]; ok {
-			writePacket(t.w, "%s HEAD%s\n", tip, head)
+			wire.WritePacket(t.w, "%s HEAD%s\n", tip, head)
 		} else if unborn {
-			writePacket(t.w, "unborn HEAD%s\n", head)
+			wire.WritePacket(t.w, "unborn HEAD%s\n", head)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		if wanted(name) {
-			writePacket(t.w, "%s %s\n", refs[name], name)
+			wire.WritePacket(t.w, "%s %s\n", refs[name], name)
 		}
 	}
-	return writeFlush(t.w)
+	return wire.WriteFlush(t.w)
 }
 
 func (t *talk) fetch(args bool) error {
@@ -139,12 +140,12 @@ func (t *talk) fetch(args bool) error {
 		return t.fail(err)
 	}
 	if t.ask.Depth > 0 {
-		writePacket(t.w, "shallow-info\n")
+		wire.WritePacket(t.w, "shallow-info\n")
 		t.shallows(sel)
-		writeDelim(t.w)
+		wire.WriteDelim(t.w)
 	}
-	writePacket(t.w, "packfile\n")
-	return t.send(newBands(t.w, maxData), sel)
+	wire.WritePacket(t.w, "packfile\n")
+	return t.send(wire.NewBands(t.w, wire.MaxData), sel)
 }
 
 // acknowledge says which haves are ours, and whether that is enough.
@@ -156,16 +157,16 @@ func (t *talk) acknowledge() (enough bool, err error) {
 			return false, t.fail(err)
 		}
 	}
-	writePacket(t.w, "acknowledgments\n")
+	wire.WritePacket(t.w, "acknowledgments\n")
 	if len(common) == 0 {
-		writePacket(t.w, "NAK\n")
+		wire.WritePacket(t.w, "NAK\n")
 	}
 	for _, h := range common {
-		writePacket(t.w, "ACK %s\n", h)
+		wire.WritePacket(t.w, "ACK %s\n", h)
 	}
 	if !ready {
-		return false, writeFlush(t.w)
+		return false, wire.WriteFlush(t.w)
 	}
-	writePacket(t.w, "ready\n")
-	return true, writeDelim(t.w)
+	wire.WritePacket(t.w, "ready\n")
+	return true, wire.WriteDelim(t.w)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"vigil/gitwatch/objects"
+	"vigil/gitwatch/receive/wire"
 )
 
 // zero speaks protocol 0 and 1 as they are over HTTP: every request begins with
@@ -16,7 +17,7 @@ func (t *talk) zero() error {
 			return t.fail(err)
 		}
 		if !ok {
-			if kind != flush && !(first && kind == end) {
+			if kind != wire.Flush && !(first && kind == wire.End) {
 				return t.fail(malformed("the list of wants ends early"))
 			}
 			break
@@ -44,7 +45,7 @@ func (t *talk) zero() error {
 		}
 		sel = &s
 		t.shallows(s)
-		writeFlush(t.w)
+		wire.WriteFlush(t.w)
 	}
 	done, any, err := t.haves()
 	if err != nil {
@@ -57,9 +58,9 @@ func (t *talk) zero() error {
 	detailed := t.caps.has("multi_ack_detailed")
 	for i, h := range common {
 		if detailed {
-			writePacket(t.w, "ACK %s common\n", h)
+			wire.WritePacket(t.w, "ACK %s common\n", h)
 		} else if i == 0 {
-			writePacket(t.w, "ACK %s\n", h)
+			wire.WritePacket(t.w, "ACK %s\n", h)
 		}
 	}
 	if !done {
@@ -68,18 +69,18 @@ func (t *talk) zero() error {
 			return err
 		}
 		if ready && detailed {
-			writePacket(t.w, "ACK %s ready\n", common[len(common)-1])
+			wire.WritePacket(t.w, "ACK %s ready\n", common[len(common)-1])
 		}
 		if len(common) == 0 || detailed {
-			writePacket(t.w, "NAK\n")
+			wire.WritePacket(t.w, "NAK\n")
 		}
 		return nil
 	}
 	switch {
 	case len(common) == 0:
-		writePacket(t.w, "NAK\n")
+		wire.WritePacket(t.w, "NAK\n")
 	case detailed:
-		writePacket(t.w, "ACK %s\n", common[len(common)-1])
+		wire.WritePacket(t.w, "ACK %s\n", common[len(common)-1])
 	}
 	return t.pack()
 }
@@ -93,7 +94,7 @@ func (t *talk) haves() (done, any bool, err error) {
 			return false, any, err
 		}
 		switch {
-		case !ok && kind == end:
+		case !ok && kind == wire.End:
 			return false, any, nil
 		case !ok:
 			any = true
@@ -112,10 +113,10 @@ func (t *talk) haves() (done, any bool, err error) {
 
 func (t *talk) shallows(s objects.Selection) {
 	for _, h := range s.Shallow {
-		writePacket(t.w, "shallow %s\n", h)
+		wire.WritePacket(t.w, "shallow %s\n", h)
 	}
 	for _, h := range s.Unshallow {
-		writePacket(t.w, "unshallow %s\n", h)
+		wire.WritePacket(t.w, "unshallow %s\n", h)
 	}
 }
 
@@ -128,9 +129,9 @@ func (t *talk) pack() error {
 	size := 0
 	switch {
 	case t.caps.has("side-band-64k"):
-		size = maxData
+		size = wire.MaxData
 	case t.caps.has("side-band"):
 		size = 995
 	}
-	return t.send(newBands(t.w, size), sel)
+	return t.send(wire.NewBands(t.w, size), sel)
 }

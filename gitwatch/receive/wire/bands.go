@@ -1,4 +1,4 @@
-package receive
+package wire
 
 import (
 	"fmt"
@@ -22,9 +22,9 @@ const (
 // proxy, or a person, would take a longer silence for the end.
 const idle = 5 * time.Second
 
-// bands writes an answer in several bands, or plainly when the client cannot
+// Bands writes an answer in several bands, or plainly when the client cannot
 // tell them apart. It is safe for concurrent use.
-type bands struct {
+type Bands struct {
 	mu    sync.Mutex
 	w     io.Writer
 	flush func() error
@@ -33,26 +33,27 @@ type bands struct {
 	err   error
 }
 
-func newBands(w http.ResponseWriter, size int) *bands {
-	return &bands{w: w, flush: http.NewResponseController(w).Flush, size: size}
+// NewBands writes to w, in packets of at most size bytes; 0 is without bands.
+func NewBands(w http.ResponseWriter, size int) *Bands {
+	return &Bands{w: w, flush: http.NewResponseController(w).Flush, size: size}
 }
 
 // Write sends bytes on the data band.
-func (b *bands) Write(p []byte) (int, error) {
+func (b *Bands) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.data += int64(len(p))
 	return len(p), b.send(bandData, p)
 }
 
-// sent is the bytes on the data band.
-func (b *bands) sent() int64 {
+// Sent is the bytes on the data band.
+func (b *Bands) Sent() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.data
 }
 
-func (b *bands) send(band byte, p []byte) error {
+func (b *Bands) send(band byte, p []byte) error {
 	if b.err != nil {
 		return b.err
 	}
@@ -74,7 +75,7 @@ func (b *bands) send(band byte, p []byte) error {
 
 // Say shows the person who waits one line, at once. Control characters are
 // taken out: what is said may come from a repository.
-func (b *bands) Say(line string) {
+func (b *Bands) Say(line string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for part := range strings.SplitSeq(strings.TrimRight(line, "\n"), "\n") {
@@ -86,25 +87,25 @@ func (b *bands) Say(line string) {
 }
 
 // Fatal ends the client with a message.
-func (b *bands) Fatal(line string) {
+func (b *Bands) Fatal(line string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.send(bandFatal, []byte(objects.Printable(line, 1000)+"\n"))
 }
 
 // Close ends the answer.
-func (b *bands) Close() error {
+func (b *Bands) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err == nil && b.size > 0 {
-		b.err = writeFlush(b.w)
+		b.err = WriteFlush(b.w)
 	}
 	return b.err
 }
 
-// alive sends an empty packet every idle until the returned function is called,
+// Alive sends an empty packet every idle until the returned function is called,
 // which waits for the last one.
-func (b *bands) alive() (stop func()) {
+func (b *Bands) Alive() (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
