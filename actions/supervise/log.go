@@ -34,7 +34,25 @@ func (k *keeper) files() (files []*os.File, closeAll func(), err error) {
 		null.Close()
 		return nil, nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", k.p.Name)
 	}
+	if err := alone(out); err != nil {
+		null.Close()
+		out.Close()
+		return nil, nil, fault.Wrap(fault.Forbidden, err, "the log of process %s", k.p.Name)
+	}
 	return []*os.File{null, out, out}, func() { null.Close(); out.Close() }, nil
+}
+
+// alone refuses a file with a second name: who may write the folder of the log
+// could make the log a name of a file that only vigild may write.
+func alone(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1 {
+		return fault.New(fault.Forbidden, "%s is not a file with one name", f.Name()).Mend("remove it")
+	}
+	return nil
 }
 
 func (k *keeper) log() string {
@@ -63,7 +81,10 @@ func (k *keeper) trim() error {
 	}
 	defer f.Close()
 	st, err := f.Stat()
-	if err != nil || st.Size() <= limit || !st.Mode().IsRegular() {
+	if err != nil || st.Size() <= limit {
+		return err
+	}
+	if err := alone(f); err != nil {
 		return err
 	}
 	half, err := io.ReadAll(io.NewSectionReader(f, st.Size()-limit/2, limit/2))

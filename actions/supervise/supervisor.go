@@ -16,6 +16,7 @@ package supervise
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -119,17 +120,21 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return nil
 }
 
-// tend keeps the log files bounded until ctx ends.
+// tend keeps the log files bounded until ctx ends. It looks every second: a
+// process that only writes fills hundreds of MiB in one.
 func (s *Supervisor) tend(ctx context.Context) {
-	t := time.NewTicker(time.Minute)
+	t := time.NewTicker(time.Second)
 	defer t.Stop()
+	said := map[string]string{} // the same trouble is told once
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 			for _, k := range s.procs {
-				if err := k.trim(); err != nil {
+				err := k.trim()
+				if text := fmt.Sprint(err); text != said[k.p.Name] && err != nil {
+					said[k.p.Name] = text
 					s.deps.Log.Warn("a process log was not shortened", "process", k.p.Name, "err", err)
 				}
 			}

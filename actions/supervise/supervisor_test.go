@@ -434,6 +434,26 @@ func TestSupervisor_LogIsBounded(t *testing.T) {
 	}
 }
 
+// TestSupervisor_LogIsBoundedWhileItRuns: within seconds, for a process that only
+// writes fills a disk in minutes.
+func TestSupervisor_LogIsBoundedWhileItRuns(t *testing.T) {
+	dir := t.TempDir()
+	p := worker(t)
+	p.Argv = []string{"/bin/sh", "-c", "head -c 300000 /dev/zero; exec sleep 1000"}
+	p.LogMax = 1000
+	open(t, dir, p)
+	file, written := filepath.Join(dir, "web.log"), false
+	for end := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
+		st, err := os.Stat(file)
+		if written = written || err == nil && st.Size() > 1000; written && st.Size() <= 1000 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("written: %v, then %+v, %v", written, st, err)
+		}
+	}
+}
+
 func TestConfig_Validate(t *testing.T) {
 	c := supervise.Config{Processes: []supervise.Process{
 		{Name: "ok", Argv: []string{"/bin/true"}},
