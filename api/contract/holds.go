@@ -83,6 +83,7 @@ type AuditVerified struct {
 	Last    int64  `json:"last"`
 	Head    string `json:"head" doc:"Hash of the newest record"`
 	Fault   string `json:"fault,omitempty" doc:"The first thing wrong, by record"`
+	Gaps    int    `json:"gaps,omitempty" doc:"Times that the ledger was lost: what stood before is not in this chain"`
 }
 
 // TokenCreate asks for a token.

@@ -68,45 +68,72 @@ func cursor(s, field string) (int64, error) {
 	return n, nil
 }
 
-// verify walks the chain from its oldest record. Where older ones were pruned,
-// the first record says where the chain begins; what stood before is unproven.
+// chain is a reader that keeps the two ends of its chain and can tell when one
+// of them was cut. It blocks on disk; progress is told how many were good so far.
+type chain interface {
+	AuditVerify(ctx context.Context, progress func(n int64)) (audit.Head, error)
+}
+
+// verify recomputes the chain, and counts the times at which it had to begin
+// anew because the ledger was lost: those are no fault of this chain, but what
+// stood before them is not in it.
 func (m *Manage) verify(ctx context.Context) (contract.AuditVerified, error) {
-	v := audit.NewVerifier(audit.Head{})
 	var out contract.AuditVerified
-	after := int64(0)
-	for {
+	first, err := m.Reader.Audit(ctx, 0, "", 1)
+	if err == nil && len(first) > 0 {
+		out.First = first[0].Seq
+	}
+	var head audit.Head
+	if c, ok := m.Reader.(chain); ok {
+		head, err = c.AuditVerify(ctx, func(n int64) { out.Records = n })
+	} else {
+		head, err = m.recompute(ctx, &out)
+	}
+	out.Last, out.Head = head.Seq, head.Hash.String()
+	if fault.KindOf(err) == fault.Corrupt { // an answer and not an error: the question was answered
+		out.Fault = err.Error()
+		var b *audit.Broken
+		if errors.As(err, &b) {
+			out.Fault = b.Error()
+		}
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.OK = true
+	told, err := m.Reader.Audit(ctx, 0, "ledger", auditPage)
+	for _, r := range told {
+		if r.Verb == "ledger.gap" {
+			out.Gaps++
+		}
+	}
+	return out, err
+}
+
+// recompute verifies by the records alone. Where older ones were pruned, the first one
+// says where the chain begins, and what stood before is unproven.
+func (m *Manage) recompute(ctx context.Context, out *contract.AuditVerified) (audit.Head, error) {
+	v := audit.NewVerifier(audit.Head{})
+	if out.First > 1 {
+		v = audit.LooseVerifier()
+	}
+	for after := int64(0); ; {
 		rs, err := m.Reader.Audit(ctx, after, "", auditPage)
 		if err != nil {
-			return out, err
+			return v.Head(), err
 		}
 		for _, r := range rs {
-			if out.First == 0 {
-				if out.First = r.Seq; r.Seq > 1 {
-					v = audit.LooseVerifier()
-				}
-			}
-			if err := v.Next(r); err != nil {
-				return broken(out, v, err)
+			err := v.Next(r)
+			if out.Records = v.Count(); err != nil {
+				return v.Head(), err
 			}
 			after = r.Seq
 		}
 		if len(rs) < auditPage {
-			break
+			return v.Head(), nil
 		}
 	}
-	out.OK, out.Records, out.Last, out.Head = true, v.Count(), v.Head().Seq, v.Head().Hash.String()
-	return out, nil
-}
-
-// broken is an answer and not an error: the question was answered.
-func broken(out contract.AuditVerified, v *audit.Verifier, err error) (contract.AuditVerified, error) {
-	out.Records, out.Last, out.Head = v.Count(), v.Head().Seq, v.Head().Hash.String()
-	out.Fault = err.Error()
-	var b *audit.Broken
-	if errors.As(err, &b) {
-		out.Fault = b.Error()
-	}
-	return out, nil
 }
 
 func wireRecord(r audit.Record) contract.AuditRecord {

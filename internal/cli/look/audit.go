@@ -67,6 +67,9 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	if err := s.Print(v, func() error {
 		if v.OK {
 			_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", v.Records, v.Head)
+			if err == nil && v.Gaps > 0 {
+				_, err = fmt.Fprintf(s.Out, "the ledger was lost %d times: what stood before is not in it (see vigild audit list --object ledger)\n", v.Gaps)
+			}
 			return err
 		}
 		_, err := fmt.Fprintf(s.Out, "the chain is broken: %s\n", session.Plain(v.Fault))
