@@ -42,18 +42,29 @@ func (s *Store) cutter(ctx context.Context) {
 	}
 }
 
+// retryEvery is how soon what failed in tend is tried again.
+const retryEvery = time.Second
+
 // tend does what is due.
 func (s *Store) tend(ctx context.Context) {
 	now := s.clock()
 	s.observe(now)
-	if err := s.log.Prepare(); err != nil {
-		s.slog.Warn("no spare log segment could be made", "err", err)
+	boot := bootTime(now)
+	// What failed is tried again after a while, not at every nudge: a full disk is
+	// asked for a whole segment each time.
+	again := boot >= s.tryAfter || boot < s.tryAfter-retryEvery
+	if again {
+		if err := s.log.Prepare(); err != nil {
+			s.tryAfter = boot + retryEvery
+			s.slog.Warn("no spare log segment could be made", "err", err)
+		}
 	}
 	if found := s.suspect.Swap(nil); found != nil {
 		s.doctor(ctx, *found)
 	}
-	if s.due(bootTime(now)) {
+	if again && s.due(boot) {
 		if err := s.cut(ctx); err != nil && ctx.Err() == nil {
+			s.tryAfter = boot + retryEvery
 			s.slog.Error("the cut failed; the log keeps what it would have written", "err", err)
 			s.doctor(ctx, err)
 		}

@@ -51,11 +51,12 @@ type Store struct {
 	era       eras
 	retention retention
 
-	cutMu   sync.Mutex // one cut, retention step or snapshot at a time
-	wake    chan struct{}
-	lastCut time.Duration // boot clock, at the last cut; cutMu
-	meta    rows.Meta     // as last written; cutMu
-	cutSeq  uint64        // log records before it are in rows, definitions too; cutMu
+	cutMu    sync.Mutex // one cut, retention step or snapshot at a time
+	wake     chan struct{}
+	tryAfter time.Duration // boot time before which tend does not try again; the tending goroutine's
+	lastCut  time.Duration // boot clock, at the last cut; cutMu
+	meta     rows.Meta     // as last written; cutMu
+	cutSeq   uint64        // log records before it are in rows, definitions too; cutMu
 
 	note struct {
 		sync.Mutex

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -19,6 +20,11 @@ func (h *house) ready() (reasons, degraded []string) {
 	s := h.engine.Stats()
 	if s.LagSeconds > 5 {
 		degraded = append(degraded, fmt.Sprintf("evaluation is %.0f s behind", s.LagSeconds))
+	}
+	counted, cancel := context.WithCancel(context.Background())
+	cancel() // the counts of rows are scans, and not asked for
+	if l := h.ledger.Stats(counted); h.d.cfg.Ledger.BallastMB > 0 && !l.BallastThere {
+		degraded = append(degraded, "the ledger has no space left on its disk: attempts, decisions and audit are written on what was kept aside, changes of policies and tokens are refused")
 	}
 	return append(reasons, h.storeReasons()...), append(degraded, h.storeDegraded()...)
 }

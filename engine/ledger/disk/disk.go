@@ -54,6 +54,7 @@ type Deps struct {
 
 // File is one open database. Its methods may be called concurrently.
 type File struct {
+	told   clock.Stamp // when a checkpoint's failure was last told; use
 	cfg    Config
 	schema Schema
 	deps   Deps

@@ -99,13 +99,20 @@ func (f *File) tidy() {
 	}
 }
 
+// tellEvery is how often a checkpoint that fails again and again is told.
+const tellEvery = 10 * time.Second
+
 // checkpoint reports nothing to a caller: it is tried again, and what it failed
 // to move is still in the log; busy says that a reader stood in the way. use is held.
 func (f *File) checkpoint(mode string, patience time.Duration) (busy bool) {
 	before := f.stats.donePages.Load()
 	pages, done, busy, err := f.c.Checkpoint(mode, patience)
 	if err != nil {
-		f.deps.Log.Warn("a checkpoint of the ledger failed", "error", err)
+		// On a full disk every commit tries, and fails: that is told now and then.
+		if now := f.deps.Clock(); f.told.IsZero() || now.Reached(f.told.Add(tellEvery)) || f.told.BootID != now.BootID {
+			f.told = now
+			f.deps.Log.Warn("a checkpoint of the ledger failed", "error", err)
+		}
 		if fault.KindOf(err) == fault.Corrupt {
 			f.suspect(err)
 		}
