@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"slices"
+	"strings"
 
 	"vigil/engine/document"
 )
@@ -55,6 +56,34 @@ type Item struct {
 	Place string // file:line:column of its document
 	Level int    // things of a lower level come first
 	Hash  string // of what the document asks for: equal, nothing about it changed
+	// Claims are the things that no other document may speak of: a whole
+	// (file:/etc/motd, systemd:web.service) or a part (file:/etc/motd#line:x).
+	Claims []string
+}
+
+// Paths are the files and folders whose change may change how the thing stands,
+// sorted: an event on one of them, or in its folder, is a reason to look.
+func (it *Item) Paths() []string {
+	var out []string
+	for _, c := range it.Claims {
+		if p, ok := strings.CutPrefix(c, "file:"); ok {
+			p, _, _ = strings.Cut(p, "#")
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Units are the units of systemd whose change may change how the thing stands.
+func (it *Item) Units() []string {
+	var out []string
+	for _, c := range it.Claims {
+		if u, ok := strings.CutPrefix(c, "systemd:"); ok {
+			out = append(out, u)
+		}
+	}
+	return out
 }
 
 // Differences is Compare under mode and ignore. Pure.

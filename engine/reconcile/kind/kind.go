@@ -62,9 +62,8 @@ func Names() []string {
 type Deps = site.Deps
 
 // Read reads one document. All issues are returned at once; beside issues the
-// item is nil. claims are the things in the world that no other document may
-// speak of. Pure, concurrent.
-func Read(doc document.Document, d Deps) (item *reconcile.Item, claims []string, is fault.Issues) {
+// item is nil. Pure, concurrent.
+func Read(doc document.Document, d Deps) (*reconcile.Item, fault.Issues) {
 	for _, k := range kinds() {
 		if k.name != doc.Kind {
 			continue
@@ -73,16 +72,16 @@ func Read(doc document.Document, d Deps) (item *reconcile.Item, claims []string,
 		r := k.read(s)
 		s.CheckCommon()
 		if len(s.Issues) > 0 {
-			return nil, nil, s.Issues
+			return nil, s.Issues
 		}
-		it := &reconcile.Item{Resource: r, Common: s.Common, Place: doc.Place, Hash: site.Hash(r.Wants(), s.Common)}
-		return it, r.Claims(), nil
+		it := &reconcile.Item{Resource: r, Common: s.Common, Place: doc.Place, Hash: site.Hash(r.Wants(), s.Common), Claims: r.Claims()}
+		return it, nil
 	}
 	i := fault.Issue{Place: doc.Place, Msg: fmt.Sprintf("there is no kind %q", doc.Kind), Hint: "the kinds are " + strings.Join(Names(), ", ")}
 	if near := document.Nearest(doc.Kind, Names()); near != "" {
 		i.Hint = "did you mean " + near + "?"
 	}
-	return nil, nil, fault.Issues{i}
+	return nil, fault.Issues{i}
 }
 
 // Retire is the resource that takes away what was once written and is wanted no

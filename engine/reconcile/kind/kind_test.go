@@ -24,7 +24,7 @@ func trusting() kind.Deps {
 	}
 }
 
-func read(t testing.TB, text string, d kind.Deps) (*reconcile.Item, []string, fault.Issues) {
+func read(t testing.TB, text string, d kind.Deps) (*reconcile.Item, fault.Issues) {
 	t.Helper()
 	if rest, flow := strings.CutPrefix(text, "{"); flow {
 		text = "{apiVersion: vigil/v1, " + rest
@@ -40,7 +40,7 @@ func read(t testing.TB, text string, d kind.Deps) (*reconcile.Item, []string, fa
 
 func item(t testing.TB, text string) *reconcile.Item {
 	t.Helper()
-	it, _, is := read(t, text, trusting())
+	it, is := read(t, text, trusting())
 	if len(is) > 0 {
 		t.Fatal(is)
 	}
@@ -322,7 +322,7 @@ func TestRead_NamesWhatIsWrong(t *testing.T) {
 		{`{kind: Process, metadata: {name: w}, spec: {argv: [/bin/sh]}}`, []string{"stands in the local config"}},
 		{`{kind: Directory, metadata: {name: w}, spec: {path: /etc, purge: true}}`, []string{"belongs to vigild itself"}},
 	} {
-		it, _, is := read(t, tt.text, small)
+		it, is := read(t, tt.text, small)
 		if len(tt.says) > 0 && it != nil {
 			t.Errorf("%s was taken", tt.text)
 		}
@@ -341,5 +341,19 @@ func TestCron_WritesOneWordPerArgument(t *testing.T) {
 	round(t, m, it.Resource, nil)
 	if got, want := m.files["/etc/cron.d/c"].content, "# kept by vigild: Cron/c\n@daily root /bin/x 'it'\\''s 5'\\%' $(id)' plain-1\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestItem_SaysWhatToWatch.
+func TestItem_SaysWhatToWatch(t *testing.T) {
+	svc := item(t, documents["Service, with its files"])
+	if got := svc.Paths(); !slices.Equal(got, []string{"/etc/systemd/system/web.service", "/etc/systemd/system/web.service.d/10-a.conf"}) {
+		t.Errorf("paths %v", got)
+	}
+	if got := svc.Units(); !slices.Equal(got, []string{"web.service"}) {
+		t.Errorf("units %v", got)
+	}
+	if got := item(t, documents["File, lines"]).Paths(); !slices.Equal(got, []string{"/etc/f"}) {
+		t.Errorf("a part of a file: %v", got)
 	}
 }

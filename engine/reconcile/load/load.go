@@ -99,12 +99,11 @@ type loader struct {
 
 // found is one document before it counts: one of a later layer may replace it.
 type found struct {
-	layer  int
-	ref    string
-	place  string
-	item   *reconcile.Item
-	claims []string
-	own    *document.Document
+	layer int
+	ref   string
+	place string
+	item  *reconcile.Item
+	own   *document.Document
 }
 
 func (l *loader) full() bool { return len(l.issues) > 2*maxIssues }
@@ -206,9 +205,9 @@ func (l *loader) document(layer int, d document.Document) {
 		}
 		f.own = &d
 	default:
-		item, claims, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.source})
+		item, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.source})
 		l.issues = append(l.issues, is...)
-		f.item, f.claims = item, claims
+		f.item = item
 	}
 	if i, ok := l.refs[f.ref]; ok {
 		if old := l.found[i]; old.layer < layer {
@@ -241,13 +240,10 @@ func (l *loader) settle() {
 			l.set.Documents = append(l.set.Documents, *f.own)
 		case f.item != nil:
 			l.set.Items = append(l.set.Items, f.item)
-			for _, c := range f.claims {
+			for _, c := range f.item.Claims {
 				l.claim(c, f.place)
-				if p, ok := strings.CutPrefix(c, "file:"); ok {
-					p, _, _ = strings.Cut(p, "#")
-					paths = append(paths, p)
-				}
 			}
+			paths = append(paths, f.item.Paths()...)
 			if kind.Purges(f.item) {
 				purging = append(purging, f.item)
 			}

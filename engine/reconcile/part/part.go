@@ -159,14 +159,15 @@ func Keys(format string, values map[string]any) (Part, error) {
 	return p, fmt.Errorf("%q is not json, yaml, toml or ini", format)
 }
 
+var escape = strings.NewReplacer("~", "~0", "/", "~1")
+
 // field is the name of a value as differences show it: json:/a/b, with ~ and /
 // escaped as in a JSON pointer.
 func (p Part) field(path []string) string {
-	esc := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder
 	b.WriteString(p.format + ":")
 	for _, s := range path {
-		b.WriteString("/" + esc.Replace(s))
+		b.WriteString("/" + escape.Replace(s))
 	}
 	return b.String()
 }

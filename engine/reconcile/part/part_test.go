@@ -190,6 +190,23 @@ func TestPart_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
+// TestPart_HostileFilesCostNoMoreThanTheirBytes: what grows with the square of a
+// file would not end here.
+func TestPart_HostileFilesCostNoMoreThanTheirBytes(t *testing.T) {
+	many := func(s string) []byte { return []byte(strings.Repeat(s, 1<<20/len(s))) }
+	for format, files := range map[string][][]byte{
+		"toml": {append([]byte("a = \"\"\"\n"), many("x\n")...), append([]byte("a = [\n"), many("1,\n")...), append([]byte("a = "), many("[")...), append([]byte("a = "), many("'x' ")...), append([]byte("a = "), many("[]")...)},
+		"ini":  {many("[\n"), many("k=v\n"), many("[s]\n")},
+		"json": {many("["), many(`{"a":`), append([]byte(`{"a":[`), many("1,")...)},
+		"yaml": {many("["), many("- "), many("{a: ")},
+	} {
+		p := keys(t, format, values{"s": values{"k": "v"}})
+		for _, f := range files {
+			_, _ = p.Read(f)
+		}
+	}
+}
+
 func second(_ part.Part, err error) error { return err }
 
 // FuzzRead: no bytes make a reader panic or an edit unreadable.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -82,8 +83,10 @@ type sectioned struct {
 
 func (p Part) parseSections(file []byte) (sectioned, error) {
 	s := sectioned{ends: map[string]int{"": 0}}
-	for line := range bytes.Lines(file) {
-		s.lines = append(s.lines, string(line))
+	whole := string(file)
+	var at []int // where each line begins
+	for line, from := range starts(file) {
+		s.lines, at = append(s.lines, line), append(at, from)
 	}
 	section, seen := "", map[string]bool{}
 	toml := p.format == "toml"
@@ -117,13 +120,11 @@ func (p Part) parseSections(file []byte) (sectioned, error) {
 		e := entry{section: section, name: strings.TrimSpace(name), from: i, to: i + 1}
 		if toml {
 			e.name = tomlName(e.name)
-			var err error
-			for err = e.scan(rest); errors.Is(err, errOpen) && e.to < len(s.lines); err = e.scan(rest) {
-				rest += s.lines[e.to]
-				e.to++
-			}
+			n, err := e.scan(whole[at[i]+len(name)+1:])
 			if err != nil {
 				return s, fmt.Errorf("line %d: the value of %s: %w", i+1, e.name, err)
+			}
+			for end := at[i] + len(name) + 1 + n; e.to < len(at) && at[e.to] < end; e.to++ {
 			}
 			i = e.to - 1
 		} else {
@@ -138,6 +139,19 @@ func (p Part) parseSections(file []byte) (sectioned, error) {
 		s.ends[section] = e.to
 	}
 	return s, nil
+}
+
+// starts walks over the lines of a file and where each begins.
+func starts(file []byte) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		from := 0
+		for line := range bytes.Lines(file) {
+			if !yield(string(line), from) {
+				return
+			}
+			from += len(line)
+		}
+	}
 }
 
 // tomlName takes the quotes from a name.
@@ -161,26 +175,29 @@ func (p Part) at(section, name string) []string {
 
 var errOpen = errors.New("it has no end")
 
-// scan takes one value of TOML from the text behind the sign: what remains after
-// it may only be a comment. The value is kept in canonical spelling.
-func (e *entry) scan(text string) error {
-	var out strings.Builder
+// scan takes one value of TOML from the text behind the sign to the end of the
+// file, and returns how far it goes, the end of its line included: what remains
+// of that may only be a comment. The value is kept in canonical spelling. Linear.
+func (e *entry) scan(text string) (int, error) {
+	var out []byte
 	depth, i := 0, 0
 	for i < len(text) {
 		switch c := text[i]; {
 		case c == '"' || c == '\'':
 			n, v, err := quoted(text[i:])
 			if err != nil {
-				return err
+				return 0, err
 			}
 			s, _ := compactJSON(v)
-			out.WriteString(s)
+			out = append(out, s...)
 			i += n
 			continue
 		case c == '#':
 			if depth == 0 {
-				e.value, e.comment = strings.TrimSpace(out.String()), strings.TrimRight(" "+text[i:], "\r\n")
-				return nil
+				rest, _, _ := strings.Cut(text[i:], "\n")
+				e.comment = strings.TrimRight(" "+rest, "\r\n")
+				i += len(rest)
+				continue
 			}
 			for i < len(text) && text[i] != '\n' {
 				i++
@@ -188,37 +205,37 @@ func (e *entry) scan(text string) error {
 			continue
 		case c == '[' || c == '{':
 			depth++
-			out.WriteByte(c)
+			out = append(out, c)
 		case c == ']' || c == '}':
 			if depth--; depth < 0 {
-				return errors.New("a bracket is closed that was not opened")
+				return 0, errors.New("a bracket is closed that was not opened")
 			}
-			v := strings.TrimSuffix(strings.TrimRight(out.String(), " "), ",")
-			out.Reset()
-			out.WriteString(v)
-			out.WriteByte(c)
+			out = bytes.TrimSuffix(bytes.TrimRight(out, " "), []byte(","))
+			out = append(out, c)
 		case c == ',':
-			out.WriteString(", ")
+			out = append(out, ", "...)
 		case c == '\n' && depth == 0:
-			i = len(text)
-			continue
+			return i + 1, e.take(string(out))
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
-			if depth == 0 && out.Len() > 0 {
-				out.WriteByte(' ')
+			if depth == 0 && len(out) > 0 {
+				out = append(out, ' ')
 			}
 		case c == '_' && depth >= 0 && i > 0 && text[i-1] >= '0' && text[i-1] <= '9':
 		default:
-			out.WriteByte(c)
+			out = append(out, c)
 		}
 		i++
 	}
 	if depth > 0 {
-		return errOpen
+		return 0, errOpen
 	}
-	if e.value = strings.TrimSpace(out.String()); e.value == "" {
+	return i, e.take(string(out))
+}
+
+func (e *entry) take(value string) error {
+	if e.value = strings.TrimSpace(value); e.value == "" {
 		return errors.New("there is none")
 	}
-	e.comment = ""
 	return nil
 }
 

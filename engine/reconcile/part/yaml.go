@@ -9,9 +9,16 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+// maxYAML bounds a file: the reader takes some hundred times its bytes when it is
+// all brackets.
+const maxYAML = 256 << 10
+
 // parseYAML reads a file of one document. Aliases are refused: changing what one
 // stands for would change another place.
 func parseYAML(file []byte) (*yaml.Node, error) {
+	if len(file) > maxYAML {
+		return nil, fmt.Errorf("the file has %d bytes; YAML of at most %d is edited", len(file), maxYAML)
+	}
 	var doc yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(file))
 	err := d.Decode(&doc)
