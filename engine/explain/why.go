@@ -21,18 +21,28 @@ import (
 	"vigil/engine/evaluate"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 	"vigil/engine/shard"
 )
 
 // Teller tells. See the package comment.
 type Teller struct {
-	states *evaluate.Evaluator
-	reader engine.Reader
-	clock  clock.Clock
+	states  *evaluate.Evaluator
+	reader  engine.Reader
+	judge   remedy.Judge
+	actions remedy.Actions // may be nil
+	rules   *decide.Rules
+	clock   clock.Clock
 }
 
-// New makes a teller.
-func New(ev *evaluate.Evaluator, r engine.Reader, c clock.Clock) *Teller { return &Teller{ev, r, c} }
+// New makes a teller; actions may be nil, then no subject is known ahead.
+func New(ev *evaluate.Evaluator, r engine.Reader, j remedy.Judge, a remedy.Actions, c clock.Clock) (*Teller, error) {
+	rules, err := decide.New(remedy.Defaults()) // the gates that are asked ahead hang on no setting
+	if err != nil {
+		return nil, err
+	}
+	return &Teller{ev, r, j, a, rules, c}, nil
+}
 
 // Why tells a remediation as a story: what was seen, what was decided, what the
 // gates answered, what was done, how it ended. NotFound if there is none.

@@ -52,12 +52,22 @@ func (t *Teller) WhyNot(ctx context.Context, name, target string) (engine.Story,
 	}
 	for _, x := range xs[:min(len(xs), 20)] {
 		st.Lines = append(st.Lines, x.line)
+		live := false
 		if x.firing {
-			line, err := t.whyNoAct(ctx, p.Doc, x.fp, now)
+			line, under, err := t.whyNoAct(ctx, p.Doc, x.fp, now)
 			if err != nil {
 				return st, err
 			}
-			st.Lines = append(st.Lines, line)
+			st.Lines, live = append(st.Lines, line), under
+		}
+		if !live {
+			line, err := t.ahead(ctx, p.Doc, x, now)
+			if err != nil {
+				return st, err
+			}
+			if line.Text != "" {
+				st.Lines = append(st.Lines, line)
+			}
 		}
 	}
 	return st, nil
@@ -78,6 +88,7 @@ func aim(d engine.PolicyDocument, row engine.FiringRow) string {
 
 type looked struct {
 	fp     uint64
+	labels map[string]string
 	target string
 	firing bool
 	line   engine.StoryLine
@@ -88,7 +99,7 @@ func lookAt(l *evaluate.Look, now clock.Stamp) looked {
 	ev := l.Instance.Evaluate(l.Now, l.Firing, l.For)
 	expl := l.Instance.Explain()
 	evidence, _ := json.Marshal(expl)
-	return looked{fp: l.Row.Fingerprint, target: l.Row.Target, firing: l.Firing, line: engine.StoryLine{
+	return looked{fp: l.Row.Fingerprint, labels: l.Row.Labels.Map(), target: l.Row.Target, firing: l.Firing, line: engine.StoryLine{
 		At: now, Time: now.Time().Format(time.RFC3339), Evidence: evidence, Text: stateOf(l, ev, expl, now),
 	}}
 }
@@ -125,27 +136,28 @@ func stateOf(l *evaluate.Look, ev policy.Evaluation, expl policy.Explanation, no
 	return head + ": the condition is true" + tree
 }
 
-// whyNoAct tells what has become of the act for a firing.
-func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint64, now clock.Stamp) (engine.StoryLine, error) {
-	line := engine.StoryLine{At: now, Time: now.Time().Format(time.RFC3339)}
+// whyNoAct tells what has become of the act for a firing; live says that a
+// remediation is under way, whose own gate is told.
+func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint64, now clock.Stamp) (line engine.StoryLine, live bool, err error) {
+	line = engine.StoryLine{At: now, Time: now.Time().Format(time.RFC3339)}
 	switch {
 	case d.Remedy == nil:
 		line.Text = "the policy has no remedy"
-		return line, nil
+		return line, true, nil
 	case !d.Enabled:
 		line.Text = "the policy is disabled"
-		return line, nil
+		return line, true, nil
 	case d.Mode == "off":
 		line.Text = "the policy's mode is off"
-		return line, nil
+		return line, true, nil
 	}
 	rs, _, err := t.reader.Remediations(ctx, engine.RemediationFilter{Policy: d.Name, Firing: &fp, Limit: 1})
 	if err != nil {
-		return line, err
+		return line, true, err
 	}
 	if len(rs) == 0 {
 		line.Text = "no remediation has been made for it yet"
-		return line, nil
+		return line, false, nil
 	}
 	r := rs[0]
 	line.Text = fmt.Sprintf("remediation %d %s", r.ID, became(r.State))
@@ -159,7 +171,7 @@ func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint6
 		left, _ := r.Until.Sub(now)
 		line.Text += fmt.Sprintf("; looked at again in %s", document.Duration(left.Round(time.Second)))
 	}
-	return line, nil
+	return line, !r.State.Final() || r.State == remedy.GaveUp, nil
 }
 
 // became is a state as the end of a sentence.

@@ -42,13 +42,18 @@ func New(cfg engine.Config, d engine.Deps) (*Engine, error) {
 		return nil, err
 	}
 	book := holds.New(d.Journal, d.Clock, ev.Nudge)
+	j := judge.New(ev, book, d.Clock)
+	teller, err := explain.New(ev, d.Reader, j, d.Actions, d.Clock)
+	if err != nil {
+		return nil, err
+	}
 	return &Engine{
 		Evaluator: ev,
 		Keeper:    policies.New(ev, d.Actions, cfg.WindowMemory, d.Clock),
 		Book:      book,
 		Desk:      direct.New(d.Journal, d.Reader, d.Actions, d.Clock, ev.Nudge),
-		Judge:     judge.New(ev, book, d.Clock),
-		Teller:    explain.New(ev, d.Reader, d.Clock),
+		Judge:     j,
+		Teller:    teller,
 		journal:   d.Journal, clock: d.Clock,
 	}, nil
 }

@@ -1,0 +1,72 @@
+package hall_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/series"
+)
+
+// why-not tells of the gate that would stand in the way before anything is under
+// way, so that a person who silenced too much finds out while all is well.
+func TestWhyNotAsksTheGatesAhead(t *testing.T) {
+	ctx := context.Background()
+	hold := func(kind engine.HoldKind, matchers string) func(*testing.T, *rig) {
+		return func(t *testing.T, r *rig) {
+			h := engine.Hold{Kind: kind, Matchers: matchers, Reason: "moving the racks", Until: clock.System()().Add(time.Hour)}
+			if _, err := r.PutHold(ctx, "ann", h); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		mode string
+		do   func(*testing.T, *rig)
+		want string
+	}{
+		"nothing":         {"act", func(*testing.T, *rig) {}, ""},
+		"pause":           {"act", hold(engine.HoldPause, ""), "if it fired now, its act would be stopped by gate pause: paused: moving the racks (ann)"},
+		"silence":         {"act", hold(engine.HoldSilence, `{service="web"}`), "by gate window: silence"},
+		"another silence": {"act", hold(engine.HoldSilence, `{service="db"}`), ""},
+		"suggest":         {"suggest", func(*testing.T, *rig) {}, "by gate mode: "},
+		"shadow":          {"shadow", func(*testing.T, *rig) {}, "by gate mode: shadow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, t.TempDir())
+			r.put(t, strings.Replace(breach, "match:", "mode: "+c.mode+"\n  match:", 1))
+			r.push(t, 0, series.NoTime, "breach_value", "service", "web")
+			until(t, "it is watched", func() bool { v, err := r.Policy("breach"); return err == nil && v.Instances == 1 })
+			c.do(t, r)
+			var story engine.Story
+			until(t, "a sample has come", func() bool {
+				var err error
+				if story, err = r.WhyNot(ctx, "breach", "web"); err != nil {
+					t.Fatal(err)
+				}
+				return !strings.Contains(text(story), "no sample has come")
+			})
+			switch got := text(story); {
+			case c.want == "" && strings.Contains(got, "by gate"):
+				t.Errorf("nothing stands in the way, and it says\n%s", got)
+			case !strings.Contains(got, c.want):
+				t.Errorf("it says\n%s\nwant %s", got, c.want)
+			}
+			if n := len(r.remediations(t)); n != 0 {
+				t.Errorf("asking made %d remediations", n)
+			}
+		})
+	}
+}
+
+func text(s engine.Story) string {
+	var out []string
+	for _, l := range s.Lines {
+		out = append(out, l.Text)
+	}
+	return strings.Join(out, "\n")
+}
