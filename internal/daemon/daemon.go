@@ -122,6 +122,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 // introduce says once what the configuration is made of.
 func (d *Daemon) introduce() {
 	d.log.Info("starting", "version", d.opt.Version, "config", d.cfg.File, "data_dir", d.cfg.DataDir, "policies", d.cfg.Sources, "env", d.cfg.Env)
+	for _, dir := range d.cfg.Missing() {
+		d.log.Warn("policy folder does not exist (yet)", "setting", "policies.dirs", "folder", dir)
+	}
 	for _, o := range d.cfg.Legacy {
 		if o.Key == "" {
 			d.log.Warn("environment name of the original is refused", "name", o.Name, "why", o.Text)

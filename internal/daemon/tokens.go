@@ -66,13 +66,17 @@ func resolve(ref string, lookup func(string) (string, bool)) (string, error) {
 	return secret, nil
 }
 
-// firstToken makes an admin token at the first start and puts it where only its
-// owner can read it. It is made once: a deleted token stays deleted as long as
-// its file is there.
+// firstToken makes an admin token at the first start of a ledger and puts it where
+// only its owner can read it. It is made once: a deleted token stays deleted as
+// long as its file is there and the ledger remembers it. A ledger that was lost
+// remembers none, and the file's old secret opens nothing any more.
 func (h *house) firstToken(ctx context.Context) error {
 	path := filepath.Join(h.d.cfg.DataDir, TokenFile)
 	if _, err := os.Lstat(path); err == nil {
-		return nil
+		told, err := h.ledger.AuditAbout(ctx, []string{"token:first"}, 1)
+		if err != nil || len(told) > 0 {
+			return err
+		}
 	}
 	made, err := h.server.Keys().First(ctx, path)
 	if err != nil || !made {

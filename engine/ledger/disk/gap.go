@@ -61,7 +61,7 @@ func (f *File) mend(ctx context.Context) (*Gap, error) {
 		return nil, err
 	}
 	if gap == nil || gap.Restored == "" || fault.KindOf(err) == fault.Corrupt || gap.Asked && fileSize(gap.Restored) < 0 {
-		gap = &Gap{At: f.deps.Clock(), Reason: err.Error(), Quarantined: gap.names()}
+		gap = &Gap{At: f.deps.Clock(), Reason: reason(err), Quarantined: gap.names()}
 		if fault.KindOf(err) == fault.NotFound {
 			gap.Reason = "the file was not there, although there was a ledger here before"
 		}
@@ -72,6 +72,17 @@ func (f *File) mend(ctx context.Context) (*Gap, error) {
 	f.deps.Log.Error("the ledger could not be trusted and was replaced", "path", f.Path(), "reason", gap.Reason,
 		"quarantined", gap.Quarantined, "restored", gap.Restored)
 	return gap, os.RemoveAll(filepath.Join(f.cfg.Dir, suspectFile))
+}
+
+// reason is an error without its mend, which was to do what is done now.
+func reason(err error) string {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	bare := *f
+	bare.Hint = ""
+	return bare.Error()
 }
 
 func (g *Gap) names() []string {

@@ -40,6 +40,9 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 			fmt.Fprintf(s.Out, "%s is good\n", rep.File)
 		}
 		fmt.Fprintf(s.Out, "policies and checks come from %s\n", strings.Join(rep.Sources, ", "))
+		for _, dir := range l.Missing() {
+			fmt.Fprintf(s.Out, "policies.dirs: %s does not exist (yet)\n", dir)
+		}
 		for _, o := range rep.Legacy {
 			if o.Key == "" {
 				fmt.Fprintf(s.Out, "%s is refused: %s\n", o.Name, o.Text)

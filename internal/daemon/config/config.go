@@ -221,6 +221,17 @@ type Loaded struct {
 // Lookup finds a name in the environment that the configuration was read with.
 func (l *Loaded) Lookup(name string) (string, bool) { return lookup(l.env, name) }
 
+// Missing are the folders of documents that somebody named and that do not exist.
+// It is no mistake, they may be mounted later, but it is worth a word.
+func (l *Loaded) Missing() (out []string) {
+	for _, dir := range l.Sources {
+		if _, err := os.Stat(dir); len(l.Policies.Dirs) > 0 && errors.Is(err, fs.ErrNotExist) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
 // ActionsConfig is what the room of acts gets: its part, with the places that it
 // needs filled in.
 func (l *Loaded) ActionsConfig() actions.Config {
