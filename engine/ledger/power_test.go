@@ -138,7 +138,7 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 	r.close()
 
 	x := rec.Explore(base)
-	total, places := states(t, 2400), rec.Now()
+	total, places := states(t, 3600), rec.Now()
 	if places < 400 {
 		t.Fatalf("only %d calls were recorded", places)
 	}

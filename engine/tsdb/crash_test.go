@@ -115,7 +115,7 @@ func (m truth) take(o truth) {
 // last committed: everything acknowledged is there, nothing else is, and what was
 // not evaluated comes again.
 func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
-	states := 240
+	states := 480
 	if testing.Short() {
 		states = 60
 	}
