@@ -78,7 +78,7 @@ func TestHeal_Suite(t *testing.T) {
 		"directory": {
 			Good: request("directory", with{"path": d, "permissions": "0750"}), Needs: []string{"path"},
 			Spec:    remedy.Spec{Subject: "file:" + d, Kind: "directory", Class: remedy.Convergent, Cost: 2},
-			Bad:     []actiontest.Bad{bad(with{"path": "/srv/x"}, "none of the folders"), bad(with{"path": d, "absent": true, "owner": "root"}, "absent")},
+			Bad:     []actiontest.Bad{bad(with{"path": "/srv/x"}, "none of the folders"), bad(with{"path": d, "absent": true, "group": "root"}, "absent")},
 			Refused: ask("directory", with{"path": dir + "/none/d"}),
 		},
 		"sysctl": {
@@ -321,5 +321,32 @@ func TestContents_AreWhatTheirNameSays(t *testing.T) {
 	}
 	if _, err := s.Put(make([]byte, blob.Max+1)); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("too much: %v", err)
+	}
+}
+
+// TestFile_InAFolderOfItsOwner: a folder of another user is touched only for a
+// file of that user's, and what was made there can be taken back.
+func TestFile_InAFolderOfItsOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // there is no other user to be
+	}
+	dir := t.TempDir()
+	s := healing(t, dir)
+	home := filepath.Join(dir, "home")
+	run(t, s, "directory", with{"path": home, "owner": "1234", "permissions": "0755"})
+	f := filepath.Join(home, "f")
+	if res, err := action(t, s, "file").Run(t.Context(), request("file", with{"path": f, "content": "x"})); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a file of root's in a folder of another: %+v, %v", res, err)
+	}
+	w := with{"path": f, "content": "x", "owner": "1234"}
+	back, err := action(t, s, "file").(remedy.Undoer).Undo(t.Context(), request("file", w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := run(t, s, "file", w); !res.OK || !strings.Contains(picture(t, f), "1234:") {
+		t.Errorf("%+v: %s", res, picture(t, f))
+	}
+	if res := run(t, s, "file", back.With); !res.OK || picture(t, f) != "nothing" {
+		t.Errorf("taken back by %v: %+v, %s", back.With, res, picture(t, f))
 	}
 }

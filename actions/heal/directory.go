@@ -27,8 +27,8 @@ func (a directory) read(r remedy.Request) (w fileWant, s remedy.Spec, err error)
 	w.path = a.touch.path(p)
 	w.absent, w.parents = flag(p, "absent"), flag(p, "parents")
 	w.attr = readAttributes(p)
-	if w.absent && w.attr != (attributes{}) {
-		p.Bad("absent", "what is to be absent has no owner and no permissions")
+	if w.absent && w.attr.permissions+w.attr.group != "" {
+		p.Bad("absent", "what is to be absent has no group and no permissions")
 	}
 	if err := p.Err(); err != nil {
 		return w, s, err
@@ -110,11 +110,20 @@ func (a directory) Undo(_ context.Context, r remedy.Request) (remedy.Request, er
 	return undoFolder(r, w, st, there), nil
 }
 
+// missing are the parameters that take away what was not there.
+func missing(w fileWant) map[string]any {
+	m := map[string]any{"path": w.path, "absent": true}
+	if w.attr.owner != "" {
+		m["owner"] = w.attr.owner
+	}
+	return m
+}
+
 func undoFolder(r remedy.Request, w fileWant, st unix.Stat_t, there bool) remedy.Request {
 	if there {
 		r.With = with(w.path, st)
 	} else {
-		r.With = map[string]any{"path": w.path, "absent": true}
+		r.With = missing(w)
 	}
 	return r
 }

@@ -40,7 +40,7 @@ const notThere = "absent"
 
 // Resolve: path (required); content (text) or sha256 (of content that is kept),
 // or absent: true, or neither, which leaves the bytes alone; permissions, owner,
-// group; was (the sha256 that the file has to have still, or "absent"); parents:
+// group (with absent, the owner is in whose folder it may be); was (the sha256 that the file has to have still, or "absent"); parents:
 // true makes missing folders; validate (a JSON list: argv, in which {} is the new
 // file; it has to exit with 0).
 func (a file) Resolve(r remedy.Request) (remedy.Spec, error) {
@@ -78,8 +78,8 @@ func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 	switch {
 	case w.sha != "" && w.content != nil:
 		p.Bad("content", "content and sha256 exclude each other")
-	case w.absent && (writes || w.attr != attributes{} || w.validate != nil):
-		p.Bad("absent", "what is to be absent has no content, no owner and no permissions")
+	case w.absent && (writes || w.attr.permissions+w.attr.group != "" || w.validate != nil):
+		p.Bad("absent", "what is to be absent has no content, no group and no permissions")
 	case !w.absent && !writes && w.attr == attributes{}:
 		p.Bad("path", "nothing is said about the file: content, sha256, absent, permissions, owner or group")
 	case w.validate != nil && !writes:
@@ -142,7 +142,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	} else if w.was != "" && w.was != sum {
 		return remedy.Result{Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
 	}
-	undo, lost := a.keep(p, r)
+	undo, lost := a.keep(p, r, w)
 	var changed bool
 	switch {
 	case w.absent && !there:
@@ -241,21 +241,21 @@ func (a file) Undo(_ context.Context, r remedy.Request) (remedy.Request, error) 
 		return remedy.Request{}, err
 	}
 	defer p.Close()
-	back, err := a.keep(p, r)
+	back, err := a.keep(p, r, w)
 	if err != nil {
 		return remedy.Request{}, err
 	}
 	return *back, nil
 }
 
-func (a file) keep(p *place.Place, r remedy.Request) (*remedy.Request, error) {
+func (a file) keep(p *place.Place, r remedy.Request, w fileWant) (*remedy.Request, error) {
 	back := r
 	st, there, err := p.Stat()
 	switch {
 	case err != nil:
 		return nil, err
 	case !there:
-		back.With = map[string]any{"path": p.Path, "absent": true}
+		back.With = missing(w)
 		return &back, nil
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", p.Path)

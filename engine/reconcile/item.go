@@ -59,12 +59,13 @@ type Item struct {
 	// Claims are the things that no other document may speak of: a whole
 	// (file:/etc/motd, systemd:web.service) or a part (file:/etc/motd#line:x).
 	Claims []string
+	Also   []string // paths that others may have a document about, and that matter here too
 }
 
 // Paths are the files and folders whose change may change how the thing stands,
 // sorted: an event on one of them, or in its folder, is a reason to look.
 func (it *Item) Paths() []string {
-	var out []string
+	out := slices.Clone(it.Also)
 	for _, c := range it.Claims {
 		if p, ok := strings.CutPrefix(c, "file:"); ok {
 			p, _, _ = strings.Cut(p, "#")

@@ -251,26 +251,24 @@ func TestTrust_IsSmall(t *testing.T) {
 	all := some
 	all.Commands = true
 	for _, tt := range []struct {
-		t     reconcile.Trust
-		path  string
-		whole bool
-		says  string
+		t    reconcile.Trust
+		path string
+		says string
 	}{
-		{reconcile.TrustDefaults(), "/etc/motd", false, "none of the folders"},
-		{some, "/etc/motd", false, ""},
-		{some, "/etcetera", false, "none of the folders"},
-		{some, "/srv/web/x/y", false, ""},
-		{all, "/etc/vigil/vigil.toml", false, "vigild itself"},
-		{all, "/etc/vigil", false, "vigild itself"},
-		{all, "/srv/web", true, "vigild itself"},
-		{all, "/srv/web", false, ""},
-		{some, "/etc/systemd/system/x.service", false, "programs run"},
-		{some, "/etc/cron.d/x", false, "programs run"},
-		{some, "/etc/sudoers.d/x", false, "programs run"},
-		{all, "/etc/cron.d/x", false, ""},
-		{reconcile.Trust{Paths: []string{"/"}, Commands: true}, "/proc/sys/x", false, "kernel"},
+		{reconcile.TrustDefaults(), "/etc/motd", "none of the folders"},
+		{some, "/etc/motd", ""},
+		{some, "/etcetera", "none of the folders"},
+		{some, "/srv/web/x/y", ""},
+		{all, "/etc/vigil/vigil.toml", "vigild itself"},
+		{all, "/etc/vigil", "vigild itself"},
+		{all, "/srv/web", "vigild itself"},
+		{some, "/etc/systemd/system/x.service", "programs run"},
+		{some, "/etc/cron.d/x", "programs run"},
+		{some, "/etc/sudoers.d/x", "programs run"},
+		{all, "/etc/cron.d/x", ""},
+		{reconcile.Trust{Paths: []string{"/"}, Commands: true}, "/proc/sys/x", "kernel"},
 	} {
-		why, _ := tt.t.Path(tt.path, tt.whole)
+		why, _ := tt.t.Path(tt.path)
 		if tt.says == "" && why != "" || !strings.Contains(why, tt.says) {
 			t.Errorf("%s: %q, want %q", tt.path, why, tt.says)
 		}

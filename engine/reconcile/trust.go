@@ -70,11 +70,11 @@ func Below(folder, p string) bool {
 	return p == folder || folder == "/" || strings.HasPrefix(p, folder+"/")
 }
 
-// Path says why a document may not touch a path, "" that it may. whole is set
-// for acts that reach everything below it.
-func (t Trust) Path(p string, whole bool) (why, mend string) {
+// Path says why a document may not touch a path, "" that it may. What lies above
+// vigild's own is refused too: who may change a folder may change what is in it.
+func (t Trust) Path(p string) (why, mend string) {
 	for _, r := range t.Refused {
-		if Below(r, p) || whole && Below(p, r) {
+		if Below(r, p) || Below(p, r) {
 			return p + " belongs to vigild itself, which no document may touch", ""
 		}
 	}

@@ -38,7 +38,7 @@ func Directory(s *site.Site) site.Resource {
 	v := directorySpec{Common: s.Common, MaxPurge: 10}
 	s.Decode(&v)
 	s.Common = v.Common
-	d := &Folder{path: s.Path("path", v.Path, v.Purge || v.Mode == reconcile.Absent), attr: v.attributes, purge: v.Purge,
+	d := &Folder{path: s.Path("path", v.Path), attr: v.attributes, purge: v.Purge,
 		keep: v.Keep, maxPurge: v.MaxPurge, absent: v.Mode == reconcile.Absent}
 	d.attr.check(s)
 	d.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + v.Path}
@@ -142,11 +142,11 @@ func (d *Folder) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (st
 		switch {
 		case x.Field == "entries": // a person decides
 		case entry && x.Found == "directory":
-			steps = append(steps, reconcile.Step{Action: "directory", With: map[string]any{"path": at, "absent": true}, Summary: "remove the empty folder " + at})
+			steps = append(steps, reconcile.Step{Action: "directory", With: d.gone(at), Summary: "remove the empty folder " + at})
 		case entry:
-			steps = append(steps, reconcile.Step{Action: "file", With: map[string]any{"path": at, "absent": true}, Summary: "remove " + at})
+			steps = append(steps, reconcile.Step{Action: "file", With: d.gone(at), Summary: "remove " + at})
 		case x.Field == reconcile.Exists && d.absent:
-			with["absent"], own = true, true
+			with, own = d.gone(d.path), true
 		case x.Field == reconcile.Exists:
 			d.attr.with(with)
 			own = true
@@ -164,6 +164,17 @@ func (d *Folder) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (st
 	return steps
 }
 
-func RetireDirectory(key reconcile.Key, _ reconcile.State) reconcile.Resource {
-	return &Folder{key: key, path: strings.TrimPrefix(key.Subject, "file:"), absent: true, old: true}
+// gone are the parameters that take a path away; the owner is in whose folder it
+// may be.
+func (d *Folder) gone(at string) map[string]any {
+	m := map[string]any{"path": at, "absent": true}
+	if d.attr.Owner != "" {
+		m["owner"] = d.attr.Owner
+	}
+	return m
+}
+
+// RetireDirectory takes away a folder that is empty.
+func RetireDirectory(key reconcile.Key, last reconcile.State) reconcile.Resource {
+	return &Folder{key: key, path: strings.TrimPrefix(key.Subject, "file:"), absent: true, old: true, attr: attributes{Owner: last["owner"]}}
 }

@@ -48,7 +48,7 @@ func File(s *site.Site) site.Resource {
 	v := fileSpec{Common: s.Common}
 	s.Decode(&v)
 	s.Common = v.Common
-	f := &file{path: s.Path("path", v.Path, false), absent: v.Mode == reconcile.Absent}
+	f := &file{path: s.Path("path", v.Path), absent: v.Mode == reconcile.Absent}
 	f.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + v.Path}
 	v.check(s)
 	f.attr = v.attributes
@@ -215,6 +215,9 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 	with := map[string]any{"path": f.path}
 	if f.absent && f.part == nil {
 		with["absent"] = true
+		if f.attr.Owner != "" {
+			with["owner"] = f.attr.Owner // in whose folder it may be
+		}
 		return []reconcile.Step{{Action: "file", With: with, Summary: "remove " + f.path}}
 	}
 	content, fields, whole := f.content, []string{}, false
@@ -261,7 +264,7 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 // one.
 func RetireFile(key reconcile.Key, last reconcile.State) reconcile.Resource {
 	p, _, _ := strings.Cut(strings.TrimPrefix(key.Subject, "file:"), "#")
-	f := &file{key: key, path: p, absent: true, old: true}
+	f := &file{key: key, path: p, absent: true, old: true, attr: attributes{Owner: last["owner"]}}
 	if old, ok := part.Old(last.Fields()); ok {
 		f.part = &old
 	}

@@ -75,6 +75,9 @@ func Read(doc document.Document, d Deps) (*reconcile.Item, fault.Issues) {
 			return nil, s.Issues
 		}
 		it := &reconcile.Item{Resource: r, Common: s.Common, Place: doc.Place, Hash: site.Hash(r.Wants(), s.Common), Claims: r.Claims()}
+		if w, ok := r.(interface{ Watches() []string }); ok {
+			it.Also = w.Watches()
+		}
 		return it, nil
 	}
 	i := fault.Issue{Place: doc.Place, Msg: fmt.Sprintf("there is no kind %q", doc.Kind), Hint: "the kinds are " + strings.Join(Names(), ", ")}

@@ -347,7 +347,7 @@ func TestCron_WritesOneWordPerArgument(t *testing.T) {
 // TestItem_SaysWhatToWatch.
 func TestItem_SaysWhatToWatch(t *testing.T) {
 	svc := item(t, documents["Service, with its files"])
-	if got := svc.Paths(); !slices.Equal(got, []string{"/etc/systemd/system/web.service", "/etc/systemd/system/web.service.d/10-a.conf"}) {
+	if got := svc.Paths(); !slices.Equal(got, []string{"/etc/systemd/system/web.service", "/etc/systemd/system/web.service.d/10-a.conf", "/etc/web"}) {
 		t.Errorf("paths %v", got)
 	}
 	if got := svc.Units(); !slices.Equal(got, []string{"web.service"}) {

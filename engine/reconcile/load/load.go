@@ -242,8 +242,11 @@ func (l *loader) settle() {
 			l.set.Items = append(l.set.Items, f.item)
 			for _, c := range f.item.Claims {
 				l.claim(c, f.place)
+				if p, ok := strings.CutPrefix(c, "file:"); ok {
+					p, _, _ = strings.Cut(p, "#")
+					paths = append(paths, p)
+				}
 			}
-			paths = append(paths, f.item.Paths()...)
 			if kind.Purges(f.item) {
 				purging = append(purging, f.item)
 			}

@@ -112,14 +112,14 @@ func (s *Site) CheckCommon() {
 }
 
 // Path checks a path that the document wants to touch, and returns it.
-func (s *Site) Path(field, p string, whole bool) string {
+func (s *Site) Path(field, p string) string {
 	switch {
 	case p == "":
 		s.Bad(field, "%s is missing", field)
 	case !path.IsAbs(p) || path.Clean(p) != p || p == "/" || len(p) > 4095 || strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		s.Mend(field, "write it whole, without . or .. and without a slash at its end", "%q is no plain absolute path", p)
 	default:
-		if why, mend := s.Trust.Path(p, whole); why != "" {
+		if why, mend := s.Trust.Path(p); why != "" {
 			s.Mend(field, mend, "%s", why)
 		}
 	}

@@ -158,6 +158,9 @@ func (r *service) Claims() []string {
 	return out
 }
 
+// Watches are the files that it has to have started after.
+func (r *service) Watches() []string { return r.config }
+
 func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Observed, error) {
 	u, err := w.Unit(ctx, r.unit)
 	if err != nil {
