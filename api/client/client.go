@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -158,7 +159,8 @@ func (c *Client) try(ctx context.Context, k call, raw []byte) ([]byte, error) {
 	resp, err := c.send(ctx, k, raw)
 	if err != nil {
 		var op *net.OpError
-		if k.once || errors.As(err, &op) && op.Op == "dial" { // nobody is there: a person wants to know at once
+		var stranger *tls.CertificateVerificationError
+		if k.once || errors.As(err, &op) && op.Op == "dial" || errors.As(err, &stranger) { // a person wants to know at once
 			return nil, backoff.Permanent(err)
 		}
 		return nil, err
@@ -220,7 +222,11 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return fe
 	}
 	var op *net.OpError
+	var stranger *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &stranger):
+		return fault.New(fault.Unavailable, "the certificate of %s is not trusted: %v", c.where, stranger.Err).
+			Mend("for one of your own, put the PEM file of its authority into SSL_CERT_FILE")
 	case errors.As(err, &op) && op.Op == "dial":
 		return fault.New(fault.Unavailable, "vigild does not answer on %s", c.where).Mend("is it running? `vigild run` starts it")
 	case errors.Is(err, context.Canceled):

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -277,5 +279,21 @@ func TestClientTriesAgainWithoutAskingTwice(t *testing.T) {
 	calls.Store(0)
 	if _, err := c.Ingest(t.Context(), contract.Sample{Name: "a"}); err == nil || calls.Load() != 1 {
 		t.Errorf("samples were sent %d times: %v", calls.Load(), err)
+	}
+}
+
+// A certificate that is not trusted is said with the way to trust it.
+func TestClientSaysHowToTrust(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	c, err := client.New(client.Config{URL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err = c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "SSL_CERT_FILE") {
+		t.Errorf("%v", err)
 	}
 }
