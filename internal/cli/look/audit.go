@@ -3,12 +3,14 @@ package look
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 
 	"vigil/engine/audit"
 	"vigil/engine/fault"
 	"vigil/internal/cli/session"
+	"vigil/internal/daemon/offline"
 )
 
 type AuditCmd struct {
@@ -19,7 +21,7 @@ type AuditCmd struct {
 
 // Help shows examples.
 func (AuditCmd) Help() string {
-	return "Examples:\n  vigild audit verify\n  vigild audit export > audit.ndjson\n  vigild audit verify --file audit.ndjson"
+	return "Examples:\n  vigild audit verify\n  vigild audit export > audit.ndjson\n  vigild audit verify --file audit.ndjson --decisions"
 }
 
 type auditListCmd struct {
@@ -48,13 +50,17 @@ func (c *auditListCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type auditVerifyCmd struct {
-	File string `help:"An exported file instead of the daemon's chain." placeholder:"FILE"`
+	File      string `help:"An exported file instead of the daemon's chain." placeholder:"FILE"`
+	Decisions bool   `help:"With --file: evaluate every decision again from the evidence in its record."`
 }
 
 // Run verifies.
 func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	if c.File != "" {
 		return c.file(s)
+	}
+	if c.Decisions {
+		return fault.New(fault.Usage, "--decisions looks at an exported file").Mend("vigild audit export > audit.ndjson, then name it with --file")
 	}
 	r, err := s.Remote()
 	if err != nil {
@@ -94,12 +100,26 @@ func (c *auditVerifyCmd) file(s *session.Session) error {
 		return err
 	}
 	out := struct {
-		OK      bool   `json:"ok"`
-		Records int64  `json:"records"`
-		Head    string `json:"head"`
-	}{true, v.Count(), v.Head().Hash.String()}
+		OK        bool   `json:"ok"`
+		Records   int64  `json:"records"`
+		Head      string `json:"head"`
+		Decisions *int   `json:"decisions,omitempty"` // that came out as they were written
+	}{true, v.Count(), v.Head().Hash.String(), nil}
+	if c.Decisions {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return fault.Wrap(fault.Unavailable, err, "audit file")
+		}
+		n, err := offline.Decisions(f)
+		if err != nil {
+			return err
+		}
+		out.Decisions = &n
+	}
 	return s.Print(out, func() error {
 		_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", out.Records, out.Head)
+		if err == nil && out.Decisions != nil {
+			_, err = fmt.Fprintf(s.Out, "%d decisions come out as they were written\n", *out.Decisions)
+		}
 		return err
 	})
 }
