@@ -59,7 +59,11 @@ func (l *loader) choose() [3][]chosen {
 		out[0] = []chosen{{dir: "", not: aside}}
 	}
 	for _, r := range spec.Roots {
-		out[0] = append(out[0], chosen{dir: r})
+		c := chosen{dir: r}
+		if r == "" { // the whole tree, and others' folders are no more for everybody than without roots
+			c.not = aside
+		}
+		out[0] = append(out[0], c)
 	}
 	for _, e := range spec.Environments {
 		if l.matches(e) {

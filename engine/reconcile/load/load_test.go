@@ -78,6 +78,7 @@ spec:
 		{"environment by name", rooted, load.Host{Name: "web7"}, []string{"File/a"}, "prod"},
 		{"environment by label, and a host", rooted, load.Host{Name: "db1", Labels: map[string]string{"region": "eu"}}, []string{"File/a", "File/b", "File/c"}, "base"},
 		{"a host name that is a path", rooted, load.Host{Name: "../elsewhere"}, []string{"File/a"}, "base"},
+		{"the whole tree as a root", slices.Concat(tree("vigil.yaml", doc("Vigil", "x", `roots: ["."]`)), plain), load.Host{Name: "other"}, []string{"File/a", "File/b", "Policy/p"}, "1"},
 		{"nothing", nil, load.Host{}, nil, ""},
 	} {
 		s, is := load.Load(tt.files, tt.host, trust(), load.Deps{})
