@@ -88,6 +88,13 @@ func walk(root *os.Root, dir string, depth int, visit func(name string) error) e
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the folder cannot be read")
 	}
+	if info, err := d.Stat(); err != nil || trustedFolder(info) != nil {
+		d.Close()
+		if err == nil {
+			err = trustedFolder(info)
+		}
+		return fault.New(fault.Forbidden, "%v", err).At(filepath.Join(root.Name(), dir)).Mend("chown it to root or to vigild's user, and chmod o-w")
+	}
 	entries, err := d.ReadDir(MaxFiles + 1)
 	d.Close()
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -150,6 +157,18 @@ func Trusted(info fs.FileInfo) error {
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
 		return errors.New("this file belongs to another user")
+	}
+	return nil
+}
+
+// trustedFolder is Trusted for a folder: who may write it can take files away, and
+// a policy with them. In a sticky one only their owners can.
+func trustedFolder(info fs.FileInfo) error {
+	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return errors.New("anybody may take files out of this folder")
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return errors.New("this folder belongs to another user")
 	}
 	return nil
 }

@@ -163,6 +163,10 @@ func TestReadRefuses(t *testing.T) {
 			put(t, filepath.Join(d, "x.yaml"), "x")
 			return os.Chmod(filepath.Join(d, "x.yaml"), 0o666)
 		}, fault.Forbidden},
+		{"a folder that anybody may write", func(d string) error {
+			put(t, filepath.Join(d, "in", "x.yaml"), "x")
+			return os.Chmod(filepath.Join(d, "in"), 0o777)
+		}, fault.Forbidden},
 		{"a link that leaves the folder", func(d string) error { return os.Symlink(outside, filepath.Join(d, "x.yaml")) }, fault.Unavailable},
 		{"a huge file", func(d string) error {
 			put(t, filepath.Join(d, "x.yaml"), string(make([]byte, MaxFile+1)))
