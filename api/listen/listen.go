@@ -51,7 +51,7 @@ type Listeners struct {
 
 // Open binds what the config names. On an error nothing stays bound.
 func Open(cfg Config) (*Listeners, error) {
-	s := &Listeners{cfg: cfg, conns: newConnections(cfg.All, cfg.PerAddress)}
+	s := &Listeners{cfg: cfg, conns: newConnections(min(cfg.All, affordable(descriptors())), cfg.PerAddress)}
 	if cfg.Cert != "" {
 		c, err := loadCertificate(cfg.Cert, cfg.Key)
 		if err != nil {
@@ -71,6 +71,21 @@ func Open(cfg Config) (*Listeners, error) {
 		}
 	}
 	return s, nil
+}
+
+// affordable is how many connections leave half of the descriptors that a process
+// may have for everything else: with none left vigild could neither measure nor act.
+func affordable(descriptors uint64) int {
+	return max(int(min(descriptors, 1<<30)/2)-spared, 8)
+}
+
+// descriptors is how many this process may have.
+func descriptors() uint64 {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return 1024
+	}
+	return l.Cur
 }
 
 // All lists the open listeners.
