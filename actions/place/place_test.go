@@ -1,15 +1,18 @@
 package place_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -18,7 +21,59 @@ import (
 	"vigil/engine/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if f := os.Getenv("PLACE_TEST_WRITES"); f != "" {
+		forever(f)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// forever writes one file after the other until it is killed.
+func forever(path string) {
+	fmt.Println("ready")
+	for i := 0; ; i++ {
+		if err := write(path, strings.Repeat(fmt.Sprintf("%07d\n", i), 20_000), leave); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+}
+
+// TestWrite_AKillLeavesOneWholeFile: whenever the writer is killed, what stands
+// there is one whole file, and the next write takes the left-over away.
+func TestWrite_AKillLeavesOneWholeFile(t *testing.T) {
+	dir := memory(t)
+	f := filepath.Join(dir, "f")
+	must(t, write(f, "first", leave))
+	left := 0
+	for i := range 30 {
+		c := exec.Command(os.Args[0], "-test.run=^$")
+		c.Env = append(os.Environ(), "PLACE_TEST_WRITES="+f)
+		out, err := c.StdoutPipe()
+		must(t, err)
+		must(t, c.Start())
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		kill := time.NewTimer(time.Duration(i*137%5000) * time.Microsecond)
+		<-kill.C
+		must(t, c.Process.Kill())
+		_ = c.Wait()
+		b, err := os.ReadFile(f)
+		must(t, err)
+		if string(b) != "first" && (len(b) != 160_000 || !bytes.Equal(b, bytes.Repeat(b[:8], 20_000))) {
+			t.Fatalf("after kill %d there are %d bytes that are no whole file", i, len(b))
+		}
+		left += len(names(t, dir)) - 1
+	}
+	if left == 0 {
+		t.Error("no kill came while a file was written: the test tries nothing")
+	}
+	must(t, write(f, "last", leave))
+	if got := names(t, dir); len(got) != 1 {
+		t.Errorf("left over: %v", got)
+	}
+}
 
 var leave = place.Attributes{Mode: -1, UID: -1, GID: -1}
 
