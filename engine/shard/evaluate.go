@@ -201,9 +201,14 @@ func sameState(a, b policy.Firing) bool {
 		a.Before == b.Before && a.By == b.By && slices.Equal(a.Recent, b.Recent) && slices.Equal(a.Changes, b.Changes)
 }
 
-// told says whether a transition is a decision (audited) and not just state.
+// told says whether a transition is a decision (audited) and not just state:
+// what comes and goes below firing is state, but that data stopped or came back
+// to a condition that was ok is told.
 func told(tr policy.Transition) bool {
 	quiet := func(s policy.State) bool { return s == policy.StateOK || s == policy.StatePending }
+	if tr.From == policy.StatePending || tr.To == policy.StatePending {
+		return !quiet(tr.From) && tr.From != policy.StateUnknown || !quiet(tr.To) && tr.To != policy.StateUnknown
+	}
 	return !(quiet(tr.From) && quiet(tr.To))
 }
 
