@@ -29,6 +29,12 @@ type Daemon struct {
 // free port unless the file says otherwise. It is stopped with the test.
 func Start(t testing.TB, dir, toml string) *Daemon {
 	t.Helper()
+	return StartBetween(t, dir, toml, daemon.Seams{})
+}
+
+// StartBetween is Start with the test standing between the rooms.
+func StartBetween(t testing.TB, dir, toml string, seams daemon.Seams) *Daemon {
+	t.Helper()
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "vd"); err != nil { // short: a socket's path has a limit
@@ -49,7 +55,7 @@ func Start(t testing.TB, dir, toml string) *Daemon {
 				c.API.Listen = "127.0.0.1:0"
 			}
 		}},
-		Log: d.Log, Version: "test", Ready: func(r daemon.Running) { ready <- r },
+		Log: d.Log, Version: "test", Ready: func(r daemon.Running) { ready <- r }, Seams: seams,
 	})
 	if err != nil {
 		t.Fatal(err)
