@@ -68,8 +68,13 @@ func (w *Worker) lifted(cs contexts) (remedy.Remediation, bool) {
 			continue
 		}
 		w.mu.Lock()
-		delete(w.held, r.ID)
-		free := w.reserve(r.ID)
+		free := w.room(r)
+		if free {
+			delete(w.held, r.ID)
+			if free = w.reserve(r.ID); free {
+				w.busy[r.ID].idle = idle(r)
+			}
+		}
 		w.mu.Unlock()
 		if free {
 			return r, true

@@ -48,19 +48,25 @@ func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
 	return remedy.Remediation{}, false
 }
 
+// maxBatch is how many are looked at in one go.
+const maxBatch = 512
+
 // batch is how many to ask for: enough for everybody, beyond those that are due
 // but put off.
 func (w *Worker) batch() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return min(512, 4*w.rules.Workers+len(w.cold)+len(w.busy))
+	if w.crowded { // what heals may stand behind all that waits
+		return maxBatch
+	}
+	return min(maxBatch, 4*w.rules.Workers+len(w.cold)+len(w.busy))
 }
 
 // looked keeps what is due, and what can be told of it.
 func (w *Worker) looked(now clock.Stamp, due []remedy.Remediation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.backlog = due
+	w.backlog, w.crowded = due, false
 	w.stats.Looked, w.stats.Oldest = now, clock.Stamp{}
 	for i := range due {
 		if c := due[i].Created; w.stats.Oldest.IsZero() || w.stats.Oldest.Wall > c.Wall {
@@ -86,7 +92,12 @@ func (w *Worker) take() (remedy.Remediation, bool) {
 		if c, is := w.cold[r.ID]; is && !now.Reached(c.until) || r.Source == remedy.FromExternal {
 			continue
 		}
+		if !w.room(r) {
+			w.crowded = true
+			continue
+		}
 		if w.reserve(r.ID) {
+			w.busy[r.ID].idle = idle(r)
 			return r, true
 		}
 	}
@@ -126,6 +137,13 @@ func (w *Worker) stoppable(id int64, stop context.CancelFunc) {
 		return
 	}
 	j.stop = stop
+	if stop == nil && j.idle { // a verification holds no worker: its lane is free
+		j.idle = false
+		select {
+		case w.again <- struct{}{}:
+		default:
+		}
+	}
 	if stop != nil {
 		select {
 		case w.began <- struct{}{}:

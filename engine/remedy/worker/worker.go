@@ -66,6 +66,7 @@ type Worker struct {
 	touched  map[int64]bool // reserved since a sweep began; nil when none runs
 	cold     map[int64]chill
 	backlog  []remedy.Remediation
+	crowded  bool // something due was put off because its lane was full
 	nudged   bool
 	held     map[int64]heldUp // what may be lifted; see held.go
 	liftedAt clock.Stamp      // when nothing more was found lifted
@@ -75,6 +76,7 @@ type Worker struct {
 // job is one remediation that somebody here is at work on.
 type job struct {
 	stop context.CancelFunc // ends the act or the verification; nil while neither runs
+	idle bool               // it mostly waits for others; see lanes.go
 }
 
 // chill keeps one that went wrong (a conflict, an error) from being tried in a
