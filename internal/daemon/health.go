@@ -41,21 +41,43 @@ const still = 60 * time.Second
 // progress returns a function that says which of evaluator, writer and worker
 // has stood still since it was last asked.
 func (h *house) progress() func() string {
-	var evaluated uint64
+	var v vitals
 	return func() string {
-		now := h.d.clock()
 		s := h.engine.Stats()
-		moved := s.Evaluations != evaluated || s.Queue == 0
-		evaluated = s.Evaluations
-		since := func(bootNS int64) time.Duration { return time.Duration(now.Boot - bootNS) }
-		switch {
-		case !moved && s.LagSeconds > still.Seconds():
-			return "evaluator"
-		case since(h.self.stored.Load()) > still+2*h.self.every:
-			return "writer"
-		case since(h.worker.Stats().Looked.Boot) > still:
-			return "worker"
-		}
-		return ""
+		return v.stuck(h.d.clock().Boot, signs{
+			evaluations: s.Evaluations, queue: s.Queue, lag: s.LagSeconds,
+			answered: h.self.answered.Load(), beat: h.self.every, looked: h.worker.Stats().Looked.Boot,
+		})
 	}
+}
+
+// signs are what shows that the parts live.
+type signs struct {
+	evaluations uint64
+	queue       int
+	lag         float64       // seconds
+	answered    int64         // boot ns at which the store last answered, with whatever
+	beat        time.Duration // how often it is asked
+	looked      int64         // boot ns at which the worker last looked
+}
+
+// vitals remembers the evaluations of the last look.
+type vitals struct{ evaluations uint64 }
+
+// stuck names a part that stands still, "" for none. An evaluator with nothing to
+// do is not stuck, nor is a store that refuses: that of a full disk would be
+// restarted for ever and be none the better for it.
+func (v *vitals) stuck(bootNS int64, s signs) string {
+	moved := s.evaluations != v.evaluations || s.queue == 0
+	v.evaluations = s.evaluations
+	since := func(at int64) time.Duration { return time.Duration(bootNS - at) }
+	switch {
+	case !moved && s.lag > still.Seconds():
+		return "evaluator"
+	case since(s.answered) > still+2*s.beat:
+		return "writer"
+	case since(s.looked) > still:
+		return "worker"
+	}
+	return ""
 }

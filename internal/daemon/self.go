@@ -19,13 +19,13 @@ import (
 // self tells vigild's own figures as series, so that policies may watch vigild.
 // They are the figures of /metrics, under the same names.
 type self struct {
-	clock   clock.Clock
-	log     *slog.Logger
-	ingest  func(context.Context, *series.Batch) error
-	every   time.Duration
-	cpus    int
-	sources []meter.Source
-	stored  atomic.Int64 // boot ns of the newest beat that was stored: the writer makes progress
+	clock    clock.Clock
+	log      *slog.Logger
+	ingest   func(context.Context, *series.Batch) error
+	every    time.Duration
+	cpus     int
+	sources  []meter.Source
+	answered atomic.Int64 // boot ns of the newest beat that the store answered: it makes progress
 }
 
 // nameCPUs is how many processors the host has, which load is measured by.
@@ -61,13 +61,11 @@ func (s *self) beat(ctx context.Context, b *series.Batch) {
 			b.Add(series.New(ls...), now.Millis(), f.Value)
 		})
 	}
-	if err := s.ingest(ctx, b); err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("own series were not stored", "err", err)
-		}
-		return
+	err := s.ingest(ctx, b)
+	s.answered.Store(now.Boot)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("own series were not stored", "err", err)
 	}
-	s.stored.Store(now.Boot)
 }
 
 // localNames are the metric names that only this host's own measuring may
