@@ -90,7 +90,7 @@ func live(t *testing.T, seed uint64, runs int, planted string) []string {
 		case 0, 1, 2: // at a named point
 			name := pick(l.rand)
 			l.start(Pointed, append(env, fmt.Sprintf("VIGIL_CRASH_POINT=%s:%d", name, 1+l.rand.IntN(points[name])))...)
-			bad := l.under(ctx, c, run, 2*time.Second)
+			bad := l.under(ctx, c, run, time.Second)
 			if len(bad) > 0 {
 				return bad
 			}
