@@ -51,6 +51,7 @@ func TestCampaign(t *testing.T) {
 	if first == 0 {
 		first = uint64(time.Now().UnixNano())
 	}
+	step := min(int64(stretch), int64((kills()+lanes-1)/lanes))
 	var left, killed atomic.Int64
 	left.Store(int64(kills()))
 	began := time.Now()
@@ -59,7 +60,7 @@ func TestCampaign(t *testing.T) {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				t.Parallel()
 				for s := first + uint64(n)*1_000_000; left.Load() > 0; s++ {
-					runs := int(min(stretch, left.Add(-stretch)+stretch))
+					runs := int(min(step, left.Add(-step)+step))
 					if runs <= 0 {
 						return
 					}
