@@ -3,13 +3,13 @@ package explain
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"vigil/engine"
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/document"
 	"vigil/engine/evaluate"
@@ -98,7 +98,7 @@ type looked struct {
 func lookAt(l *evaluate.Look, now clock.Stamp) looked {
 	ev := l.Instance.Evaluate(l.Now, l.Firing, l.For)
 	expl := l.Instance.Explain()
-	evidence, _ := json.Marshal(expl)
+	evidence := audit.Evidence(expl)
 	return looked{fp: l.Row.Fingerprint, labels: l.Row.Labels.Map(), target: l.Row.Target, firing: l.Firing, line: engine.StoryLine{
 		At: now, Time: now.Time().Format(time.RFC3339), Evidence: evidence, Text: stateOf(l, ev, expl, now),
 	}}

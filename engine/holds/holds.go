@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -282,6 +281,5 @@ func holdEvidence(h engine.Hold) []byte {
 	if !h.Until.IsZero() {
 		m["until"] = h.Until.Time().Format(time.RFC3339)
 	}
-	b, _ := json.Marshal(m) // a map of strings always marshals
-	return b
+	return audit.Evidence(m)
 }

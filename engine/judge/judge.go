@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/evaluate"
 	"vigil/engine/holds"
@@ -49,7 +50,7 @@ func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec)
 			return
 		}
 		f.Holds = int8(holding(l))
-		f.Evidence, _ = json.Marshal(l.Instance.Explain())
+		f.Evidence = audit.Evidence(l.Instance.Explain())
 	})
 	if !found {
 		f.Holds = int8(policy.False)
@@ -81,6 +82,5 @@ func holding(l *evaluate.Look) policy.Truth {
 }
 
 func said(reason string) json.RawMessage {
-	b, _ := json.Marshal(map[string]string{"reason": reason})
-	return b
+	return audit.Evidence(map[string]string{"reason": reason})
 }

@@ -2,10 +2,10 @@ package judge
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/evaluate"
 	"vigil/engine/policy"
@@ -113,6 +113,6 @@ func (v *verification) answer() remedy.Verification {
 	default:
 		out.Reason = "the samples after the act say that it did not help"
 	}
-	out.Evidence, _ = json.Marshal(v.last)
+	out.Evidence = audit.Evidence(v.last)
 	return out
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"vigil/engine/audit"
@@ -76,15 +75,12 @@ func recordGap(t *table.Tx, gap disk.Gap, now clock.Stamp) error {
 	if err != nil {
 		return err
 	}
-	evidence, err := json.Marshal(struct {
+	evidence := audit.Evidence(struct {
 		disk.Gap
 		Epoch         int64   `json:"epoch"`
 		Indeterminate []int64 `json:"indeterminate,omitempty"`
 		From          int64   `json:"after_audit_record"`
 	}{gap, t.State.Epoch, lost, t.State.Head.Seq})
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "encoding the gap")
-	}
 	r := audit.Record{At: now, Actor: "vigild", Verb: "ledger.gap", Object: "ledger", Evidence: evidence,
 		Reason: fmt.Sprintf("%s; the record goes on after %d from %s", gap.Reason, t.State.Head.Seq, orNothing(gap.Restored))}
 	if gap.Asked {

@@ -200,7 +200,7 @@ func (c *change) put(doc engine.PolicyDocument, owner document.Owner, place, ver
 		Doc: doc, Owner: owner, Place: place, Version: row.Version + 1, Created: row.Created, Updated: now, Cond: cond,
 	})
 	c.Decision.Audit = append(c.Decision.Audit, audit.Record{
-		At: now, Actor: c.actor, Verb: verb, Object: "policy:" + doc.Name, Reason: "as its owner " + string(owner) + " says", Evidence: text,
+		At: now, Actor: c.actor, Verb: verb, Object: "policy:" + doc.Name, Reason: "as its owner " + string(owner) + " says", Evidence: audit.Evidence(doc),
 	})
 	return nil
 }

@@ -71,9 +71,5 @@ func (s *Step) Withdraw(reason string, ev json.RawMessage) {
 
 // Evidence is JSON of what cannot fail to become JSON; nil when it did.
 func Evidence(v any) json.RawMessage {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil
-	}
-	return b
+	return audit.Evidence(v)
 }

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"vigil/engine"
@@ -115,15 +114,12 @@ func firingRecord(c *change, now clock.Stamp) audit.Record {
 		policy.StateRecovering: "firing.recover", policy.StateUnknown: "firing.unknown",
 		policy.StateFlapping: "firing.flapping", policy.StateSuppressed: "firing.suppress",
 	}[c.tr.To]
-	ev, err := json.Marshal(struct {
+	ev := audit.Evidence(struct {
 		From, To policy.State
 		Value    float64
 		Cause    string `json:",omitempty"`
 		policy.Explanation
 	}{c.tr.From, c.tr.To, Finite(c.ev.Value), c.cause, c.expl})
-	if err != nil {
-		ev, _ = json.Marshal(map[string]string{"error": err.Error()})
-	}
 	return audit.Record{
 		At: now, Actor: "policy:" + c.inst.En.Name, Verb: verb,
 		Object: FiringObject(c.inst.En.Name, c.inst.FP), Reason: c.tr.Reason, Evidence: ev,

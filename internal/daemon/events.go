@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"vigil/engine"
@@ -38,10 +37,7 @@ func (h *house) auditEvents(ctx context.Context, events []tsdb.Event) error {
 	now := h.d.clock()
 	d := &engine.Decision{At: now}
 	for _, e := range events {
-		evidence, err := json.Marshal(map[string]string{"kind": e.Kind, "place": e.Place, "detail": e.Detail})
-		if err != nil {
-			return err
-		}
+		evidence := audit.Evidence(map[string]string{"kind": e.Kind, "place": e.Place, "detail": e.Detail})
 		d.Audit = append(d.Audit, audit.Record{
 			At: now, Actor: "vigild", Verb: "store." + e.Kind, Object: "store:samples", Reason: e.Place + ": " + e.Detail, Evidence: evidence,
 		})
