@@ -33,6 +33,7 @@ import (
 	"vigil/api/meter"
 	"vigil/api/policies"
 	"vigil/engine"
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 )
@@ -75,6 +76,8 @@ type Deps struct {
 	Backup func(ctx context.Context, dir string) error
 	// Confirm takes the word of actor that the wall clock is right; nil: not here.
 	Confirm func(ctx context.Context, actor string) error
+	// Prune removes the audit records up to one that an export holds; nil: not here.
+	Prune func(ctx context.Context, actor string, upto audit.Head) error
 }
 
 // Server is the HTTP face.
@@ -133,6 +136,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
 		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
 		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup, Confirm: d.Confirm,
+		Prune: d.Prune,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
 	s.meter = meter.New(d.Version, append([]meter.Source{s.own, s.manage.Measure}, d.Stats...))

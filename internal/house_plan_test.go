@@ -146,7 +146,7 @@ var plan = []room{
 	{dir: "internal/daemon/manager", floor: 4, guests: []string{gSystemd}},
 	{dir: "internal/daemon/pulse", floor: 4, ours: []string{"engine/clock", "engine/series", "actions/supervise"}},
 	{dir: "internal/daemon", floor: 4, ours: []string{"engine", "engine/hall", "floors 0-1", "engine/remedy/worker", "engine/tsdb", "engine/ledger", "engine/world", "actions", "gitwatch/paths", "api", "api/meter", "internal/daemon/config", "internal/daemon/evidence", "internal/daemon/handsoff", "internal/daemon/manager", "internal/daemon/offline", "internal/daemon/parts", "internal/daemon/pulse", "internal/daemon/source"}, guests: []string{gSys}},
-	{dir: "internal/cli/session", floor: 4, ours: []string{"engine/fault", "engine/document", "api/client", "api/contract", "internal/daemon/config"}, guests: []string{"golang.org/x/term"}},
+	{dir: "internal/cli/session", floor: 4, ours: []string{"engine/fault", "engine/document", "api/client", "api/contract", "internal/daemon/config", "internal/daemon/settings"}, guests: []string{"golang.org/x/term"}},
 	{dir: "internal/cli/look", floor: 4, ours: []string{"engine/fault", "engine/audit", "api/client", "api/contract", "internal/cli/session", "internal/daemon/offline"}, guests: []string{"github.com/guptarohit/asciigraph"}},
 	{dir: "internal/cli/steer", floor: 4, ours: []string{"engine/fault", "engine/document", "api/client", "api/contract", "internal/cli/session"}},
 	{dir: "internal/cli/files", floor: 4, ours: []string{"engine/fault", "api/client", "api/contract", "internal/cli/session", "internal/daemon/config", "internal/daemon/offline"}},

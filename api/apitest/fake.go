@@ -57,11 +57,11 @@ func New(c clock.Clock) *Fake {
 
 func (f *Fake) did(actor, verb, object string) {
 	f.Actors = append(f.Actors, verb+" "+actor)
-	var prev audit.Hash
+	var prev audit.Head
 	if n := len(f.records); n > 0 {
-		prev = f.records[n-1].Hash
+		prev = f.records[n-1].Head()
 	}
-	f.records = append(f.records, audit.Seal(prev, audit.Record{Seq: int64(len(f.records) + 1), At: f.Clock(), Actor: actor, Verb: verb, Object: object, Reason: "asked"}))
+	f.records = append(f.records, audit.Seal(prev.Hash, audit.Record{Seq: prev.Seq + 1, At: f.Clock(), Actor: actor, Verb: verb, Object: object, Reason: "asked"}))
 }
 
 // Tamper changes a record, so that the chain is broken there.

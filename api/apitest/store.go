@@ -68,6 +68,22 @@ func (f *Fake) Audit(_ context.Context, after int64, object string, limit int) (
 	return out, nil
 }
 
+// Prune removes the records up to one whose hash the caller knows.
+func (f *Fake) Prune(_ context.Context, actor string, upto audit.Head) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.records, func(r audit.Record) bool { return r.Seq == upto.Seq })
+	switch {
+	case i < 0 || i == len(f.records)-1:
+		return fault.New(fault.Conflict, "audit records cannot be pruned up to %d", upto.Seq)
+	case f.records[i].Head() != upto:
+		return fault.New(fault.Precondition, "audit record %d does not have the hash %s", upto.Seq, upto.Hash)
+	}
+	f.did(actor, "audit.prune", "audit")
+	f.records = slices.Clone(f.records[i+1:])
+	return nil
+}
+
 // AuditAbout lists the records of several objects.
 func (f *Fake) AuditAbout(_ context.Context, objects []string, limit int) ([]audit.Record, error) {
 	f.mu.Lock()

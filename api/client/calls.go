@@ -217,6 +217,12 @@ func (c *Client) AuditVerify(ctx context.Context) (contract.AuditVerified, error
 	return get[contract.AuditVerified](ctx, c, "/api/v1/audit/verify", nil)
 }
 
+// AuditPrune removes the records up to and including this one, which must be in
+// an export that is kept.
+func (c *Client) AuditPrune(ctx context.Context, seq int64, hash string) (contract.AuditPruned, error) {
+	return post[contract.AuditPruned](ctx, c, "/api/v1/audit/prune", contract.AuditPrune{Seq: seq, Hash: hash})
+}
+
 // AuditExport writes the chain to w as NDJSON while it arrives; ctx bounds it,
 // the timeout does not.
 func (c *Client) AuditExport(ctx context.Context, after string, w io.Writer) error {

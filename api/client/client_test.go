@@ -37,7 +37,7 @@ func start(t *testing.T) (*client.Client, *apitest.Fake) {
 	cfg := api.Defaults()
 	cfg.Listen, cfg.Socket = api.Off, filepath.Join(dir, "v", "s")
 	f := apitest.New(clock.System())
-	s, err := api.New(cfg, api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Clock: clock.System(), Version: "test",
+	s, err := api.New(cfg, api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Prune: f.Prune, Clock: clock.System(), Version: "test",
 		Reload: func(context.Context, string) (int, error) { return 3, nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +204,12 @@ func TestClientSpeaksTheContract(t *testing.T) {
 		if err := audit.VerifyExport(&out, audit.NewVerifier(audit.Head{}), audit.Head{}); err != nil {
 			t.Error("the export does not verify offline:", err)
 		}
-		f.Tamper(1)
+		gone, err := c.AuditPrune(ctx, recs.Records[0].Seq, recs.Records[0].Hash)
+		must("prune", err)
+		if v, err = c.AuditVerify(ctx); err != nil || gone.Removed != 1 || !v.OK || v.First != 2 {
+			t.Error("after pruning one:", gone, v, err)
+		}
+		f.Tamper(0)
 		if v, err = c.AuditVerify(ctx); err != nil || v.OK || !strings.Contains(v.Fault, "record 2") {
 			t.Error("a changed record was not found:", v, err)
 		}

@@ -86,6 +86,23 @@ type AuditVerified struct {
 	Gaps    int    `json:"gaps,omitempty" doc:"Times that the ledger was lost: what stood before is not in this chain"`
 }
 
+// AuditPrune names the last record that is to go, by number and hash: who has
+// exported it knows both.
+type AuditPrune struct {
+	Seq  int64  `json:"seq" required:"true" minimum:"1" example:"4711"`
+	Hash string `json:"hash" required:"true" minLength:"64" maxLength:"64" doc:"Hash of that record, hexadecimal"`
+}
+
+// AuditPruned is what went: the records first to seq. Seq and hash are the head
+// that stays, from which the rest of the chain verifies.
+type AuditPruned struct {
+	OK      bool   `json:"ok"`
+	Removed int64  `json:"removed"`
+	First   int64  `json:"first"`
+	Seq     int64  `json:"seq"`
+	Hash    string `json:"hash"`
+}
+
 // TokenCreate asks for a token.
 type TokenCreate struct {
 	Name string  `json:"name" required:"true" minLength:"1" maxLength:"63" example:"ci"`

@@ -30,7 +30,7 @@ const (
 	Read                  // what was measured, decided and done
 	Ingest                // push samples
 	Operate               // remediations and holds
-	Administer            // policies, tokens
+	Administer            // policies, tokens, backup, pruning the audit
 )
 
 var permissionWords = [...]string{"undeclared", "anyone", "read", "ingest", "operate", "administer"}

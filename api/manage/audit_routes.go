@@ -46,7 +46,7 @@ func (m *Manage) audits(r *face.Registrar) {
 	face.Handle(r, face.Line("GET", "/api/v1/audit/verify", guard.Read, "verifyAudit", "Recompute the whole audit chain", "audit", 0),
 		func(ctx context.Context, _ guard.Caller, _ *face.None) (*face.Reply[contract.AuditVerified], error) {
 			if !m.verifying.TryLock() {
-				return nil, fault.New(fault.Exhausted, "the chain is being verified already").After(5 * time.Second)
+				return nil, busy()
 			}
 			defer m.verifying.Unlock()
 			v, err := m.verify(ctx)
@@ -55,6 +55,48 @@ func (m *Manage) audits(r *face.Registrar) {
 			}
 			return face.Say(v)
 		})
+
+	face.Handle(r, face.Line("POST", "/api/v1/audit/prune", guard.Administer, "pruneAudit", "Remove the oldest audit records, which an export holds", "audit", 0),
+		func(ctx context.Context, c guard.Caller, in *struct{ Body contract.AuditPrune }) (*face.Reply[contract.AuditPruned], error) {
+			hash, err := audit.ParseHash(in.Body.Hash)
+			if err != nil {
+				return nil, face.Unfit("this is not a SHA-256 in hex", in.Body.Hash, "body", "hash")
+			}
+			p, err := m.prune(ctx, c.Actor, audit.Head{Seq: in.Body.Seq, Hash: hash})
+			if err != nil {
+				return nil, err
+			}
+			return face.Say(p)
+		})
+}
+
+func busy() error {
+	return fault.New(fault.Exhausted, "the chain is being verified or pruned already").After(5 * time.Second)
+}
+
+// prune removes the records up to upto and tells how many they were. What may go
+// is the ledger's word, which also records it.
+func (m *Manage) prune(ctx context.Context, actor string, upto audit.Head) (out contract.AuditPruned, err error) {
+	if m.Prune == nil {
+		return out, fault.New(fault.Unavailable, "there is no chain here that could be pruned")
+	}
+	if !m.verifying.TryLock() {
+		return out, busy()
+	}
+	defer m.verifying.Unlock()
+	first, err := m.Reader.Audit(ctx, 0, "", 1)
+	if err != nil {
+		return out, err
+	}
+	if err := m.Prune(ctx, actor, upto); err != nil {
+		return out, err
+	}
+	out = contract.AuditPruned{OK: true, First: upto.Seq, Seq: upto.Seq, Hash: upto.Hash.String()}
+	if len(first) > 0 {
+		out.First = first[0].Seq
+	}
+	out.Removed = out.Seq - out.First + 1
+	return out, nil
 }
 
 func cursor(s, field string) (int64, error) {

@@ -26,6 +26,35 @@ func (s store) AuditVerify(context.Context, func(int64)) (audit.Head, error) {
 	return audit.Head{Seq: 7}, s.err
 }
 
+// TestPruneTellsWhatWent: what is told is what the ledger was asked for; while the
+// chain is read nothing is taken from it; a refusal is the ledger's own.
+func TestPruneTellsWhatWent(t *testing.T) {
+	no := fault.New(fault.Conflict, "it is the head")
+	for _, tc := range []struct {
+		what    string
+		ledger  func(context.Context, string, audit.Head) error
+		reading bool
+		kind    fault.Kind
+	}{
+		{what: "good", ledger: func(context.Context, string, audit.Head) error { return nil }},
+		{what: "refused", ledger: func(context.Context, string, audit.Head) error { return no }, kind: fault.Conflict},
+		{what: "not here", kind: fault.Unavailable},
+		{what: "read", ledger: func(context.Context, string, audit.Head) error { t.Error("pruned under a reader"); return nil }, reading: true, kind: fault.Exhausted},
+	} {
+		m := &Manage{Deps: Deps{Reader: store{records: []audit.Record{{Seq: 3}}}, Prune: tc.ledger}}
+		if tc.reading {
+			m.verifying.Lock()
+		}
+		p, err := m.prune(t.Context(), "local", audit.Head{Seq: 7})
+		switch {
+		case fault.KindOf(err) != tc.kind:
+			t.Errorf("%s: %v, want %s", tc.what, err, tc.kind)
+		case err == nil && (!p.OK || p.First != 3 || p.Seq != 7 || p.Removed != 5):
+			t.Errorf("%s: %+v", tc.what, p)
+		}
+	}
+}
+
 // TestVerifyAsksTheStoreForTheEnds: a cut end, and a row that cannot be read, are
 // answers that name the record; a disk that fails is not; lost ledgers are told.
 func TestVerifyAsksTheStoreForTheEnds(t *testing.T) {

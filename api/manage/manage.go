@@ -20,6 +20,7 @@ import (
 	"vigil/api/face"
 	"vigil/api/guard"
 	"vigil/engine"
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
@@ -63,8 +64,9 @@ type Deps struct {
 	Started  clock.Stamp
 	Ready    func() (reasons, degraded []string)
 	Ingested func() uint64
-	Backup   func(ctx context.Context, dir string) error   // nil: not here
-	Confirm  func(ctx context.Context, actor string) error // that the wall clock is right; nil: not here
+	Backup   func(ctx context.Context, dir string) error                    // nil: not here
+	Confirm  func(ctx context.Context, actor string) error                  // that the wall clock is right; nil: not here
+	Prune    func(ctx context.Context, actor string, upto audit.Head) error // audit records; nil: not here
 }
 
 // Manage is the management face.
@@ -73,7 +75,9 @@ type Manage struct {
 	history history
 	acts    acts
 
-	verifying sync.Mutex // reading the whole chain is dear: one at a time
+	// Held while the whole chain is read, which is dear, and while its beginning is
+	// taken away, which would look like damage to who reads it.
+	verifying sync.Mutex
 }
 
 // New makes the face; it starts nothing.

@@ -103,6 +103,13 @@ func ParseLine(b []byte) (Record, error) {
 	return r, nil
 }
 
+// ParseHash reads what Hash.String writes.
+func ParseHash(s string) (Hash, error) {
+	var h Hash
+	err := unhex(&h, s)
+	return h, fault.Wrap(fault.Invalid, err, "the hash of an audit record")
+}
+
 func unhex(h *Hash, s string) error {
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != len(h) {
@@ -115,6 +122,13 @@ func unhex(h *Hash, s string) error {
 // VerifyExport feeds every line of an export to v and then ends it at known. It
 // blocks on in. Errors are of kind Corrupt and wrap a *Broken, or are in's own.
 func VerifyExport(in io.Reader, v *Verifier, known Head) error {
+	return WalkExport(in, v, known, func(Record, int) {})
+}
+
+// WalkExport is VerifyExport that hands over each record once it was found good,
+// with the bytes of its line, newline included. What was handed over is proven
+// only when WalkExport returns nil.
+func WalkExport(in io.Reader, v *Verifier, known Head, each func(r Record, size int)) error {
 	sc := bufio.NewScanner(in)
 	sc.Buffer(make([]byte, 0, 64<<10), MaxLine)
 	for sc.Scan() {
@@ -126,6 +140,7 @@ func VerifyExport(in io.Reader, v *Verifier, known Head) error {
 		if err := v.Next(r); err != nil {
 			return err
 		}
+		each(r, len(sc.Bytes())+1)
 	}
 	if errors.Is(sc.Err(), bufio.ErrTooLong) {
 		return fault.New(fault.TooLarge, "the line after audit record %d is longer than %d bytes", v.Head().Seq, MaxLine)

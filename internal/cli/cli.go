@@ -38,7 +38,7 @@ type commands struct {
 	Why          look.WhyCmd           `cmd:"" group:"see" help:"Tell the story of a remediation."`
 	WhyNot       look.WhyNotCmd        `cmd:"" group:"see" help:"Say what stops a policy from acting on a target now."`
 	Collect      look.CollectCmd       `cmd:"" group:"see" help:"Print what the host collector measures."`
-	Audit        look.AuditCmd         `cmd:"" group:"see" help:"Verify and export the audit chain."`
+	Audit        look.AuditCmd         `cmd:"" group:"see" help:"Verify, export and prune the audit chain."`
 	Policy       steer.PolicyCmd       `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
 	Action       steer.ActionCmd       `cmd:"" group:"steer" help:"List, start, cancel, retry, approve, resolve remediations."`
 	Silence      steer.SilenceCmd      `cmd:"" group:"steer" help:"Silences: no act on what they match."`

@@ -127,6 +127,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
 		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node,
 		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.Confirm,
+		Prune: h.ledger.Prune,
 	})
 	if err != nil {
 		return h, err

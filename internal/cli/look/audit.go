@@ -17,11 +17,13 @@ type AuditCmd struct {
 	List   auditListCmd   `cmd:"" help:"List the newest records."`
 	Verify auditVerifyCmd `cmd:"" help:"Recompute the chain: the daemon's, or an exported file's."`
 	Export auditExportCmd `cmd:"" help:"Write every record as NDJSON."`
+	Prune  auditPruneCmd  `cmd:"" help:"Remove old records that an export holds."`
 }
 
 // Help shows examples.
 func (AuditCmd) Help() string {
-	return "Examples:\n  vigild audit verify\n  vigild audit export > audit.ndjson\n  vigild audit verify --file audit.ndjson --decisions"
+	return "Examples:\n  vigild audit verify\n  vigild audit export > audit.ndjson\n  vigild audit verify --file audit.ndjson --decisions" +
+		"\n  vigild audit prune --export audit.ndjson --older-than 90d"
 }
 
 type auditListCmd struct {

@@ -11,6 +11,7 @@ import (
 	"vigil/api/contract"
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/internal/daemon/settings"
 )
 
 // Print writes v as JSON when that was asked for, else what table does.
@@ -79,6 +80,20 @@ func (d *Span) UnmarshalText(text []byte) error {
 		err = fault.New(fault.Usage, "%q is no length of time above zero", text)
 	}
 	*d = Span(v)
+	return err
+}
+
+// Size is a number of bytes on a command line, written as in the config file:
+// 64MiB, 10kB, 4096.
+type Size int64
+
+// UnmarshalText reads it.
+func (n *Size) UnmarshalText(text []byte) error {
+	v, err := settings.ParseSize(string(text))
+	if err == nil && v <= 0 {
+		err = fault.New(fault.Usage, "%q is no number of bytes above zero", text)
+	}
+	*n = Size(v)
 	return err
 }
 

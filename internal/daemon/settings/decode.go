@@ -245,7 +245,7 @@ func whole(data any) (int64, error) {
 	case int64:
 		return x, nil
 	case string:
-		return bytesOf(x)
+		return ParseSize(x)
 	}
 	return 0, fmt.Errorf("expected a whole number, found %s", kindOf(data))
 }

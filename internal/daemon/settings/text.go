@@ -24,8 +24,8 @@ var units = []struct {
 	{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
 }
 
-// bytesOf reads a size with its unit, or a whole number in text.
-func bytesOf(s string) (int64, error) {
+// ParseSize reads bytes written with their unit (64MiB, 10kB), or a whole number.
+func ParseSize(s string) (int64, error) {
 	num, factor := strings.TrimSpace(s), 1.0
 	for _, u := range units {
 		if rest, ok := strings.CutSuffix(num, u.suffix); ok {
