@@ -136,5 +136,9 @@ func (c *auditExportCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return r.AuditExport(ctx, strconv.FormatInt(c.After, 10), &session.Escaped{To: s.Out})
+	out := s.Out
+	if s.Terminal() { // in a file the lines stay byte for byte, or they would not verify
+		out = &session.Escaped{To: s.Out}
+	}
+	return r.AuditExport(ctx, strconv.FormatInt(c.After, 10), out)
 }

@@ -64,6 +64,11 @@ func (s *Session) Color() bool {
 	if v, _ := s.Lookup("TERM"); v == "dumb" {
 		return false
 	}
+	return s.Terminal()
+}
+
+// Terminal says whether standard output is one.
+func (s *Session) Terminal() bool {
 	f, ok := s.Out.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
