@@ -97,3 +97,32 @@ func TestWatchedSamplesAreRefusedWhileEvaluationLags(t *testing.T) {
 		t.Errorf("when there is room again: %+v", b.Items[0])
 	}
 }
+
+// Fires, clears and fires again within one batch: one remediation, of the firing
+// that stands. Fires and clears: nothing is left to put right.
+func TestOneBatchIsAtMostOneRemediation(t *testing.T) {
+	for name, c := range map[string]struct {
+		values []float64
+		want   int
+	}{"it fires again": {[]float64{5, 0, 5}, 1}, "it is over": {[]float64{0, 5, 0}, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, t.TempDir())
+			r.put(t, breach)
+			at := time.Now().UnixMilli() - 3000
+			var b series.Batch
+			for i, v := range c.values {
+				b.Add(series.FromMap("breach_value", map[string]string{"service": "web"}), at+int64(i)*1000, v)
+			}
+			if err := r.Ingest(context.Background(), &b); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "the end of the batch is on record", func() bool {
+				return len(r.told(t, "firing.clear")) == 1 && len(r.told(t, "firing.fire")) == max(1, 2*c.want)
+			})
+			if rs := r.remediations(t); len(rs) != c.want {
+				t.Errorf("%d remediations, want %d", len(rs), c.want)
+			}
+		})
+	}
+}

@@ -24,7 +24,7 @@ func TestDiskErrorAtEveryCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	stride := 1
-	if testing.Short() {
+	if brief() {
 		stride = 83
 	}
 	for name, f := range map[string]powercut.Failure{

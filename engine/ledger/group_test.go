@@ -106,7 +106,7 @@ func TestLogStaysBounded(t *testing.T) {
 	big.Evidence = make([]byte, 200<<10)
 	most := int64(0)
 	rounds := 200 // 40 MiB
-	if testing.Short() {
+	if brief() {
 		rounds = 90
 	}
 	for range rounds {
@@ -182,7 +182,7 @@ func (m model) apply(d *engine.Decision) (model, bool) {
 func TestCommitFollowsTheModel(t *testing.T) {
 	root := scratch(t)
 	n, steps := 0, 25
-	if testing.Short() {
+	if brief() {
 		steps = 6
 	}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -73,7 +73,7 @@ func act(l *ledger.Ledger, subject string) string {
 // durable is there, the chain verifies, and what it left open is found.
 func TestKillNineLosesNothingAcknowledged(t *testing.T) {
 	rounds := 12
-	if testing.Short() {
+	if brief() {
 		rounds = 3
 	}
 	if s := os.Getenv("VIGIL_KILLS"); s != "" {

@@ -31,7 +31,7 @@ func states(t *testing.T, few int) int {
 		}
 		return n
 	}
-	if testing.Short() {
+	if brief() {
 		return max(few/20, 12)
 	}
 	return few
@@ -131,14 +131,14 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 	cfg.VFS, cfg.LogPages = powercut.Name, 24
 	r := newRig(t, cfg)
 	rounds := 40
-	if testing.Short() {
+	if brief() {
 		rounds = 16
 	}
 	acks := work(t, r, rec, rounds)
 	r.close()
 
 	x := rec.Explore(base)
-	total, places := states(t, 3600), rec.Now()
+	total, places := states(t, 2000), rec.Now()
 	if places < 400 {
 		t.Fatalf("only %d calls were recorded", places)
 	}

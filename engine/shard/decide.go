@@ -28,6 +28,10 @@ func (o Outcome) empty() bool {
 func Decide(o Outcome, position uint64, now clock.Stamp) *engine.Decision {
 	d := &engine.Decision{At: now, Position: position}
 	seen := make(map[*Instance]bool, len(o.changes))
+	// What fires and clears within one round has nothing left to put right; what
+	// fires, clears and fires again is one remediation, of the firing that stands.
+	var fired []*Instance
+	why := map[*Instance]string{}
 	for i := range o.changes {
 		c := &o.changes[i]
 		x := c.inst
@@ -40,9 +44,18 @@ func Decide(o Outcome, position uint64, now clock.Stamp) *engine.Decision {
 		}
 		if c.tr.To == policy.StateOK {
 			x.Remedied = false
+			delete(why, x)
 		}
 		if c.tr.To == policy.StateFiring && !x.Remedied && x.remediable() {
-			remediate(d, x, c.tr.Reason, now)
+			x.Remedied = true
+			why[x] = c.tr.Reason
+			fired = append(fired, x)
+		}
+	}
+	for _, x := range fired {
+		if reason, stands := why[x]; stands {
+			remediate(d, x, reason, now)
+			delete(why, x)
 		}
 	}
 	for _, x := range o.raises {

@@ -153,7 +153,7 @@ func story(t testing.TB, d *waltest.Disk, rng *rand.Rand, steps int) {
 }
 
 func TestLogSurvivesEveryPowerCut(t *testing.T) {
-	states := 16000
+	states := 18000
 	if testing.Short() {
 		states = 1000
 	}
