@@ -14,11 +14,13 @@ import (
 // double takes it away: four bombs at once cost 170 MiB, of which 50 were in use
 // at any time. So the runtime is given a soft limit. What the daemon keeps (the
 // index of its series, above all) may be more than that on a big host; then the
-// limit follows it, slowly, so that a burst does not move it.
+// limit follows it, some seconds behind, so that a burst does not move it: a
+// limit below what is kept would spend half of the processor on collecting
+// nothing. What is there at the first looks was loaded, and counts at once.
 const (
 	memoryLeast = 64 << 20
-	memoryEvery = 10 * time.Second
-	memoryLooks = 6 // the least of so many looks is what is kept
+	memoryEvery = time.Second
+	memoryLooks = 3 // the least of so many looks is what is kept
 )
 
 // memory keeps the runtime's soft limit until ctx ends, unless GOMEMLIMIT says
@@ -49,10 +51,11 @@ func memory(ctx context.Context) error {
 }
 
 // memoryLimit is the soft limit after these looks at the live heap, the newest
-// last: room for as much garbage as there is kept, and never under the least.
+// last: room for half as much garbage as there is kept, and never under the least.
 func memoryLimit(looks []uint64) int64 {
-	if len(looks) < memoryLooks {
+	if len(looks) == 0 {
 		return memoryLeast
 	}
-	return int64(min(max(memoryLeast, 2*slices.Min(looks)+16<<20), math.MaxInt64))
+	kept := slices.Min(looks)
+	return int64(min(max(memoryLeast, kept+kept/2+16<<20), math.MaxInt64))
 }

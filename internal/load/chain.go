@@ -367,7 +367,22 @@ func (d *daemon) state(action int64) string {
 
 // syncs reads from the metrics page how often the disk was asked to keep
 // something; 0 where it is not told.
-func (d *daemon) syncs() (n float64) {
+func (d *daemon) syncs() float64 {
+	return d.metric(func(name string) bool { return strings.Contains(name, "syncs_total") })
+}
+
+// policies waits until so many are in force.
+func (d *daemon) policies(n int, most time.Duration) error {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if int(d.metric(func(name string) bool { return name == "vigil_policies" })) >= n {
+			return nil
+		}
+	}
+	return fmt.Errorf("%d policies are not in force after %s:\n%s", n, most, d.log.String())
+}
+
+// metric sums the lines of the metrics page whose name is wanted.
+func (d *daemon) metric(wanted func(name string) bool) (sum float64) {
 	resp, err := http.Get(d.base + "/metrics")
 	if err != nil {
 		return 0
@@ -375,12 +390,12 @@ func (d *daemon) syncs() (n float64) {
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	for line := range strings.Lines(string(b)) {
-		if name, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.Contains(name, "syncs_total") && !strings.HasPrefix(name, "#") {
+		if name, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && wanted(name) {
 			f, _ := strconv.ParseFloat(v, 64)
-			n += f
+			sum += f
 		}
 	}
-	return n
+	return sum
 }
 
 func (d *daemon) get(path string, into any) error {

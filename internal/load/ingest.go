@@ -55,6 +55,10 @@ func (c ingestRun) own() (ingestReport, error) {
 		return ingestReport{}, err
 	}
 	defer d.stop()
+	// Folders are read beside the start: what is measured begins when all hold.
+	if err := d.policies(c.policies+c.untouched, time.Minute); err != nil {
+		return ingestReport{}, err
+	}
 	c.url, c.pid = d.base+"/api/v1/write", d.cmd.Process.Pid
 	return c.run()
 }
