@@ -77,7 +77,7 @@ func Defaults() Config {
 	return Config{
 		Durability: Fsync, Interval: time.Second,
 		RetentionAge: 15 * 24 * time.Hour, RetentionBytes: 2 << 30, RetentionShare: 0.05,
-		MaxSeries: 200_000, MaxSeriesPerToken: 100_000,
+		MaxSeries: 200_000, MaxSeriesPerToken: 40_000,
 		MaxLabels: 40, MaxLabelNameBytes: 256, MaxLabelValueBytes: 2048,
 		OutOfOrder: time.Hour, Future: 10 * time.Minute, EraStep: time.Minute,
 		SegmentBytes: 4 << 20, LogBytes: 64 << 20, LogMaxBytes: 256 << 20, CutEvery: 2 * time.Hour,
