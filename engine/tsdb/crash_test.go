@@ -224,12 +224,12 @@ func TestNoFalseAcknowledgementWhenTheNthCallFails(t *testing.T) {
 			r.start(0)
 			base := disk.Calls()
 			lasting := 1 + n%2*4
-			disk.Fail = func(i int, _, _ string) error {
+			disk.SetFail(func(i int, _, _ string) error {
 				if i -= base; i >= n && i < n+lasting {
 					return cause
 				}
 				return nil
-			}
+			})
 			rng := rand.New(rand.NewPCG(uint64(n), 4))
 			k := known{acked: truth{}}
 			failed := 0
@@ -260,7 +260,7 @@ func TestNoFalseAcknowledgementWhenTheNthCallFails(t *testing.T) {
 				t.Fatalf("call %d: still ill: %v", n, err)
 			}
 			done := disk.Calls()-base < n
-			disk.Fail = nil
+			disk.SetFail(nil)
 			if err := k.holds(r); err != nil {
 				t.Fatalf("call %d, before the restart: %v", n, err)
 			}

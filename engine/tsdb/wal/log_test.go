@@ -254,7 +254,7 @@ func TestLogSurvivesEveryFailedCall(t *testing.T) {
 				t.Fatalf("call %d: only %d of 40 taken", n, len(known.acked))
 			}
 			reached := d.Calls()-base >= n
-			d.Fail = nil
+			d.SetFail(nil)
 			_, got, ds := open(t, d, known.floor)
 			check(t, fmt.Sprintf("call %d", n), known, got, ds)
 			if !reached {

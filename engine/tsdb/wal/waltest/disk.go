@@ -211,6 +211,13 @@ func (d *Disk) Content(name string) []byte {
 	return nil
 }
 
+// SetFail changes Fail while the disk is in use.
+func (d *Disk) SetFail(f func(n int, verb, name string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Fail = f
+}
+
 func (d *Disk) may(v verb, name string) error {
 	d.calls++
 	if d.Fail == nil {
