@@ -21,6 +21,7 @@ type Decision struct {
 	Moves        []RemediationMove
 	Holds        []Hold   // put: pauses, silences, maintenance windows, hands-off
 	Released     []string // holds ended before their time, by id
+	Desired      *DesiredDecision
 	Audit        []audit.Record
 }
 
