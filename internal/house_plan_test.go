@@ -117,7 +117,7 @@ var plan = []room{
 	{dir: "gitwatch/receive", floor: 3, ours: []string{"engine/fault", "gitwatch/objects", "gitwatch/store", "gitwatch/receive/wire"}, guests: []string{gGit}},
 	{dir: "gitwatch/receive/wire", floor: 3, ours: []string{"gitwatch/objects"}},
 	{dir: "gitwatch/signers", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/hiddeco/sshsig", "golang.org/x/crypto", "github.com/ProtonMail/go-crypto"}},
-	{dir: "gitwatch/paths", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/fsnotify/fsnotify"}},
+	{dir: "gitwatch/paths", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/fsnotify/fsnotify", gSys}},
 	{dir: "api", floor: 3, ours: []string{"engine", "floors 0-1", "api/ingest", "api/problem", "api/contract", "api/guard", "api/listen", "api/face", "api/policies", "api/manage", "api/meter", "api/docs"}, guests: []string{"github.com/danielgtaylor/huma/v2"}},
 	{dir: "api/problem", floor: 3, ours: []string{"engine/fault"}},
 	{dir: "api/contract", floor: 3, ours: []string{"engine/clock"}},

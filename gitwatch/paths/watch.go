@@ -1,14 +1,16 @@
 // Package paths is file events as nudges, and plain folders as a source of
 // documents.
 //
-// A nudge says "look now" and nothing else: events are debounced, folders are
-// watched rather than files (editors replace files), and a rescan at intervals
-// makes good every event that was lost, so a host without inotify is slower and
-// not wrong. What is true is what [Read] finds; its revision is a hash of the
-// content.
+// A nudge says "look now" and nothing else. [Watcher] is for sources: events are
+// debounced, folders are watched rather than files (editors replace files), and a
+// rescan at intervals makes good every event that was lost, so a host without
+// inotify is slower and not wrong. What is true is what [Read] finds; its revision
+// is a hash of the content. [Spots] is for what is managed: it names at once which
+// of many paths may have changed, says so when events were lost, and leaves the
+// rounds to its caller.
 //
-// It refuses to know what the files mean. [Watcher.Run] blocks until ctx ends
-// and has closed everything it opened when it returns.
+// It refuses to know what the files mean. [Watcher.Run] and [Spots.Run] block
+// until ctx ends and have closed everything they opened when they return.
 package paths
 
 import (
