@@ -115,8 +115,11 @@ type DesiredDecision struct {
 	Settled   int64      // the journal up to this N is done with; 0 leaves it alone
 }
 
-// Rows is how many rows it writes.
+// Rows is how many rows it writes; of nil none.
 func (d *DesiredDecision) Rows() int {
+	if d == nil {
+		return 0
+	}
 	return len(d.Revisions) + len(d.Resources) + len(d.Forgotten) + len(d.Drifts) + len(d.Suspends) + len(d.Undo) + len(d.Undone)
 }
 

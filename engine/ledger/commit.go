@@ -16,7 +16,7 @@ const maxDecision = 100_000
 // returns once it is durable. Conflict: a version in it is no longer current.
 // Unavailable: the disk cannot be written. Then nothing of it is there.
 func (l *Ledger) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error) {
-	if n := len(d.Firings) + len(d.Policies) + len(d.Deleted) + len(d.Remediations) + len(d.Moves) + len(d.Holds) + len(d.Released) + len(d.Audit); n > maxDecision {
+	if n := len(d.Firings) + len(d.Policies) + len(d.Deleted) + len(d.Remediations) + len(d.Moves) + len(d.Holds) + len(d.Released) + len(d.Audit) + d.Desired.Rows(); n > maxDecision {
 		return engine.Receipt{}, fault.New(fault.TooLarge, "a decision writes %d rows, at most %d are written at once", n, maxDecision)
 	}
 	var rc engine.Receipt
@@ -35,10 +35,15 @@ func (l *Ledger) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt
 }
 
 // vital decisions are written on a full disk too: what heals, what stops
-// healing, and what proves it. Edits of policies and mere positions wait.
+// healing, and what proves it. Edits of policies, mere positions and what is
+// merely remembered of resources wait.
 func vital(d *engine.Decision) bool {
 	return len(d.Policies)+len(d.Deleted) == 0 &&
-		len(d.Firings)+len(d.Remediations)+len(d.Moves)+len(d.Holds)+len(d.Released)+len(d.Audit) > 0
+		(len(d.Firings)+len(d.Remediations)+len(d.Moves)+len(d.Holds)+len(d.Released)+len(d.Audit) > 0 || vitalDesired(d.Desired))
+}
+
+func vitalDesired(d *engine.DesiredDecision) bool {
+	return d != nil && (len(d.Revisions)+len(d.Drifts)+len(d.Suspends)+len(d.Undo)+len(d.Undone) > 0 || d.Settled > 0)
 }
 
 // Load reads everything the engine starts from, as of one moment.

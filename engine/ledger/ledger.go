@@ -1,5 +1,5 @@
 // Package ledger is ledger.db: policies, firings, remediations, attempts, gate
-// state, holds, tokens and the audit chain, on SQLite.
+// state, holds, desired state, tokens and the audit chain, on SQLite.
 //
 // A change and its audit records are one transaction, fsynced before it is
 // acknowledged. Constraints carry the invariants: one open firing per policy
@@ -93,6 +93,8 @@ var (
 	_ engine.Journal = (*Ledger)(nil)
 	_ engine.Reader  = (*Ledger)(nil)
 	_ remedy.Ledger  = (*Ledger)(nil)
+
+	_ engine.DesiredReader = (*Ledger)(nil)
 )
 
 // Open opens the ledger in cfg.Dir, or makes it. It blocks: it checks the file

@@ -6,6 +6,7 @@ import (
 	"vigil/engine/audit"
 	"vigil/engine/fault"
 	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/desired"
 	"vigil/engine/ledger/disk"
 	"vigil/engine/ledger/table"
 )
@@ -38,8 +39,8 @@ func (l *Ledger) Stats(ctx context.Context) Stats {
 	return s
 }
 
-// trim forgets closed firings and ended holds beyond those that are kept; the
-// audit remembers them. Small steps, none of them needed for correctness.
+// trim forgets closed firings, ended holds, revisions, drifts and suspends beyond
+// those that are kept; the audit remembers them. Small steps, none of them needed for correctness.
 func (l *Ledger) trim(ctx context.Context) error {
 	if err := l.writeUses(ctx); err != nil {
 		return err
@@ -48,6 +49,18 @@ func (l *Ledger) trim(ctx context.Context) error {
 		return err
 	}
 	const step = 500
+	// How a commit ended is what is not tried again; a drift that ended shows that
+	// something comes back again and again.
+	keep := desired.Keep{Revisions: 1000, Drifts: 10_000, Suspends: 1000}
+	for more := true; more; {
+		err := l.write(ctx, false, func(t *table.Tx) (err error) {
+			more, err = desired.Trim(t.Conn, keep, step)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	var row conn.Row
 	row.Int(step)
 	row.Int(int64(l.cfg.Closed))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vigil/engine/clock"
 	"vigil/engine/fault"
@@ -63,6 +64,20 @@ func (r *Row) Stamp(s clock.Stamp) {
 	b = strconv.AppendInt(b, s.Boot, 10)
 	b = append(b, ' ')
 	r.add(string(append(b, s.BootID...)))
+}
+
+// Time adds a time of the wall clock alone, in UTC; zero is NULL. Unprocessable:
+// its year has no four digits.
+func (r *Row) Time(t time.Time) {
+	if t.IsZero() {
+		r.add(nil)
+		return
+	}
+	b, err := t.UTC().MarshalText()
+	if err != nil && r.err == nil {
+		r.err = fault.Wrap(fault.Unprocessable, err, "a time cannot be stored")
+	}
+	r.add(string(b))
 }
 
 // JSON adds a value as JSON of at most max bytes. Unprocessable: it has none;
@@ -234,6 +249,28 @@ func (c *Cells) Stamp() (s clock.Stamp) {
 		return s
 	}
 	return clock.Stamp{Wall: w, Boot: b, BootID: id}
+}
+
+// Time takes a time that Row.Time wrote.
+func (c *Cells) Time() (t time.Time) {
+	v := c.next()
+	if v == nil {
+		return t
+	}
+	s, _ := v.(string)
+	if err := t.UnmarshalText([]byte(s)); err != nil {
+		c.bad("a time")
+	}
+	return t
+}
+
+// JSONOrNull takes a value that Row.JSON wrote; NULL leaves into alone.
+func (c *Cells) JSONOrNull(into any) {
+	if c.i < len(c.v) && c.v[c.i] == nil {
+		c.i++
+		return
+	}
+	c.JSON(into)
 }
 
 // JSON takes a value that Row.JSON wrote.

@@ -5,9 +5,10 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/desired"
 )
 
-// sealed are the tables whose rows end in a checksum, with what it covers.
+// sealed are, beside those of desired state, the tables whose rows end in a checksum, with what it covers.
 var sealed = [...]struct{ name, columns string }{
 	{"state", stateColumns},
 	{"starts", startColumns},
@@ -34,6 +35,9 @@ func Check(ctx context.Context, c *conn.Conn) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := desired.Check(ctx, c); err != nil {
+		return err
 	}
 	s, err := ReadState(ctx, c)
 	if err != nil {

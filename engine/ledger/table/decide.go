@@ -2,6 +2,7 @@ package table
 
 import (
 	"vigil/engine"
+	"vigil/engine/ledger/desired"
 )
 
 // Decide writes everything of a decision, in the order that the constraints ask
@@ -43,6 +44,9 @@ func (t *Tx) Decide(d *engine.Decision, rc *engine.Receipt) error {
 		if err := t.Release(id, d.At); err != nil {
 			return err
 		}
+	}
+	if err := desired.Write(t.Conn, d.Desired); err != nil {
+		return err
 	}
 	if d.Position != 0 {
 		// Shards finish in any order; what is stored never goes back.

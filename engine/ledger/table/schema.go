@@ -1,11 +1,14 @@
 // Package table is what the ledger's tables hold: one file per noun, with its
-// columns, the way it is written and the way it is read back.
+// columns, the way it is written and the way it is read back. Those of desired
+// state stand in desired.
 //
 // It knows the schema, whose constraints carry the invariants, and the order
 // that they ask for. It refuses decisions, clocks, and files: what it does is
 // done on a connection inside somebody's transaction, and is nothing until that
 // commits. Everything here blocks on disk; nothing is started.
 package table
+
+import "vigil/engine/ledger/desired"
 
 // AppID marks a ledger among SQLite files: "VGLD".
 const AppID = 0x56474c44
@@ -16,7 +19,7 @@ const AppID = 0x56474c44
 // Moments are texts "wall boot boot_id" (Unix µs, ns since boot); columns named
 // *_wall, *_boot and *_boot_id repeat those that a query compares. sum is the
 // checksum over the row's other columns in the order of the writer.
-func Migrations() []string { return []string{first} }
+func Migrations() []string { return []string{first, desired.Tables} }
 
 const first = `
 CREATE TABLE state (
