@@ -23,7 +23,8 @@ import (
 var _ reconcile.World = (*World)(nil)
 
 // File looks at one path; see reconcile.World. A path is first taken hold of
-// without being opened: opening a device or a pipe would be an act.
+// without being opened: opening a device or a pipe would be an act. With LookHash
+// a file that nobody touched since it was last read is not read again, see sums.
 func (w *World) File(ctx context.Context, path string, want reconcile.Look) (reconcile.File, error) {
 	var out reconcile.File
 	if ctx.Err() != nil {
@@ -44,6 +45,13 @@ func (w *World) File(ctx context.Context, path string, want reconcile.Look) (rec
 	if out.Type != "file" || want == reconcile.LookMeta {
 		return out, nil
 	}
+	began := w.now()
+	if want == reconcile.LookHash {
+		var ok bool
+		if out.SHA256, ok = w.sums.known(&st, began); ok {
+			return out, nil
+		}
+	}
 	most := int64(reconcile.MaxHashed)
 	if want == reconcile.LookContent {
 		most = reconcile.MaxContent
@@ -56,7 +64,11 @@ func (w *World) File(ctx context.Context, path string, want reconcile.Look) (rec
 		return out, unseen(path, err)
 	}
 	defer unix.Close(in)
-	return out, digest(ctx, in, path, most, want == reconcile.LookContent, &out)
+	if err := digest(ctx, in, path, most, want == reconcile.LookContent, &out); err != nil {
+		return out, err
+	}
+	w.sums.keep(in, &st, out.SHA256, began)
+	return out, nil
 }
 
 // buffers are lent for one file each.

@@ -63,6 +63,8 @@ type World struct {
 	sections []*section
 	limit    time.Duration
 	names    *accounts
+	sums     *sums
+	now      func() time.Time
 }
 
 // section is one part of the evidence.
@@ -82,7 +84,7 @@ func New(c Config, d Deps) (*World, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	w := &World{proc: c.Proc, deps: d, limit: MaxTime - 100*time.Millisecond, names: newAccounts()}
+	w := &World{proc: c.Proc, deps: d, limit: MaxTime - 100*time.Millisecond, names: newAccounts(), sums: newSums(), now: time.Now}
 	// In the order of worth: what does not fit any more is left out from the end.
 	w.sections = []*section{
 		{name: "unit", read: w.unit},
