@@ -51,6 +51,7 @@ type Config struct {
 	Snapshots Snapshots     `toml:"snapshots"`
 	Self      Self          `toml:"self"`
 	Stop      Stop          `toml:"stop"`
+	Git       Git           `toml:"git"`
 
 	actions.Config // [actions.NAME], [notify.NAME], [[process]]
 
@@ -114,6 +115,7 @@ func Defaults(p Places) Config {
 		Snapshots: Snapshots{Every: dur(24 * time.Hour), Keep: 2},
 		Self:      Self{Every: dur(10 * time.Second)},
 		Stop:      Stop{Within: dur(15 * time.Second)},
+		Git:       GitDefaults(),
 		Config:    actions.Defaults(),
 	}
 }
@@ -145,6 +147,7 @@ func (c Config) Validate() error {
 	add("checks", c.CheckConfig().Validate())
 	add("remedy", c.Remedy.Validate())
 	add("actions", c.Config.Validate())
+	add("git", c.Git.Validate())
 	if !filepath.IsAbs(c.DataDir) {
 		is.Add("data_dir", "%q is not an absolute path", c.DataDir)
 	}
@@ -215,7 +218,8 @@ type Loaded struct {
 	Legacy  []outcome // the original's names that were found
 	Sources []string  // folders of documents, absolute
 
-	env []string
+	env   []string
+	usual string // where the file would be
 }
 
 // Lookup finds a name in the environment that the configuration was read with.
@@ -236,7 +240,7 @@ func (l *Loaded) Missing() (out []string) {
 // needs filled in.
 func (l *Loaded) ActionsConfig() actions.Config {
 	c := l.Config.Config
-	c.DataDir, c.Source = l.DataDir, l.File
+	c.DataDir, c.Source, c.Heal = l.DataDir, l.File, l.HealConfig()
 	return c
 }
 
@@ -264,7 +268,7 @@ var ignored = []string{"VIGIL_CONFIG", "VIGIL_URL", "VIGIL_TOKEN", "VIGIL_SOCKET
 // mistake with its place.
 func Load(from From) (*Loaded, error) {
 	lookup := func(name string) (string, bool) { return lookup(from.Env, name) }
-	l := &Loaded{Config: Defaults(from.Places), env: from.Env}
+	l := &Loaded{Config: Defaults(from.Places), env: from.Env, usual: from.Places.Config}
 	var err error
 	if l.Legacy, err = applyLegacy(lookup, &l.Config); err != nil {
 		return nil, fault.New(fault.Unprocessable, "%v", err)
