@@ -23,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ import (
 	"vigil/api/manage"
 	"vigil/api/meter"
 	"vigil/api/policies"
+	"vigil/api/replay"
 	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/clock"
@@ -78,6 +80,13 @@ type Deps struct {
 	Confirm func(ctx context.Context, actor string) error
 	// Prune removes the audit records up to one that an export holds; nil: not here.
 	Prune func(ctx context.Context, actor string, upto audit.Head) error
+
+	// Git answers git clients under /git/; nil: there is no repository here.
+	// guard.From tells it who asks: a push of somebody who may not never gets there.
+	Git http.Handler
+	// Webhook answers POST /api/v1/git/webhook and knows by its signature who
+	// asks; nil: there is none.
+	Webhook http.Handler
 }
 
 // Server is the HTTP face.
@@ -94,7 +103,7 @@ type Server struct {
 	ingest  *ingest.Handler
 	manage  *manage.Manage
 	rules   *policies.Policies
-	replays *replays
+	replays *replay.Memory
 
 	mux    *http.ServeMux
 	routes []route
@@ -125,7 +134,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		cfg: cfg, deps: d, log: d.Log, clock: d.Clock, started: d.Clock(),
 		door:    guard.NewDoor(guard.Mode(cfg.Auth), keys, os.Geteuid(), d.Clock),
 		limits:  guard.NewLimiter(d.Clock, 10_000),
-		replays: newReplays(d.Clock),
+		replays: replay.New(d.Clock),
 		mux:     http.NewServeMux(), byPath: map[string]*route{},
 	}
 	s.live.Store(liveOf(cfg))
@@ -208,6 +217,12 @@ func (s *Server) Listen(ctx context.Context) error {
 		return err
 	}
 	c := s.cfg
+	if c.TLS == SelfTLS && c.Listen != Off {
+		var err error
+		if c.TLSCert, c.TLSKey, err = listen.SelfMade(filepath.Join(c.DataDir, "tls"), listen.SelfNames(c.AllowedHosts), s.clock().Time()); err != nil {
+			return err
+		}
+	}
 	on, err := listen.Open(listen.Config{Address: c.Listen, Socket: c.Socket, Cert: c.TLSCert, Key: c.TLSKey,
 		All: c.Connections, PerAddress: c.ConnectionsPerAddress})
 	if err != nil {
@@ -223,6 +238,11 @@ func (s *Server) announce(on *listen.Listeners) {
 	if on.TCP != nil {
 		address := on.TCP.Addr().String()
 		s.log.Info("listening", "address", address, "auth", s.cfg.Auth, "tls", on.TLS())
+		if s.cfg.TLS == SelfTLS {
+			pin := "sha256//" + on.Pin()
+			s.log.Info("the certificate is self-made", "pin", pin, "certificate", filepath.Join(s.cfg.DataDir, "tls", listen.CertFile),
+				"git", "git -c http.sslVerify=false -c http.pinnedPubkey="+pin+" clone https://NAME:TOKEN@"+address+"/git/desired")
+		}
 		if guard.Mode(s.cfg.Auth) == guard.OpenMode {
 			s.log.Warn("auth is open: every program on this host may change everything", "address", address)
 		}

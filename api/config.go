@@ -23,6 +23,7 @@ type Config struct {
 	Listen         string   `toml:"listen"` // host:port, or "off"
 	Auth           string   `toml:"auth"`   // auto, open, token
 	Socket         string   `toml:"socket"` // path; "" the usual place; "off"
+	TLS            string   `toml:"tls"`    // self: with a certificate made here
 	TLSCert        string   `toml:"tls_cert"`
 	TLSKey         string   `toml:"tls_key"`
 	AllowedHosts   []string `toml:"allowed_hosts"`
@@ -38,7 +39,15 @@ type Config struct {
 
 	RateLimit RateLimit     `toml:"rate_limit"`
 	Ingest    ingest.Config `toml:"ingest"`
+
+	DataDir string `toml:"-"` // where a self-made certificate lies, under tls/
 }
+
+// SelfTLS as tls means a certificate that vigild makes for itself.
+const SelfTLS = "self"
+
+// Encrypted says that TCP speaks TLS.
+func (c Config) Encrypted() bool { return c.TLS == SelfTLS || c.TLSCert != "" }
 
 // RateLimit is requests per client (token, else address) and period. The Unix
 // socket and the health routes are not limited.
@@ -94,6 +103,12 @@ func (c Config) Validate() error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return bad("tls_cert", "give both files or neither", "a certificate and its key belong together")
+	}
+	switch {
+	case c.TLS != "" && c.TLS != SelfTLS:
+		return bad("tls", "write self, or leave it and give tls_cert and tls_key", "%q is not self", c.TLS)
+	case c.TLS == SelfTLS && c.TLSCert != "":
+		return bad("tls", "give one of the two", "a self-made certificate and tls_cert exclude each other")
 	}
 	for _, h := range c.AllowedHosts {
 		if err := guard.CheckHost(h); err != nil {

@@ -52,10 +52,14 @@ func (s *Server) front(w0 http.ResponseWriter, r *http.Request) {
 		return
 	}
 	endpoint = rt.Path
-	caller, err := s.door.Admit(r, p, rt.Permission)
+	admit, challenge := s.door.Admit, `Bearer realm="vigil"`
+	if rt.Git {
+		admit, challenge = s.door.AdmitGit, `Basic realm="vigil: any name, and a token as the password", charset="UTF-8"`
+	}
+	caller, err := admit(r, p, rt.Permission)
 	if err != nil {
 		if fault.KindOf(err) == fault.Unauthenticated {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="vigil"`)
+			w.Header().Set("WWW-Authenticate", challenge)
 		}
 		s.fail(w, r, rt, err)
 		return
@@ -68,8 +72,10 @@ func (s *Server) front(w0 http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
 	}
 	r = r.WithContext(guard.With(r.Context(), caller))
-	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost && rt.Permission != guard.Ingest {
-		s.replay(w, r, rt, caller, key)
+	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost && !rt.Stream {
+		if err := s.replays.Serve(w, r, caller.Actor, key, s.mux.ServeHTTP); err != nil {
+			s.fail(w, r, rt, err)
+		}
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -169,7 +175,7 @@ func (s *Server) allowed(r *http.Request) string {
 // is one too many.
 func (s *Server) limit(w http.ResponseWriter, rt *route, c guard.Caller, p guard.Peer) error {
 	l := s.live.Load().rate
-	if !l.Enabled || c.Local || rt.Permission == guard.Anyone {
+	if !l.Enabled || c.Local || rt.Permission == guard.Anyone && !rt.Stream {
 		return nil
 	}
 	who, class, n := "a:"+guard.Key(p.Addr), "r", l.Requests
@@ -206,7 +212,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, rt *route, err err
 		if p.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 		}
-		http.Error(w, p.Detail, p.Status)
+		text := p.Detail
+		if rt.Git && p.Hint != "" { // git shows it to whoever sits before it
+			text += "\n" + p.Hint
+		}
+		http.Error(w, text, p.Status)
 		return
 	}
 	problem.Write(w, r, p)

@@ -14,6 +14,7 @@ type route struct {
 	Permission   guard.Permission
 	Text         bool // errors are plain text, as the protocol wants it
 	Stream       bool // the handler bounds the body itself
+	Git          bool // asked by git clients: Basic auth
 	Handler      http.HandlerFunc
 }
 
@@ -66,6 +67,7 @@ func (s *Server) register() error {
 		{Method: "GET", Path: "/openapi.json", Permission: guard.Anyone, Handler: s.openapi},
 	}
 	plain = append(plain, s.pages()...)
+	plain = append(plain, s.git()...)
 	for _, r := range plain {
 		if err := s.add(r); err != nil {
 			return err

@@ -20,7 +20,8 @@ import (
 // Deps is what a watcher asks of others.
 type Deps struct {
 	Store *store.Store
-	Trust *Trust
+	// Verify says who signed a revision; an error refuses it. See [Trust.Verify].
+	Verify func(ctx context.Context, s Snapshot) (signer string, err error)
 	// Inspect is the verdict on a new revision; an error leaves everything as it
 	// is, and the revision is looked at again with the next nudge.
 	Inspect func(ctx context.Context, s Snapshot) error
@@ -56,7 +57,7 @@ func New(cfg Config, deps Deps) (*Watcher, error) {
 	if cfg.Source != fromPath && cfg.Source != fromRemote {
 		return nil, fault.New(fault.Internal, "there is nothing to watch: the source is %s", cfg.Source)
 	}
-	if deps.Store == nil || deps.Trust == nil || deps.Inspect == nil || deps.Landed == nil || deps.Now == nil {
+	if deps.Store == nil || deps.Verify == nil || deps.Inspect == nil || deps.Landed == nil || deps.Now == nil {
 		return nil, fault.New(fault.Internal, "a watcher needs all its dependencies")
 	}
 	if deps.Log == nil {
@@ -228,7 +229,7 @@ func (w *Watcher) take(ctx context.Context) (tip plumbing.Hash, reached bool, er
 	if err != nil {
 		return tip, true, err
 	}
-	if snap.Revision.Signer, err = w.deps.Trust.Verify(ctx, snap); err != nil {
+	if snap.Revision.Signer, err = w.deps.Verify(ctx, snap); err != nil {
 		return tip, true, err
 	}
 	if err := w.deps.Inspect(ctx, snap); err != nil {

@@ -37,7 +37,7 @@ func start(t *testing.T, edit func(*Config)) *watch {
 	}
 	x := &watch{t: t, store: st, lost: lost}
 	x.w, err = New(cfg, Deps{
-		Store: st, Trust: NewTrust(cfg, st, time.Now), Now: time.Now,
+		Store: st, Verify: NewTrust(cfg, st, time.Now).Verify, Now: time.Now,
 		Inspect: func(_ context.Context, s Snapshot) error {
 			x.mu.Lock()
 			defer x.mu.Unlock()

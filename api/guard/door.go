@@ -59,7 +59,19 @@ const failuresPerMinute = 30
 // Admit finds out who asks and whether the permission is theirs. Errors are
 // Unauthenticated, Forbidden or Exhausted.
 func (d *Door) Admit(r *http.Request, p Peer, need Permission) (Caller, error) {
-	c, err := d.identify(r, p)
+	return d.admit(r, p, need, Bearer)
+}
+
+// AdmitGit is Admit for git clients, whose token is the password of Basic auth.
+func (d *Door) AdmitGit(r *http.Request, p Peer, need Permission) (Caller, error) {
+	return d.admit(r, p, need, Password)
+}
+
+// reading takes the secret out of an Authorization header.
+type reading func(header string) (secret string, given bool, err error)
+
+func (d *Door) admit(r *http.Request, p Peer, need Permission, read reading) (Caller, error) {
+	c, err := d.identify(r, p, read)
 	if err != nil {
 		if need == Anyone { // health and documentation are for all
 			return Caller{Actor: "open", Open: true}, nil
@@ -76,14 +88,14 @@ func (d *Door) Admit(r *http.Request, p Peer, need Permission) (Caller, error) {
 	return c, fault.New(fault.Forbidden, "%s has the role %s, which may not %s", c.Actor, c.Role, need)
 }
 
-func (d *Door) identify(r *http.Request, p Peer) (Caller, error) {
+func (d *Door) identify(r *http.Request, p Peer, read reading) (Caller, error) {
 	if p.Unix {
 		if !p.Own(d.UID) {
 			return Caller{}, fault.New(fault.Forbidden, "only root and the user that runs vigild may use its socket")
 		}
 		return Caller{Actor: "local:uid" + strconv.Itoa(p.UID), Role: Admin, Local: true}, nil
 	}
-	secret, given, err := Bearer(r.Header.Get("Authorization"))
+	secret, given, err := read(r.Header.Get("Authorization"))
 	if given && err == nil {
 		t, ferr := d.Keys.Find(secret)
 		if ferr == nil {

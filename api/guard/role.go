@@ -31,9 +31,11 @@ const (
 	Ingest                // push samples
 	Operate               // remediations and holds
 	Administer            // policies, tokens, backup, pruning the audit
+	Fetch                 // the repository of the desired state: every file that is managed
+	Push                  // revisions of it
 )
 
-var permissionWords = [...]string{"undeclared", "anyone", "read", "ingest", "operate", "administer"}
+var permissionWords = [...]string{"undeclared", "anyone", "read", "ingest", "operate", "administer", "fetch", "push"}
 
 func (p Permission) String() string { return permissionWords[p] }
 
@@ -70,10 +72,10 @@ func ParseRole(s string) (Role, error) {
 // grants is the whole of authorization: what is not here is denied.
 var grants = map[Role][]Permission{
 	Nobody:   {Anyone},
-	Viewer:   {Anyone, Read},
+	Viewer:   {Anyone, Read, Fetch},
 	Pusher:   {Anyone, Ingest},
-	Operator: {Anyone, Read, Operate},
-	Admin:    {Anyone, Read, Ingest, Operate, Administer},
+	Operator: {Anyone, Read, Operate, Fetch, Push},
+	Admin:    {Anyone, Read, Ingest, Operate, Administer, Fetch, Push},
 	Guest:    {Anyone, Read, Ingest},
 }
 

@@ -297,3 +297,19 @@ func Bearer(header string) (secret string, given bool, err error) {
 	}
 	return rest, true, nil
 }
+
+// Password reads the secret from an Authorization header as git sends it:
+// `Basic` of any name and the token, or what Bearer takes. A name without a
+// password is no credential: git shows its URL's name before it asks.
+func Password(header string) (secret string, given bool, err error) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return Bearer(header)
+	}
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	_, secret, ok := strings.Cut(string(text), ":")
+	if err != nil || !ok || len(secret) > 512 {
+		return "", true, fault.New(fault.Unauthenticated, "the Authorization header is not understood").Mend("give the token as the password, whatever the name")
+	}
+	return secret, secret != "", nil
+}

@@ -21,6 +21,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/clock"
+	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
@@ -222,6 +223,9 @@ func (b *Book) ReleaseHold(ctx context.Context, actor, id string) error {
 	b.mu.Unlock()
 	if !ok && !safe {
 		return fault.New(fault.NotFound, "no hold %q stands", id).Mend("the lists of vigild silence, vigild maintenance and vigild hands-off show what does")
+	}
+	if ok && h.Owner == string(document.Git) {
+		return fault.New(fault.Conflict, "the hold %q stands in Git, which would bring it back", id).Mend("take its document away there")
 	}
 	kind := h.Kind
 	d := &engine.Decision{At: now}

@@ -106,6 +106,43 @@ func (k *Keeper) EnablePolicy(ctx context.Context, actor, name string, on bool) 
 func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error {
 	k.editing.Lock()
 	defer k.editing.Unlock()
+	c, is := k.folder(actor, owner, ds)
+	if len(is) > 0 {
+		return is
+	}
+	if len(c.Put) == 0 && len(c.Drop) == 0 {
+		return nil
+	}
+	_, err := k.carry(ctx, c, "")
+	return err
+}
+
+// FolderChanges says what ApplyFolder would do, "create Policy/disk", and changes
+// nothing. The error is what ApplyFolder would refuse the documents with.
+func (k *Keeper) FolderChanges(owner document.Owner, ds []document.Document) (says []string, err error) {
+	k.editing.Lock()
+	defer k.editing.Unlock()
+	c, is := k.folder("", owner, ds)
+	if len(is) > 0 {
+		return nil, is
+	}
+	for _, p := range c.Put {
+		verb := "create"
+		if p.Version > 1 {
+			verb = "change"
+		}
+		says = append(says, verb+" Policy/"+p.Doc.Name)
+	}
+	for _, name := range c.Drop {
+		says = append(says, "delete Policy/"+name)
+	}
+	slices.Sort(says)
+	return says, nil
+}
+
+// folder makes the change that leaves an owner with these documents; the caller
+// holds editing.
+func (k *Keeper) folder(actor string, owner document.Owner, ds []document.Document) (*change, fault.Issues) {
 	var is fault.Issues
 	c := k.begin(actor)
 	want := map[string]string{}
@@ -148,14 +185,7 @@ func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.O
 			is.Add(p.Place, "%s", x.Msg)
 		}
 	}
-	if len(is) > 0 {
-		return is
-	}
-	if len(c.Put) == 0 && len(c.Drop) == 0 {
-		return nil
-	}
-	_, err := k.carry(ctx, c, "")
-	return err
+	return c, is
 }
 
 // change is one edit in the making.

@@ -97,7 +97,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	}
 	err = parts.Run(ctx, d.log, h.parts(), func() {
-		r := Running{Listen: h.server.Addr(), TLS: d.cfg.API.TLSCert != "", Auth: d.cfg.API.Auth, Socket: h.server.Socket(), DataDir: d.cfg.DataDir, Took: time.Since(began)}
+		r := Running{Listen: h.server.Addr(), TLS: d.cfg.API.Encrypted(), Auth: d.cfg.API.Auth, Socket: h.server.Socket(), DataDir: d.cfg.DataDir, Took: time.Since(began)}
 		d.log.Info("ready", "listen", text(r.Listen), "socket", r.Socket, "data_dir", r.DataDir, "took", r.Took.Round(time.Millisecond))
 		h.up.Store(true)
 		h.notify.Ready()

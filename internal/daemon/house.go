@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"vigil/internal/daemon/evidence"
 	"vigil/internal/daemon/handsoff"
 	"vigil/internal/daemon/manager"
+	"vigil/internal/daemon/own"
 	"vigil/internal/daemon/parts"
 	"vigil/internal/daemon/pulse"
 	"vigil/internal/daemon/source"
@@ -31,23 +33,25 @@ import (
 
 // house is the rooms of one running daemon, introduced to each other.
 type house struct {
-	d      *Daemon
-	began  clock.Stamp
-	up     atomic.Bool   // every part runs
-	bound  chan struct{} // closed when the listeners are bound
-	ledger *ledger.Ledger
-	store  *tsdb.Store
-	set    *actions.Set
-	engine *hall.Engine
-	worker *worker.Worker
-	checks *check.Runner
-	server *api.Server
-	folder *source.Folder
-	hands  *handsoff.Keeper
-	pulse  *pulse.Pulse
-	self   *self
-	notify *manager.Manager
-	reload *reloader
+	d       *Daemon
+	began   clock.Stamp
+	up      atomic.Bool   // every part runs
+	bound   chan struct{} // closed when the listeners are bound
+	ledger  *ledger.Ledger
+	store   *tsdb.Store
+	set     *actions.Set
+	engine  *hall.Engine
+	worker  *worker.Worker
+	checks  *check.Runner
+	checked *own.Checks // what the runner is told to run, by its owners
+	desired *desired    // nil: no source of revisions
+	server  *api.Server
+	folder  *source.Folder
+	hands   *handsoff.Keeper
+	pulse   *pulse.Pulse
+	self    *self
+	notify  *manager.Manager
+	reload  *reloader
 }
 
 // open opens the stores and makes every room, starting nothing. What was opened
@@ -104,6 +108,10 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
+	h.checked = own.NewChecks(h.checks, h.checks.Probe())
+	if h.desired, err = h.openDesired(); err != nil {
+		return h, err
+	}
 	h.folder = source.New(source.Deps{
 		Dirs: cfg.Sources, Log: log.With("room", "policies"), Rescan: cfg.Policies.Rescan.Std(),
 		Sinks: []source.Sink{h.policySink(), h.checkSink()},
@@ -123,11 +131,12 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
+	cfg.API.DataDir = cfg.DataDir
 	h.server, err = api.New(cfg.API, api.Deps{
 		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
 		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node,
 		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.Confirm,
-		Prune: h.ledger.Prune,
+		Prune: h.ledger.Prune, Git: h.desired.handler(), Webhook: h.desired.webhook(),
 	})
 	if err != nil {
 		return h, err
@@ -140,6 +149,9 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 // close closes the stores, the newest first.
 func (h *house) close() error {
 	var errs []error
+	if h.desired != nil {
+		h.desired.repo.Close()
+	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
 	}
@@ -152,7 +164,7 @@ func (h *house) close() error {
 // parts is everything that moves, in the order of the start.
 func (h *house) parts() []parts.Part {
 	within := h.d.cfg.Stop.Within.Std()
-	return []parts.Part{
+	ps := []parts.Part{
 		{Name: "memory", Run: memory, Bound: within},
 		{Name: "ledger", Run: h.ledger.Run, Bound: within},
 		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
@@ -164,12 +176,17 @@ func (h *house) parts() []parts.Part {
 		{Name: "checks", Run: h.checks.Run, Bound: within},
 		{Name: "worker", Run: h.worker.Run, Bound: within + h.d.cfg.Remedy.StopGrace.Std()},
 		{Name: "policy folders", Run: h.folder.Run, Bound: within},
+		{Name: "desired state", Run: h.desired.run, Bound: within},
 		{Name: "snapshots", Run: h.snapshots, Bound: within},
 		{Name: "clock", Run: h.confirmed, Bound: within},
 		{Name: "reload", Run: h.reload.run, Bound: within},
 		{Name: "api", Run: h.serve, Ready: h.listening, Bound: within + h.d.cfg.API.Drain.Std()},
 		{Name: "service manager", Run: h.notify.Run, Bound: within},
 	}
+	if h.desired == nil {
+		ps = slices.DeleteFunc(ps, func(p parts.Part) bool { return p.Name == "desired state" })
+	}
+	return ps
 }
 
 // engineReady waits for the replay and puts the builtin policies in force.

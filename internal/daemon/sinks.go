@@ -31,25 +31,14 @@ func (h *house) policySink() source.Sink {
 
 // checkSink gives the checks of the folders to the runner.
 func (h *house) checkSink() source.Sink {
-	read := func(ds []document.Document) (defs []check.Definition, issues fault.Issues) {
-		for _, d := range ds {
-			def, is := check.FromDocument(d, h.checks.Probe())
-			defs, issues = append(defs, def), append(issues, is...)
-		}
-		return defs, issues
-	}
 	return source.Sink{
 		Kinds: []string{check.DocumentKind},
 		Check: func(ds []document.Document) fault.Issues {
-			_, is := read(ds)
+			_, is := h.checked.Read(ds)
 			return is
 		},
 		Apply: func(_ context.Context, ds []document.Document) error {
-			defs, is := read(ds)
-			if err := is.Err(); err != nil {
-				return err
-			}
-			return h.checks.SetChecks(defs)
+			return h.checked.Set(document.Folder, ds)
 		},
 	}
 }

@@ -1,4 +1,4 @@
-package api
+package replay
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // the memory has a bound.
 func TestReplays(t *testing.T) {
 	now := clock.Stamp{Boot: 1, BootID: "b"}
-	rs := newReplays(func() clock.Stamp { return now })
+	rs := New(func() clock.Stamp { return now })
 	begin := func(key string) *replay {
 		t.Helper()
 		r, err := rs.begin(key, [32]byte{})

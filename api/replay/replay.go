@@ -1,4 +1,11 @@
-package api
+// Package replay remembers the answers to POST requests that carried an
+// Idempotency-Key, so that a client which lost an answer may ask again without
+// asking twice.
+//
+// It is in memory, bounded, for a day: a restart forgets, which is said in the
+// documentation. It refuses a key for two bodies, and to keep failures, giants
+// and secrets. Starts nothing; concurrent.
+package replay
 
 import (
 	"bytes"
@@ -9,16 +16,12 @@ import (
 	"sync"
 	"time"
 
-	"vigil/api/guard"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 )
 
-// replays remembers the answers to POST requests that carried an
-// Idempotency-Key, so that a client which lost an answer may ask again without
-// asking twice. In memory, bounded, for a day: a restart forgets, which is said
-// in the documentation.
-type replays struct {
+// Memory is the answers that are remembered.
+type Memory struct {
 	clock clock.Clock
 	mu    sync.Mutex
 	by    map[string]*list.Element // of *replay, by caller, route and key
@@ -44,13 +47,14 @@ const (
 	replayBody  = 64 << 10 // an answer longer than this is not kept
 )
 
-func newReplays(c clock.Clock) *replays {
-	return &replays{clock: c, by: map[string]*list.Element{}, order: list.New()}
+// New makes a memory of nothing.
+func New(c clock.Clock) *Memory {
+	return &Memory{clock: c, by: map[string]*list.Element{}, order: list.New()}
 }
 
 // begin claims a key. It returns the earlier answer when there is one; Conflict
 // while the first request still runs; Unprocessable when the body differs.
-func (rs *replays) begin(key string, sum [32]byte) (*replay, error) {
+func (rs *Memory) begin(key string, sum [32]byte) (*replay, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	now := rs.clock()
@@ -75,7 +79,7 @@ func (rs *replays) begin(key string, sum [32]byte) (*replay, error) {
 	return nil, nil
 }
 
-func (rs *replays) drop(e *list.Element) {
+func (rs *Memory) drop(e *list.Element) {
 	old := rs.order.Remove(e).(*replay)
 	rs.bytes -= len(old.body)
 	delete(rs.by, old.key)
@@ -83,7 +87,7 @@ func (rs *replays) drop(e *list.Element) {
 
 // end keeps the answer. One that may go otherwise next time (5xx, 429) and one
 // that is too long free the key instead.
-func (rs *replays) end(key string, status int, media string, body []byte) {
+func (rs *Memory) end(key string, status int, media string, body []byte) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	e := rs.by[key]
@@ -99,23 +103,22 @@ func (rs *replays) end(key string, status int, media string, body []byte) {
 	rs.bytes += len(r.body)
 }
 
-// replay serves a request once per key.
-func (s *Server) replay(w *writer, r *http.Request, rt *route, c guard.Caller, key string) {
+// Serve serves a request once per actor, URL and key; next answers it the first
+// time. The body is read whole and has to be bounded. An error says that nothing
+// was answered yet.
+func (rs *Memory) Serve(w http.ResponseWriter, r *http.Request, actor, key string, next http.HandlerFunc) error {
 	if len(key) > 255 || !printable(key) {
-		s.fail(w, r, rt, fault.New(fault.Invalid, "the Idempotency-Key is not 1 to 255 printable characters"))
-		return
+		return fault.New(fault.Invalid, "the Idempotency-Key is not 1 to 255 printable characters")
 	}
-	body, err := io.ReadAll(r.Body) // bounded by front
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		s.fail(w, r, rt, fault.New(fault.TooLarge, "the body is over %d bytes", s.cfg.MaxBody))
-		return
+		return fault.New(fault.TooLarge, "the body is over what is taken, or cut short")
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	whole := c.Actor + "\x00" + r.URL.RequestURI() + "\x00" + key
-	old, err := s.replays.begin(whole, sha256.Sum256(body))
+	whole := actor + "\x00" + r.URL.RequestURI() + "\x00" + key
+	old, err := rs.begin(whole, sha256.Sum256(body))
 	if err != nil {
-		s.fail(w, r, rt, err)
-		return
+		return err
 	}
 	if old != nil {
 		h := w.Header()
@@ -123,19 +126,30 @@ func (s *Server) replay(w *writer, r *http.Request, rt *route, c guard.Caller, k
 		h.Set("Idempotency-Replayed", "true")
 		w.WriteHeader(old.status)
 		_, _ = w.Write(old.body)
-		return
+		return nil
 	}
-	rec := &recorder{writer: w}
-	defer func() { s.replays.end(whole, rec.kept(), w.Header().Get("Content-Type"), rec.body.Bytes()) }()
-	s.mux.ServeHTTP(rec, r)
+	rec := &recorder{ResponseWriter: w}
+	defer func() { rs.end(whole, rec.kept(), w.Header().Get("Content-Type"), rec.body.Bytes()) }()
+	next(rec, r)
 	rec.whole = true
+	return nil
 }
 
-// recorder keeps the beginning of an answer while it passes it on.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// recorder keeps the status and the beginning of an answer while it passes it on.
 type recorder struct {
-	*writer
-	body  bytes.Buffer
-	whole bool
+	http.ResponseWriter
+	body   bytes.Buffer
+	status int
+	whole  bool
 }
 
 // kept is the status of an answer that came to its end, else 0.
@@ -146,9 +160,23 @@ func (w *recorder) kept() int {
 	return w.status
 }
 
+// WriteHeader remembers the first status.
+func (w *recorder) WriteHeader(code int) {
+	if w.status == 0 {
+		w.status = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
 func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
 	if room := replayBody + 1 - w.body.Len(); room > 0 {
 		w.body.Write(p[:min(room, len(p))])
 	}
-	return w.writer.Write(p)
+	return w.ResponseWriter.Write(p)
 }
+
+// Unwrap is for http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,236 @@
+package git
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"vigil/api/guard"
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+	"vigil/gitwatch"
+	"vigil/gitwatch/objects"
+	"vigil/gitwatch/receive"
+)
+
+// Keeper is who judges revisions and brings them about; engine/revision has it.
+type Keeper interface {
+	// Inspect is the verdict and the plan; an error refuses the revision.
+	Inspect(ctx context.Context, r engine.Revision, set *reconcile.Set, say func(line string)) error
+	// Land takes a revision that the branch was moved to; it is durable on return.
+	Land(ctx context.Context, r engine.Revision) (n int64, err error)
+	// Await returns when the revision is good, or an error when it is not.
+	Await(ctx context.Context, n int64, say func(line string)) error
+}
+
+// Revisions is what the ledger knows of revisions.
+type Revisions interface {
+	Revisions(ctx context.Context, before int64, limit int) ([]engine.Revision, error)
+}
+
+// Source is where revisions come from: the git server, or a watcher.
+type Source struct {
+	repo    *Repository
+	keeper  Keeper
+	ledger  Revisions
+	server  *receive.Server   // nil: revisions are not pushed; the repository can be read all the same
+	watcher *gitwatch.Watcher // nil: revisions are pushed
+	hook    http.Handler      // nil: no webhook
+
+	mu      sync.Mutex
+	missing string // why the tip of the branch was not landed at the start
+}
+
+// New introduces the repository to the keeper. Nothing moves until Run.
+func New(r *Repository, k Keeper, ledger Revisions) (*Source, error) {
+	s := &Source{repo: r, keeper: k, ledger: ledger}
+	cfg, log := r.cfg.Git, r.deps.Log
+	serve := receive.Defaults()
+	serve.Name, serve.Writable, serve.Tree = cfg.Name, cfg.Writable, cfg.Tree
+	pushed := cfg.Source == string(objects.Push)
+	var err error
+	if s.server, err = receive.New(serve, receive.Deps{
+		Store: r.store, Authorize: pusher(pushed), Verify: r.Verify, Inspect: s.inspect, Landed: s.landed, Log: log,
+	}); err != nil {
+		return nil, err
+	}
+	if pushed {
+		return s, nil
+	}
+	s.watcher, err = gitwatch.New(cfg, gitwatch.Deps{
+		Store: r.store, Verify: r.Verify, Now: r.now, Log: log,
+		Inspect: func(ctx context.Context, snap objects.Snapshot) error {
+			return s.inspect(ctx, snap, receive.Options{}, func(string) {})
+		},
+		Landed: s.followed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.WebhookSecret != "" {
+		s.hook = gitwatch.Webhook(cfg.WebhookSecret, s.watcher.Nudge)
+	}
+	return s, nil
+}
+
+// Handler answers git clients.
+func (s *Source) Handler() http.Handler { return s.server }
+
+// Webhook answers webhooks, nil where there is none.
+func (s *Source) Webhook() http.Handler { return s.hook }
+
+// pusher says what a caller who came through the door may do here. Where
+// revisions come from elsewhere nobody may push: the next look would take it for
+// history that was rewritten.
+func pusher(pushed bool) func(*http.Request) (receive.Pusher, error) {
+	return func(r *http.Request) (receive.Pusher, error) {
+		c := guard.From(r.Context())
+		return receive.Pusher{
+			Name: c.Actor, Read: c.Role.May(guard.Fetch),
+			Push: pushed && c.Role.May(guard.Push), Rewind: pushed && c.Role.May(guard.Administer),
+		}, nil
+	}
+}
+
+// inspect is the verdict on a revision before anything moves.
+func (s *Source) inspect(ctx context.Context, snap objects.Snapshot, o receive.Options, say func(string)) error {
+	set, err := s.repo.read(snap)
+	if err != nil {
+		return err
+	}
+	return s.keeper.Inspect(ctx, revision(snap.Revision, o), set, say)
+}
+
+// landing bounds how long the ledger may take to write a revision down.
+const landing = 30 * time.Second
+
+// landed is called once the branch has moved. The pusher may go away: what was
+// pushed is landed all the same.
+func (s *Source) landed(ctx context.Context, r objects.Revision, o receive.Options, say func(string)) error {
+	n, err := s.land(ctx, revision(r, o))
+	if err != nil {
+		return fault.New(fault.Unavailable, "the branch has moved, but the revision could not be written down and waits for the next start: %v", err)
+	}
+	if !o.Wait {
+		return nil
+	}
+	return s.keeper.Await(ctx, n, say)
+}
+
+// followed is landed for a watcher.
+func (s *Source) followed(ctx context.Context, r objects.Revision) {
+	if _, err := s.land(ctx, revision(r, receive.Options{})); err != nil {
+		s.repo.deps.Log.Error("a revision could not be written down", "commit", r.Commit, "err", err)
+	}
+}
+
+func (s *Source) land(ctx context.Context, r engine.Revision) (int64, error) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), landing)
+	defer cancel()
+	n, err := s.keeper.Land(bounded, r)
+	s.note(err)
+	return n, err
+}
+
+// note remembers why the tip of the branch is not with the keeper.
+func (s *Source) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missing = ""
+	if err != nil {
+		s.missing = err.Error()
+	}
+}
+
+// revision is evidence of gitwatch as the ledger keeps it.
+func revision(r objects.Revision, o receive.Options) engine.Revision {
+	return engine.Revision{
+		Commit: r.Commit, Tree: r.Tree, Ref: r.Ref, Subject: r.Subject, Author: r.Author, Signer: r.Signer,
+		Source: string(r.Source), When: r.When, Pusher: o.By.Name, Reason: o.Reason, Confirmed: o.ConfirmPrune,
+	}
+}
+
+// Run lands what the branch is at and the ledger has not heard of, then follows
+// the source until ctx ends.
+func (s *Source) Run(ctx context.Context) error {
+	if err := s.catchUp(ctx); err != nil && ctx.Err() == nil {
+		s.note(err)
+		s.repo.deps.Log.Error("what the branch is at is not the desired state", "branch", s.repo.store.Branch(), "err", err)
+	}
+	if s.watcher == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return s.watcher.Run(ctx)
+}
+
+// catchUp lands the tip of the branch when a crash came between its move and the
+// ledger. What a person went back to, and what was found bad, is no news: the
+// newest revision that landed by itself is what the branch is compared with.
+func (s *Source) catchUp(ctx context.Context) error {
+	st := s.repo.store
+	tip := st.Ref(st.Branch())
+	if tip.IsZero() {
+		return nil
+	}
+	last, err := s.newest(ctx)
+	if err != nil || last == tip.String() {
+		return err
+	}
+	v := st.View()
+	defer v.Close()
+	before := plumbing.NewHash(last)
+	if _, err := v.Commit(before); last == "" || err != nil {
+		before = plumbing.ZeroHash
+	}
+	snap, err := objects.ReadRevision(ctx, v, objects.Source(s.repo.cfg.Git.Source), st.Branch(), tip, before, s.repo.cfg.Git.Tree)
+	if err != nil {
+		return err
+	}
+	if snap.Revision.Signer, err = s.repo.Verify(ctx, snap); err != nil {
+		return err
+	}
+	s.repo.deps.Log.Info("the branch moved before the last stop, and is taken up now", "commit", tip, "before", last)
+	_, err = s.land(ctx, revision(snap.Revision, receive.Options{}))
+	return err
+}
+
+// page is how many revisions are read at once.
+const page = 100
+
+// newest is the commit that landed last, "" for none.
+func (s *Source) newest(ctx context.Context) (string, error) {
+	for before := int64(0); ; {
+		rows, err := s.ledger.Revisions(ctx, before, page)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range rows {
+			if r.Return == 0 {
+				return r.Commit, nil
+			}
+			before = r.N
+		}
+		if len(rows) < page {
+			return "", nil
+		}
+	}
+}
+
+// Stalled says why what the source has is not what the host follows, "" when it
+// is.
+func (s *Source) Stalled() string {
+	s.mu.Lock()
+	missing := s.missing
+	s.mu.Unlock()
+	if s.watcher != nil {
+		if st := s.watcher.State(); st.Err != nil {
+			return st.Err.Error()
+		}
+	}
+	return missing
+}
