@@ -42,7 +42,7 @@ func (h *house) openDesired() (*desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.source, err = git.New(d.repo, unkept{d.own}, unkept{}); err != nil {
+	if d.source, err = git.New(d.repo, unkept{d.own}, h.ledger); err != nil {
 		d.repo.Close()
 		return nil, err
 	}
@@ -99,5 +99,3 @@ func (u unkept) Land(context.Context, engine.Revision) (int64, error) {
 }
 
 func (u unkept) Await(context.Context, int64, func(string)) error { return nil }
-
-func (u unkept) Revisions(context.Context, int64, int) ([]engine.Revision, error) { return nil, nil }
