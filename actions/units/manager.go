@@ -5,7 +5,8 @@
 // It refuses masked units, names that are not names, and guessing: where no init
 // system is found it says so. A call opens its own connection and closes it
 // again; nothing outlives a call but the job in PID 1, which ends by itself.
-// [Manager.Watch] tells what others stopped and started.
+// [Manager.Watch] tells what others stopped and started, and meanwhile
+// [Manager.Hear] of every change.
 package units
 
 import (
@@ -35,6 +36,7 @@ type Manager struct {
 	deps Deps
 	jobs jobs // asked of systemd by this process
 	hand hand // stopped by others a moment ago
+	ears ears // told of every change
 }
 
 // New makes a Manager that has looked at nothing yet.

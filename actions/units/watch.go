@@ -67,6 +67,7 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 		return fault.Wrap(fault.Unavailable, err, "systemd does not tell of its jobs")
 	}
 	up()
+	m.ears.tell("")
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,6 +79,7 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 				}
 				return fault.New(fault.Unavailable, "the connection to systemd broke")
 			}
+			m.ears.take(s) // first: the watch asks back, and this does not wait
 			w.take(ctx, s, tell)
 		}
 	}

@@ -271,6 +271,22 @@ func (p *PID1) Set(unit, property string, value any) {
 	p.units[unit][property] = value
 }
 
+// Tell tells everybody how a unit stands, as after a death.
+func (p *PID1) Tell(unit string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed(unit)
+}
+
+// Say sends everybody a signal of the manager, such as UnitFilesChanged.
+func (p *PID1) Say(member string, body ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		p.send(c, signal(member, body...))
+	}
+}
+
 // System sets the state of the whole system: running, stopping.
 func (p *PID1) System(state string) {
 	p.mu.Lock()
