@@ -27,6 +27,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vigil/api/desired"
 	"vigil/api/guard"
 	"vigil/api/ingest"
 	"vigil/api/listen"
@@ -87,6 +88,11 @@ type Deps struct {
 	// Webhook answers POST /api/v1/git/webhook and knows by its signature who
 	// asks; nil: there is none.
 	Webhook http.Handler
+
+	// The desired state; nil where git is off, and then its routes answer 501.
+	Desired       engine.Desired
+	DesiredReader engine.DesiredReader
+	Reverse       engine.Reverse
 }
 
 // Server is the HTTP face.
@@ -103,6 +109,7 @@ type Server struct {
 	ingest  *ingest.Handler
 	manage  *manage.Manage
 	rules   *policies.Policies
+	desired *desired.Desired
 	replays *replay.Memory
 
 	mux    *http.ServeMux
@@ -148,6 +155,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		Prune: d.Prune,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
+	s.desired = desired.New(desired.Deps{Desired: d.Desired, Reader: d.DesiredReader, Reverse: d.Reverse})
 	s.meter = meter.New(d.Version, append([]meter.Source{s.own, s.manage.Measure}, d.Stats...))
 	if err := s.register(); err != nil {
 		return nil, err

@@ -50,6 +50,7 @@ func (s *Server) registerManaged() error {
 	r := &face.Registrar{API: hum, Responses: defaultResponse(reg), Log: s.log}
 	s.rules.Register(r)
 	s.manage.Register(r)
+	s.desired.Register(r)
 	if a.err != nil {
 		return a.err
 	}
@@ -347,6 +348,7 @@ func tags() []*huma.Tag {
 		{Name: "actions", Description: "Remediations: asked for, done, verified."},
 		{Name: "queue", Description: "What waits."},
 		{Name: "holds", Description: "Pauses, silences, maintenance windows, hands-off."},
+		{Name: "desired", Description: "What should be, by the commits that came; what differs, and the way back."},
 		{Name: "audit", Description: "What was decided and done, and why."},
 		{Name: "tokens", Description: "Credentials."},
 		{Name: "system", Description: "The daemon itself."},

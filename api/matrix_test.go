@@ -71,7 +71,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 }
 
 func fill(path string) string {
-	return strings.NewReplacer("{id}", "1", "{name}", "x", "{status}", "pending", "{severity}", "info").Replace(path)
+	return strings.NewReplacer("{id}", "1", "{name}", "x", "{status}", "pending", "{severity}", "info", "{kind}", "File", "{n}", "1").Replace(path)
 }
 
 // TestEveryChangeAsksForMoreThanReading: no route that changes anything hangs on
