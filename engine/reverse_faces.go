@@ -59,6 +59,7 @@ type FirstCommit struct {
 	Commit string   `json:"commit"`
 	Branch string   `json:"branch"`
 	Files  []string `json:"files"`
+	Clone  string   `json:"clone,omitempty"` // URL to clone it from
 }
 
 // Reverse is the other direction: from how the machine stands to documents and

@@ -71,6 +71,7 @@ var plan = []room{
 	{dir: "engine/reconcile/files", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/part", "engine/reconcile/site"}},
 	{dir: "engine/reconcile/units", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/site"}},
 	{dir: "engine/reconcile/kind", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/files", "engine/reconcile/site", "engine/reconcile/units"}},
+	{dir: "engine/reconcile/manifest", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile"}},
 	{dir: "engine/reconcile/load", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/sealed"}},
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
@@ -156,7 +157,8 @@ var plan = []room{
 	{dir: "internal/cli/steer", floor: 4, ours: []string{"engine/fault", "engine/document", "api/client", "api/contract", "internal/cli/session"}},
 	{dir: "internal/cli/files", floor: 4, ours: []string{"engine/fault", "api/client", "api/contract", "internal/cli/session", "internal/daemon/config", "internal/daemon/offline"}},
 	{dir: "internal/cli/demo", floor: 4, ours: []string{"engine/fault", "api/client", "api/contract", "internal/cli/session", "internal/daemon", "internal/daemon/config"}},
-	{dir: "internal/cli", floor: 4, ours: []string{"engine/fault", "engine/document", "internal/cli/demo", "internal/cli/files", "internal/cli/look", "internal/cli/session", "internal/cli/steer", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong"}},
+	{dir: "internal/cli/desired", floor: 4, ours: []string{"engine/fault", "engine/reconcile/manifest", "api/client", "api/contract", "internal/cli/session"}},
+	{dir: "internal/cli", floor: 4, ours: []string{"engine/fault", "engine/document", "internal/cli/demo", "internal/cli/desired", "internal/cli/files", "internal/cli/look", "internal/cli/session", "internal/cli/steer", "internal/daemon", "internal/daemon/config"}, guests: []string{"github.com/alecthomas/kong"}},
 
 	{dir: "actions/units/unitstest", floor: 3, guests: []string{gDBus}, test: true},
 	{dir: "actions/actiontest", floor: 3, ours: []string{"actions", "engine/remedy", "engine/fault", "engine/clock"}, test: true},

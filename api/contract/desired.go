@@ -227,4 +227,5 @@ type FirstCommit struct {
 	Commit string   `json:"commit"`
 	Branch string   `json:"branch"`
 	Files  []string `json:"files"`
+	Clone  string   `json:"clone,omitempty" doc:"URL to clone it from"`
 }

@@ -36,6 +36,6 @@ func (d *Desired) reverse(r *face.Registrar) {
 			if err != nil {
 				return nil, err
 			}
-			return face.Say(contract.FirstCommit{Commit: f.Commit, Branch: f.Branch, Files: orEmpty(f.Files)})
+			return face.Say(contract.FirstCommit{Commit: f.Commit, Branch: f.Branch, Files: orEmpty(f.Files), Clone: f.Clone})
 		})
 }

@@ -1,5 +1,5 @@
 // Package cli is the command line: one file a subcommand, in the rooms look,
-// steer, files and demo.
+// steer, desired, files and demo.
 //
 // Data goes to standard output, talk and errors to standard error; errors name
 // the thing, the place and the mend, and end with the exit code that the fault
@@ -21,6 +21,7 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/internal/cli/demo"
+	"vigil/internal/cli/desired"
 	"vigil/internal/cli/files"
 	"vigil/internal/cli/look"
 	"vigil/internal/cli/session"
@@ -35,26 +36,36 @@ type commands struct {
 	Run          runCmd                `cmd:"" default:"withargs" group:"daemon" help:"Run the daemon (also without any command)."`
 	Demo         demo.DemoCmd          `cmd:"" group:"daemon" help:"Watch a real service be broken and healed, in 30 s, without root."`
 	Status       look.StatusCmd        `cmd:"" group:"see" help:"The host and what is wrong with it."`
-	Why          look.WhyCmd           `cmd:"" group:"see" help:"Tell the story of a remediation."`
-	WhyNot       look.WhyNotCmd        `cmd:"" group:"see" help:"Say what stops a policy from acting on a target now."`
+	Why          look.WhyCmd           `cmd:"" group:"see" line:"why, why-not" help:"Tell the story of a remediation; what stops a policy now."`
+	WhyNot       look.WhyNotCmd        `cmd:"" group:"see" line:"-" help:"Say what stops a policy from acting on a target now."`
 	Collect      look.CollectCmd       `cmd:"" group:"see" help:"Print what the host collector measures."`
 	Audit        look.AuditCmd         `cmd:"" group:"see" help:"Verify, export and prune the audit chain."`
+	Plan         desired.PlanCmd       `cmd:"" group:"desired" line:"plan, diff" help:"What a commit would change; what differs, line by line."`
+	Diff         desired.DiffCmd       `cmd:"" group:"desired" line:"-" help:"What differs from the documents, line by line."`
+	Drift        desired.DriftCmd      `cmd:"" group:"desired" help:"What differs, its history, and a commit of what was found."`
+	Revisions    desired.RevisionsCmd  `cmd:"" group:"desired" help:"Commits that came, and what became of them."`
+	Rollback     desired.RollbackCmd   `cmd:"" group:"desired" line:"rollback, retry" help:"Return to a good commit; apply a bad one again."`
+	Retry        desired.RetryCmd      `cmd:"" group:"desired" line:"-" help:"Apply a bad commit again."`
+	Suspend      desired.SuspendCmd    `cmd:"" group:"desired" line:"suspend, unsuspend" help:"Leave things alone for a while; heal them again."`
+	Unsuspend    desired.UnsuspendCmd  `cmd:"" group:"desired" line:"-" help:"Heal again before the end of a suspend."`
+	Adopt        desired.AdoptCmd      `cmd:"" group:"desired" line:"adopt, init" help:"How a thing stands, as a document; the first commit."`
+	Init         desired.InitCmd       `cmd:"" group:"desired" line:"-" help:"Make the first commit of the daemon's repository."`
 	Policy       steer.PolicyCmd       `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
 	Action       steer.ActionCmd       `cmd:"" group:"steer" help:"List, start, cancel, retry, approve, resolve remediations."`
 	Silence      steer.SilenceCmd      `cmd:"" group:"steer" help:"Silences: no act on what they match."`
 	Maintenance  steer.MaintenanceCmd  `cmd:"" group:"steer" help:"Maintenance windows."`
 	HandsOff     steer.HandsOffCmd     `cmd:"" group:"steer" help:"Leave one subject alone."`
-	Pause        steer.PauseCmd        `cmd:"" group:"steer" help:"Stop all acts for a while."`
-	Resume       steer.ResumeCmd       `cmd:"" group:"steer" help:"Take a pause back."`
+	Pause        steer.PauseCmd        `cmd:"" group:"steer" line:"pause, resume" help:"Stop all acts for a while; go on."`
+	Resume       steer.ResumeCmd       `cmd:"" group:"steer" line:"-" help:"Take a pause back."`
 	Token_       steer.TokenCmd        `cmd:"" name:"token" group:"steer" help:"List, create, delete API tokens."`
 	ConfirmClock steer.ConfirmClockCmd `cmd:"" group:"steer" help:"Say that the time is right after the clock stepped."`
 	Check        files.CheckCmd        `cmd:"" group:"files" help:"Check config and policy files without running anything."`
 	Test         files.TestCmd         `cmd:"" group:"files" help:"Run policy stories."`
-	Backup       files.BackupCmd       `cmd:"" group:"files" help:"Copy the running daemon's data to a folder."`
-	Restore      files.RestoreCmd      `cmd:"" group:"files" help:"Put a backup back, with the daemon stopped."`
+	Backup       files.BackupCmd       `cmd:"" group:"files" line:"backup, restore" help:"Copy the running daemon's data to a folder; put it back."`
+	Restore      files.RestoreCmd      `cmd:"" group:"files" line:"-" help:"Put a backup back, with the daemon stopped."`
 	Healthcheck  look.HealthcheckCmd   `cmd:"" group:"files" help:"Exit 0 if the daemon is ready (for containers)."`
-	Version      versionCmd            `cmd:"" group:"files" help:"Print the version."`
-	Completion   completionCmd         `cmd:"" group:"files" help:"Print a completion script for bash, zsh or fish."`
+	Version      versionCmd            `cmd:"" group:"files" line:"version, completion" help:"Print the version; a completion script for bash, zsh or fish."`
+	Completion   completionCmd         `cmd:"" group:"files" line:"-" help:"Print a completion script for bash, zsh or fish."`
 	Complete     completeCmd           `cmd:"" hidden:"" name:"__complete" help:"Candidates for a command line."`
 	DemoService  demo.DemoServiceCmd   `cmd:"" hidden:"" name:"__demo-service" help:"The service that the demo breaks."`
 }

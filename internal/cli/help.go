@@ -23,6 +23,7 @@ func (helpFlag) BeforeReset(ctx *kong.Context) error {
 var groups = []kong.Group{
 	{Key: "daemon", Title: "Run it"},
 	{Key: "see", Title: "See and understand"},
+	{Key: "desired", Title: "Desired state, from Git"},
 	{Key: "steer", Title: "Steer"},
 	{Key: "files", Title: "Files and scripts"},
 }
@@ -43,9 +44,14 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n%s:\n", g.Title)
 		for _, n := range ctx.Model.Children {
-			if n.Group != nil && n.Group.Key == g.Key && !n.Hidden {
-				fmt.Fprintf(&b, "  %-13s %s\n", n.Name, n.Help)
+			line := n.Tag.Get("line") // of several commands, so that all fit a screen
+			if n.Group == nil || n.Group.Key != g.Key || n.Hidden || line == "-" {
+				continue
 			}
+			if line == "" {
+				line = n.Name
+			}
+			fmt.Fprintf(&b, "  %-18s %s\n", line, n.Help)
 		}
 	}
 	b.WriteString("\nEverywhere: --config FILE, --socket PATH or --url URL --token TOKEN, --output json, --help\n" +

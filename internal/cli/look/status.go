@@ -14,6 +14,7 @@ import (
 	"github.com/guptarohit/asciigraph"
 
 	"vigil/api/contract"
+	"vigil/engine/fault"
 	"vigil/internal/cli/session"
 )
 
@@ -52,11 +53,16 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
+	des, err := r.Desired(ctx)
+	if err != nil && fault.KindOf(err) != fault.NotFound { // a daemon of before has no such route
+		return err
+	}
 	if s.Output == "json" {
 		return s.Print(struct {
 			contract.Status
 			Firings []contract.Firing `json:"firings"`
-		}{st, firings.Firings}, nil)
+			Desired contract.Desired  `json:"desired"`
+		}{st, firings.Firings, des}, nil)
 	}
 	headline(s, st)
 	now := time.Now()
@@ -68,6 +74,9 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 		c.plot(s, p.label, p.unit, p.top, got)
 	}
 	fmt.Fprintf(s.Out, "\n%d policies over %d series; %d firing, %d pending; actions: %s\n", st.Policies, st.Instances, st.Firing, st.Pending, states(st.Actions))
+	if des.Enabled {
+		fmt.Fprintln(s.Out, stands(s, des))
+	}
 	var rows [][]string
 	for _, f := range firings.Firings {
 		if f.State == "ok" || f.State == "unknown" && f.Value == nil {
@@ -133,6 +142,45 @@ func headline(s *session.Session, st contract.Status) {
 	}
 	fmt.Fprintf(s.Out, "%s  %s\nvigild %s, up %s; host up %s\n\n", s.Paint(session.Bold, session.Plain(st.Node)), word, st.Version,
 		session.Ago(time.Duration(st.Uptime*float64(time.Second))), session.Ago(time.Duration(st.HostUptime*float64(time.Second))))
+}
+
+// stands is the desired state in a line.
+func stands(s *session.Session, d contract.Desired) string {
+	if d.Applied == "" && d.State == "" {
+		return "desired state: no commit yet; vigild init makes the first one"
+	}
+	commit := d.Applied[:min(10, len(d.Applied))]
+	if commit == "" {
+		commit = "no commit"
+	}
+	line := "desired state: " + commit + " applied"
+	switch {
+	case d.State == "":
+	case d.State == "good":
+		line += ", " + s.Paint(session.Green, "good")
+	default:
+		line += "; the newest revision is " + s.Paint(session.Yellow, session.Plain(d.State))
+		if d.Why != "" {
+			line += " (" + session.Plain(d.Why) + ")"
+		}
+	}
+	line += fmt.Sprintf("; %d things", d.Resources)
+	if d.Drifted > 0 {
+		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d drifted", d.Drifted))
+	}
+	if d.Stopped > 0 {
+		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d undone by somebody else again and again", d.Stopped))
+	}
+	if len(d.Suspends) > 0 {
+		line += fmt.Sprintf(", %d suspended", len(d.Suspends))
+	}
+	if d.Mode == "detect" {
+		line += ", mode detect: nothing is healed"
+	}
+	if d.Stalled != "" {
+		line += "; " + s.Paint(session.Red, "stalled: "+session.Plain(d.Stalled))
+	}
+	return line
 }
 
 func states(m map[string]int) string {
