@@ -22,10 +22,11 @@ type Config struct {
 
 	Heal heal.Config `toml:"-"` // what desired state may touch, from [git]; the zero value is nothing
 
-	DataDir string `toml:"-"` // for the records of processes and of probes
-	Source  string `toml:"-"` // the file all this was read from; it must be trusted if there is a catalogue
-	Bus     string `toml:"-"` // D-Bus address of systemd; "" is the host's
-	Root    string `toml:"-"` // prefix for init systems, in tests
+	DataDir string   `toml:"-"` // for the records of processes and of probes
+	Wrapper []string `toml:"-"` // command line that runs detach.Attempt on a folder; none: nothing outlives vigild
+	Source  string   `toml:"-"` // the file all this was read from; it must be trusted if there is a catalogue
+	Bus     string   `toml:"-"` // D-Bus address of systemd; "" is the host's
+	Root    string   `toml:"-"` // prefix for init systems, in tests
 }
 
 // Receiver is one `[notify.NAME]`.

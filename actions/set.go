@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"vigil/actions/catalogue"
+	"vigil/actions/detach"
 	"vigil/actions/launch"
 	"vigil/actions/outward"
 	"vigil/actions/supervise"
@@ -36,6 +37,7 @@ type Set struct {
 	launcher *launch.Launcher
 	keeper   *supervise.Supervisor
 	units    *units.Manager
+	detacher *detach.Detacher
 	crowd    catalogue.Crowd
 	book     atomic.Pointer[catalogue.Catalogue]
 	conf     atomic.Pointer[Config]
@@ -89,6 +91,13 @@ func New(c Config, d Deps) (*Set, error) {
 	if s.units, err = units.New(units.Config{Bus: c.Bus, Root: c.Root, Own: os.Getenv("INVOCATION_ID")}, units.Deps{Launcher: s.launcher}); err != nil {
 		return nil, err
 	}
+	dc := detach.Config{Self: c.Wrapper}
+	if c.DataDir != "" {
+		dc.Dir = filepath.Join(c.DataDir, "attempt")
+	}
+	if s.detacher, err = detach.New(dc, detach.Deps{Units: s.units}); err != nil {
+		return nil, err
+	}
 	s.keeper, err = supervise.New(
 		supervise.Config{Processes: c.Processes, Dir: filepath.Join(c.DataDir, "process")},
 		supervise.Deps{Launcher: s.launcher, Clock: d.Clock, Log: d.Log, Event: d.ProcessEvent})
@@ -129,7 +138,7 @@ func (s *Set) load(c Config) error {
 			table[k.name] = a
 		}
 	}
-	book, err := catalogue.New(c.Catalogue, catalogue.Deps{Launcher: s.launcher, Resolve: s.deps.Resolve, Crowd: &s.crowd})
+	book, err := catalogue.New(c.Catalogue, catalogue.Deps{Launcher: s.launcher, Resolve: s.deps.Resolve, Crowd: &s.crowd, Detacher: s.detacher})
 	if err != nil {
 		return err
 	}

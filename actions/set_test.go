@@ -7,9 +7,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,12 +20,29 @@ import (
 	"vigil/actions"
 	"vigil/actions/actiontest"
 	"vigil/actions/catalogue"
+	"vigil/actions/detach"
 	"vigil/actions/supervise"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also the wrapper of isolated entries: the fake systemd starts this
+// very binary.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "__attempt" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := detach.Attempt(ctx, os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil { // else each wrapper waits a second
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var _ remedy.Actions = (*actions.Set)(nil)
 

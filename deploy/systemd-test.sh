@@ -182,6 +182,12 @@ inside() {
 		kind = "exec"
 		argv = ["/bin/sh", "-c", "id > /var/tmp/who"]
 		user = "daemon"
+
+		[actions.long]
+		kind = "exec"
+		isolation = "unit"
+		user = "daemon"
+		argv = ["/bin/sh", "-c", "echo start; while ! test -e /var/tmp/go; do sleep 0.1; done; id -un"]
 	TOML
 	unit web 0
 	unit slow 4
@@ -191,6 +197,7 @@ inside() {
 	fresh
 	heal
 	killed
+	outlived
 	stopped_by_hand
 	supervised
 	steering
@@ -254,6 +261,30 @@ killed() {
 	check "there was no second restart" holds_for 6 starts slow 2
 	check "the remediation succeeded" soon says 'succeeded|completed' vigild action show "$(newest)"
 	check "the chain is whole" says intact vigild audit verify
+}
+
+# outlived: an act as a unit of its own goes on while vigild is killed and stopped.
+outlived() {
+	local pid unit
+	pid=$(prop vigild MainPID)
+	check "an isolated act is taken" timeout 20 vigild action run long here
+	units() { systemctl list-units --plain --no-legend --state=active 'vigil-attempt-*.service' | cut -d' ' -f1; }
+	one() { [ "$(units | wc -l)" = 1 ]; }
+	check "it runs as a unit of its own" soon one
+	unit=$(units)
+	check "as the user that it should" soon pgrep -u daemon -f '^/bin/sh -c echo start; while' >/dev/null
+	kill -9 "$pid"
+	check "vigild is killed and back" soon not is vigild MainPID "$pid"
+	check "it runs" soon is vigild SubState running
+	check "the act goes on" is "$unit" ActiveState active
+	check "systemctl restart vigild leaves it too" systemctl restart vigild
+	check "the act still goes on" is "$unit" ActiveState active
+	check "it is still running for vigild" says running vigild action show "$(newest)"
+	touch /var/tmp/go
+	check "its end is found" soon says 'succeeded|completed' vigild action show "$(newest)"
+	check "with its whole output" says 'start.*daemon' bash -c 'vigild audit export | grep "\"attempt.end\"" | tail -n 1'
+	check "nothing of it stays in PID 1" soon is "$unit" LoadState not-found
+	check "and nothing that runs" not pgrep -u daemon -f '^/bin/sh -c echo start; while' >/dev/null
 }
 
 newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' | grep -o '[0-9]*' | head -n 1; }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -57,7 +58,7 @@ func Run(t *testing.T, c Case) {
 		if _, err := c.Action.Resolve(*c.Refused); err != nil {
 			t.Fatalf("does not resolve: %v", err)
 		}
-		if res, err := c.Action.Run(t.Context(), *c.Refused); err == nil {
+		if res, err := c.Action.Run(t.Context(), fresh(*c.Refused)); err == nil {
 			t.Errorf("could not be started and is no error: %+v", res)
 		}
 	})
@@ -147,18 +148,26 @@ func act(t *testing.T, c Case) {
 		times = 2
 	}
 	for n := range times {
-		res, err := c.Action.Run(t.Context(), c.Good)
+		res, err := c.Action.Run(t.Context(), fresh(c.Good))
 		if err != nil || !res.OK || res.Unseen || res.TimedOut || res.Error != "" {
 			t.Fatalf("time %d: %+v, %v", n+1, res, err)
 		}
 		fit(t, res)
 	}
 	before := descriptors(t)
-	if _, err := c.Action.Run(t.Context(), c.Good); err != nil {
+	if _, err := c.Action.Run(t.Context(), fresh(c.Good)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return descriptors(t) <= before })
 }
+
+// fresh gives a request an attempt of its own, as each act has one.
+func fresh(r remedy.Request) remedy.Request {
+	r.Attempt = fmt.Sprintf("2-7-%d", attempts.Add(1))
+	return r
+}
+
+var attempts atomic.Int64
 
 func fit(t *testing.T, res remedy.Result) {
 	t.Helper()
@@ -175,7 +184,7 @@ func slow(t *testing.T, c Case, cancel bool) {
 	if c.Slow == nil {
 		return
 	}
-	r := *c.Slow
+	r := fresh(*c.Slow)
 	ctx, stop := t.Context(), func() {}
 	if cancel {
 		ctx, stop = context.WithTimeout(ctx, 200*time.Millisecond)

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"slices"
 
+	"vigil/actions/detach"
 	"vigil/actions/launch"
 	"vigil/actions/outward"
 	"vigil/engine/fault"
@@ -28,6 +29,7 @@ type Deps struct {
 	Launcher *launch.Launcher
 	Resolve  outward.Resolve // nil is the host's resolver
 	Crowd    *Crowd
+	Detacher *detach.Detacher // nil: entries that are to outlive vigild cannot be started
 }
 
 // Catalogue is every entry, ready to act. Concurrent.
@@ -77,6 +79,10 @@ func (c *Catalogue) Run(ctx context.Context, name string, params map[string]stri
 	case execute:
 		a = x
 	case probedExec:
+		a = x.execute
+	case isolated:
+		a = x.execute
+	case probedIsolated:
 		a = x.execute
 	default:
 		return launch.Outcome{}, fault.New(fault.NotFound, "there is no exec entry [actions.%s] in the local config", name)

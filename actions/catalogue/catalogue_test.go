@@ -154,10 +154,10 @@ func TestExec_Mutex(t *testing.T) {
 	r := request("hold", nil)
 	r.Timeout = 600 * time.Millisecond
 	ends := make(chan error, 2)
+	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond) // one end for both: the room is free only after it
+	defer stop()
 	for range 2 {
 		go func() {
-			ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			defer stop()
 			_, err := c.Actions()["hold"].Run(ctx, r)
 			ends <- err
 		}()

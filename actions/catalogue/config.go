@@ -37,6 +37,7 @@ type Entry struct {
 	Output    int               `toml:"output"`     // bytes kept; 0 is 64 KiB, which is also the most
 	Limits    map[string]uint64 `toml:"limits"`
 	SHA256    string            `toml:"sha256"`
+	Isolation string            `toml:"isolation"` // unit: a transient unit of systemd, which outlives vigild; "" and none: a child of vigild
 
 	// http
 	Method     string            `toml:"method"`     // "" is POST

@@ -19,7 +19,32 @@ func (c *Crowd) enter(ctx context.Context, room string, size int) (leave func(),
 	if size <= 0 {
 		return func() {}, nil
 	}
+	r := c.room(room, size)
+	select {
+	case r <- struct{}{}:
+		return func() { <-r }, nil
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Exhausted, ctx.Err(), "nothing was started: %s was busy all the time", room)
+	}
+}
+
+// force enters without waiting: it counts among those inside if there is room.
+func (c *Crowd) force(room string, size int) (leave func()) {
+	if size <= 0 {
+		return func() {}
+	}
+	r := c.room(room, size)
+	select {
+	case r <- struct{}{}:
+		return func() { <-r }
+	default:
+		return func() {}
+	}
+}
+
+func (c *Crowd) room(room string, size int) chan struct{} {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	r := c.rooms[room]
 	if r == nil || cap(r) != size {
 		r = make(chan struct{}, size)
@@ -28,11 +53,5 @@ func (c *Crowd) enter(ctx context.Context, room string, size int) (leave func(),
 		}
 		c.rooms[room] = r
 	}
-	c.mu.Unlock()
-	select {
-	case r <- struct{}{}:
-		return func() { <-r }, nil
-	case <-ctx.Done():
-		return nil, fault.Wrap(fault.Exhausted, ctx.Err(), "nothing was started: %s was busy all the time", room)
-	}
+	return r
 }

@@ -26,6 +26,12 @@ func newExec(c *Catalogue, name string, e Entry) (remedy.Action, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.Isolation == "unit" {
+		if e.Class == remedy.Probed {
+			return probedIsolated{isolated{execute{x, c}}}, nil
+		}
+		return isolated{execute{x, c}}, nil
+	}
 	if e.Class == remedy.Probed {
 		return probedExec{execute{x, c}}, nil
 	}
@@ -179,6 +185,9 @@ func (e Entry) validateExec(at string, is *fault.Issues) {
 	}
 	if e.Output < 0 || e.Output > launch.DefaultOutput {
 		is.Add(at+".output", "%d is not between 0 and %d bytes", e.Output, launch.DefaultOutput)
+	}
+	if e.Isolation != "" && e.Isolation != "none" && e.Isolation != "unit" {
+		is.Add(at+".isolation", "%q is not an isolation: none or unit", e.Isolation)
 	}
 	if e.SHA256 != "" && !digest.MatchString(e.SHA256) {
 		is.Add(at+".sha256", "%q is not a sha256 digest of 64 hex digits", e.SHA256)

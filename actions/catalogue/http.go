@@ -77,8 +77,8 @@ func (e Entry) validateHTTP(at string, is *fault.Issues) {
 	if _, err := outward.New(e.Allow, nil); err != nil {
 		is.Add(at+".allow", "%v", err)
 	}
-	if len(e.Argv) > 0 || len(e.Probe) > 0 || e.User != "" || e.Group != "" || e.SHA256 != "" {
-		is.Add(at, "argv, probe, user, group and sha256 belong to kind exec")
+	if len(e.Argv) > 0 || len(e.Probe) > 0 || e.User != "" || e.Group != "" || e.SHA256 != "" || e.Isolation != "" {
+		is.Add(at, "argv, probe, user, group, sha256 and isolation belong to kind exec")
 	}
 }
 

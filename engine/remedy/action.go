@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"vigil/engine/clock"
@@ -70,6 +71,20 @@ type Action interface {
 // act of r was done. It reads only.
 type Prober interface {
 	Done(ctx context.Context, r Request) (bool, error)
+}
+
+// ErrLeft is the cause with which the context of a Rejoiner's act ends when vigild
+// stops: the act is left to go on. It is then the error of Run and of the wait
+// that Rejoin gives, and the attempt stays open for the next start.
+var ErrLeft = errors.New("left to go on by itself")
+
+// Rejoiner is an Action whose acts go on while vigild does not run.
+type Rejoiner interface {
+	// Rejoin takes up the act of an attempt that lies open. It does not block,
+	// and takes at once what the act keeps others from. wait, which is called
+	// once, blocks until the act has ended or ctx has, and answers as Run would;
+	// begun false means that the act had not begun and now never will.
+	Rejoin(r Request) (wait func(ctx context.Context) (res Result, begun bool, err error), err error)
 }
 
 // Undoer is an Action whose acts can be taken back.

@@ -68,6 +68,7 @@ type commands struct {
 	Completion   completionCmd         `cmd:"" group:"files" line:"-" help:"Print a completion script for bash, zsh or fish."`
 	Complete     completeCmd           `cmd:"" hidden:"" name:"__complete" help:"Candidates for a command line."`
 	DemoService  demo.DemoServiceCmd   `cmd:"" hidden:"" name:"__demo-service" help:"The service that the demo breaks."`
+	Attempt      attemptCmd            `cmd:"" hidden:"" name:"__attempt" help:"Run the program of one attempt as a unit of its own."`
 }
 
 // Streams is what a command line runs with.

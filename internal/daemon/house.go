@@ -74,6 +74,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	}
 	h.pulse = pulse.New(pulse.Config{Every: cfg.Self.Every.Std()}, pulse.Deps{Clock: d.clock, Log: log})
 	actCfg := cfg.ActionsConfig()
+	actCfg.Wrapper = wrapper()
 	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.Event}); err != nil {
 		return h, err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,10 +31,12 @@ type PID1 struct {
 	kinds   map[dbus.ObjectPath]string // of the jobs that are known
 	state   string                     // of the whole system
 	lazy    bool
+	lame    bool
 	quick   bool
 	asked   []string
 	conns   []net.Conn
 	jobs    int
+	running map[string]*exec.Cmd // of transient units
 	busy    sync.WaitGroup
 }
 
@@ -45,7 +48,7 @@ func Start(t testing.TB) *PID1 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &PID1{t: t, Address: "unix:path=" + path, units: map[string]map[string]any{}, results: map[string]string{}, kinds: map[dbus.ObjectPath]string{}, state: "running"}
+	p := &PID1{t: t, Address: "unix:path=" + path, units: map[string]map[string]any{}, results: map[string]string{}, kinds: map[dbus.ObjectPath]string{}, state: "running", running: map[string]*exec.Cmd{}}
 	p.busy.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -63,6 +66,9 @@ func Start(t testing.TB) *PID1 {
 		p.mu.Lock()
 		for _, c := range p.conns {
 			c.Close()
+		}
+		for _, x := range p.running {
+			_ = x.Process.Kill()
 		}
 		p.mu.Unlock()
 		p.busy.Wait()
@@ -179,6 +185,8 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 			return
 		}
 		p.end(job, unit, member, result)
+	case "StartTransientUnit":
+		p.transient(c, m)
 	case "EnableUnitFiles", "DisableUnitFiles", "MaskUnitFiles", "UnmaskUnitFiles":
 		p.files(c, m, member)
 	case "Reload":

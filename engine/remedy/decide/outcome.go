@@ -176,7 +176,7 @@ func (c *Rules) lose(s *remedy.Step, why string) {
 // Recovered is the move for an attempt that lies open with nobody at work on
 // it: vigild was killed between its start and its finish record. What may be
 // repeated is queued again, what a probe found done goes on to be verified, and
-// an unsafe act is never repeated.
+// an unsafe act is repeated only when it is known not to have begun.
 func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen remedy.Sight, now clock.Stamp) (remedy.Move, error) {
 	s := remedy.Begin(r, now)
 	res := remedy.Result{OK: seen == remedy.SeenDone, Unseen: true}
@@ -184,8 +184,8 @@ func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen remedy.Si
 		res.Error = "vigild stopped before the end of the act was recorded"
 	}
 	shut(s, &a, res, now)
-	repeat := a.Class == remedy.Convergent || a.Class == remedy.Probed && seen == remedy.SeenNotDone
-	why := map[remedy.Sight]string{remedy.NotSeen: "nothing tells whether it was done", remedy.SeenDone: "the probe says that it was done", remedy.SeenNotDone: "the probe says that it was not done"}[seen]
+	repeat := a.Class == remedy.Convergent || seen == remedy.SeenNotDone
+	why := map[remedy.Sight]string{remedy.NotSeen: "nothing tells whether it was done", remedy.SeenDone: "the probe says that it was done", remedy.SeenNotDone: "it was asked, and it was not done"}[seen]
 	s.TellOf("attempt:"+a.ID(), "vigild", "attempt.recovered", string(a.Class)+": "+why, nil)
 	switch {
 	case r.State != remedy.Running:

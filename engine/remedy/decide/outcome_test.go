@@ -379,7 +379,7 @@ func TestBar_StartFailureIsTold(t *testing.T) {
 }
 
 // TestRecovered: what becomes of an act whose end nobody saw, by class and by
-// what a probe said. An unsafe one is never queued again.
+// what a probe said. An unsafe one is queued again only if it had not begun.
 func TestRecovered(t *testing.T) {
 	for _, tc := range []struct {
 		class remedy.Class
@@ -391,6 +391,7 @@ func TestRecovered(t *testing.T) {
 		{remedy.Probed, remedy.SeenDone, remedy.Verifying},
 		{remedy.Probed, remedy.SeenNotDone, remedy.Queued},
 		{remedy.Unsafe, remedy.NotSeen, remedy.Indeterminate},
+		{remedy.Unsafe, remedy.SeenNotDone, remedy.Queued},
 	} {
 		s := calm()
 		r, a := claimed(t, s)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -100,7 +101,7 @@ func (w *Worker) claim(cs contexts, r remedy.Remediation, a decide.Case) (remedy
 
 // act runs the one act of an attempt that is on disk and records its end.
 func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r remedy.Remediation, a remedy.Attempt) (remedy.Remediation, bool) {
-	ctx, cancel := context.WithTimeout(cs.acts, a.Request.Timeout)
+	ctx, cancel := cs.act(action, a.Request.Timeout)
 	defer cancel()
 	w.stoppable(r.ID, cancel)
 	if w.Capture != nil && w.rules.Captures(&r, spec) {
@@ -110,6 +111,10 @@ func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r reme
 	res, err := run(ctx, action, a.Request)
 	w.acted(a, res, err, began)
 	w.stoppable(r.ID, nil)
+	if errors.Is(err, remedy.ErrLeft) {
+		w.Log.Info("an act is left to go on by itself", "attempt", a.ID(), "action", a.Action)
+		return r, false
+	}
 	if err != nil {
 		return w.notStarted(cs, r, &a, err)
 	}

@@ -113,11 +113,16 @@ func (w *Worker) recover(cs contexts, a remedy.Attempt) {
 		w.failing("reading an unfinished remediation", err)
 		return
 	}
+	w.Log.Warn("unfinished attempt found", "attempt", a.ID(), "action", a.Action, "subject", a.Subject, "class", a.Class)
+	if wait := w.rejoin(a); wait != nil {
+		handed = true
+		cs.verifies.Go(func() { w.rejoined(cs, r, a, wait) })
+		return
+	}
 	seen := remedy.NotSeen
 	if a.Class == remedy.Probed {
 		seen = w.probe(cs.look, a)
 	}
-	w.Log.Warn("unfinished attempt found", "attempt", a.ID(), "action", a.Action, "subject", a.Subject, "class", a.Class)
 	r, ok := w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.Recovered(r, a, seen, w.Clock()) })
 	if ok && r.State == remedy.Verifying {
 		handed = true

@@ -135,7 +135,20 @@ func (a actions) Action(name string) (remedy.Action, bool) {
 	if !ok {
 		return nil, false
 	}
-	if pr, probed := act.(remedy.Prober); probed {
+	pr, probed := act.(remedy.Prober)
+	if re, rejoins := act.(remedy.Rejoiner); rejoins && probed {
+		return struct {
+			action
+			remedy.Prober
+			remedy.Rejoiner
+		}{action{act, a.p}, pr, re}, true
+	} else if rejoins {
+		return struct {
+			action
+			remedy.Rejoiner
+		}{action{act, a.p}, re}, true
+	}
+	if probed {
 		return struct {
 			action
 			remedy.Prober
