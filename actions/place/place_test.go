@@ -275,21 +275,23 @@ func TestPlace_ASwapRaceNeverWritesThrough(t *testing.T) {
 	var stop atomic.Bool
 	done := make(chan int)
 	go func() {
-		n := 0
-		for ; n < swaps; n++ {
+		n, link, fresh := 0, f+".l", f+".r"
+		for d, aside := filepath.Join(home, "d"), filepath.Join(home, "aside"); n < swaps; n++ {
 			switch n % 4 {
 			case 0: // the file for a link to the victim
-				_ = os.Symlink(victim, f+".l")
-				_ = os.Rename(f+".l", f)
+				_ = unix.Symlink(victim, link)
+				_ = unix.Rename(link, f)
 			case 1:
-				_ = os.WriteFile(f+".r", []byte("x"), 0o644)
-				_ = os.Rename(f+".r", f)
+				if fd, err := unix.Open(fresh, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o644); err == nil {
+					unix.Close(fd)
+				}
+				_ = unix.Rename(fresh, f)
 			case 2: // the folder for a link to the one with the victim
-				_ = os.Rename(filepath.Join(home, "d"), filepath.Join(home, "aside"))
-				_ = os.Symlink(outside, filepath.Join(home, "d"))
+				_ = unix.Rename(d, aside)
+				_ = unix.Symlink(outside, d)
 			case 3:
-				_ = os.Remove(filepath.Join(home, "d"))
-				_ = os.Rename(filepath.Join(home, "aside"), filepath.Join(home, "d"))
+				_ = unix.Unlink(d)
+				_ = unix.Rename(aside, d)
 			}
 		}
 		stop.Store(true)
