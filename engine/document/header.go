@@ -34,6 +34,9 @@ func documents(root Node, owner Owner) ([]Document, fault.Issues) {
 			return ds, is
 		}
 	}
+	if i, ok := foreign(root); ok {
+		return nil, fault.Issues{i}
+	}
 	var h header
 	issues = root.Decode(&h)
 	switch {
@@ -58,6 +61,20 @@ func documents(root Node, owner Owner) ([]Document, fault.Issues) {
 		return nil, issues
 	}
 	return []Document{{Kind: h.Kind, Name: h.Metadata.Name, Labels: h.Metadata.Labels, Owner: owner, Place: root.place(), Spec: h.Spec}}, nil
+}
+
+// foreign recognises what other tools would render into documents. It gets one
+// issue, not one for every field that is not ours.
+func foreign(root Node) (fault.Issue, bool) {
+	kind := root.Get("kind").Text()
+	switch {
+	case root.Get("apiVersion").Text() == Version:
+	case kind == "Kustomization":
+		return fault.Issue{Place: root.place(), Msg: "a Kustomization is no document", Hint: "it is the file kustomization.yaml of a folder"}, true
+	case kind == "HelmRelease" || kind == "HelmChart" || kind == "HelmRepository":
+		return fault.Issue{Place: root.place(), Msg: "a " + kind + " cannot be rendered here", Hint: "write the documents out, or use a kustomization"}, true
+	}
+	return fault.Issue{}, false
 }
 
 // badName says what is wrong with a name, "" for nothing.

@@ -51,6 +51,17 @@ func ParseJSON(file string, data []byte) (Node, fault.Issues) {
 	return Node{file, root}, nil
 }
 
+// Trees reads one file under the same rules, but takes any documents: those of
+// ours and those of others, such as a kustomization. Safe for concurrent use.
+func Trees(file string, data []byte) ([]Node, fault.Issues) {
+	roots, issues := load(file, data)
+	nodes := make([]Node, len(roots))
+	for i, r := range roots {
+		nodes[i] = Node{file, r}
+	}
+	return nodes, issues
+}
+
 // load turns a file into the roots of its documents; a root with issues of its
 // own is left out.
 func load(file string, data []byte) (roots []*yaml.Node, issues fault.Issues) {

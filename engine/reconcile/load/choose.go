@@ -79,7 +79,7 @@ func (l *loader) choose() [3][]chosen {
 }
 
 func (l *loader) root() (spec rootSpec) {
-	data, ok := l.source(rootFile)
+	data, ok := l.Source(rootFile)
 	if !ok {
 		return spec
 	}
@@ -117,10 +117,8 @@ func (l *loader) cleaned(place, r string) string {
 		}
 		return ""
 	}
-	for i := range l.files {
-		if strings.HasPrefix(l.files[i].Path, c+"/") {
-			return c
-		}
+	if l.Folder(c) {
+		return c
 	}
 	l.issues.Add(place, "there is no folder %s in the tree", c)
 	return c

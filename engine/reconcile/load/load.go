@@ -24,12 +24,6 @@ import (
 	"vigil/engine/reconcile/sealed"
 )
 
-// File is one file of a revision.
-type File struct {
-	Path string // with slashes, from the root
-	Data []byte
-}
-
 // Host is what documents are chosen by.
 type Host struct {
 	Name   string
@@ -39,9 +33,9 @@ type Host struct {
 // Deps is what loading needs beside the files. All may be nil.
 type Deps struct {
 	Box *sealed.Box
-	// Render turns a folder with a kustomization into plain documents, from the
-	// given files alone.
-	Render func(folder string, files []File) ([]byte, error)
+	// Render turns a folder with a kustomization into documents; without it such a
+	// folder is an issue.
+	Render Renderer
 	// Validate looks further into a document that belongs to vigild itself.
 	Validate func(document.Document) fault.Issues
 }
@@ -56,14 +50,11 @@ const (
 // files' bytes are not kept. It does not block, but takes its time: about 60 µs a
 // document.
 func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Set, fault.Issues) {
-	l := &loader{host: host, trust: trust, deps: d, files: slices.Clone(files), byPath: make(map[string]int, len(files)),
+	l := &loader{host: host, trust: trust, deps: d, Tree: NewTree(files),
 		refs: map[string]int{}, claims: map[string]string{}, parts: map[string]string{}}
-	slices.SortFunc(l.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	for i, f := range l.files {
-		l.byPath[f.Path] = i
-	}
 	l.set = &reconcile.Set{}
 	layers := l.choose()
+	l.kustomizations(layers)
 	for i, folders := range layers {
 		for _, f := range folders {
 			l.folder(i, f)
@@ -83,15 +74,18 @@ func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Se
 }
 
 type loader struct {
-	host   Host
-	trust  reconcile.Trust
-	deps   Deps
-	files  []File
-	byPath map[string]int
+	host  Host
+	trust reconcile.Trust
+	deps  Deps
+	Tree
 	set    *reconcile.Set
 	found  []found
 	refs   map[string]int // Kind/name -> index in found
 	issues fault.Issues
+
+	tops    map[string]bool // folders with a kustomization that are rendered on their own
+	reached map[string]bool // folders that these hold
+	charts  map[string]bool // folders with a chart, each told of once
 
 	claims map[string]string // thing -> place
 	parts  map[string]string // path -> place of the first document about a part of it
@@ -111,21 +105,23 @@ func (l *loader) full() bool { return len(l.issues) > 2*maxIssues }
 // folder reads all documents below one folder.
 func (l *loader) folder(layer int, root chosen) {
 	l.set.Read = append(l.set.Read, path.Join("/", root.dir))
-	kustom := ""
+	done := map[string]bool{}
 	for i := range l.files {
 		f := &l.files[i]
 		if l.full() {
 			return
 		}
-		if kustom != "" && strings.HasPrefix(f.Path, kustom) || !root.has(f.Path) {
+		if !root.has(f.Path) || !readable(f.Path) || f.Path == rootFile {
 			continue
 		}
 		if dir, ok := l.kustomized(root, f.Path); ok {
-			kustom = dir + "/"
-			l.render(layer, dir)
+			if !l.held(root, path.Join(dir, "x")) && !done[dir] {
+				done[dir] = true
+				l.render(layer, dir)
+			}
 			continue
 		}
-		if isDocument(f.Path) && f.Path != rootFile {
+		if !l.held(root, f.Path) && !l.chart(f.Path) {
 			l.file(layer, f.Path, f.Data)
 		}
 	}
@@ -145,42 +141,6 @@ func isDocument(p string) bool {
 	return !strings.Contains("/"+path.Dir(p)+"/", "/files/")
 }
 
-var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
-
-// kustomized finds the outermost folder with a kustomization on the way from a
-// root to a file.
-func (l *loader) kustomized(root chosen, p string) (dir string, ok bool) {
-	at := root.dir
-	rest := strings.TrimPrefix(strings.TrimPrefix(path.Dir(p), root.dir), "/")
-	for {
-		for _, k := range kustomizations {
-			if _, ok := l.byPath[path.Join(at, k)]; ok {
-				return at, true
-			}
-		}
-		if rest == "" || rest == "." {
-			return "", false
-		}
-		var next string
-		next, rest, _ = strings.Cut(rest, "/")
-		at = path.Join(at, next)
-	}
-}
-
-func (l *loader) render(layer int, dir string) {
-	name := path.Join(dir, "kustomization")
-	if l.deps.Render == nil {
-		l.issues = append(l.issues, fault.Issue{Place: name, Msg: "a kustomization cannot be rendered here", Hint: "write the documents out, or use hosts/ and environments"})
-		return
-	}
-	text, err := l.deps.Render(dir, l.files)
-	if err != nil {
-		l.issues.Add(name, "the kustomization cannot be rendered: %v", err)
-		return
-	}
-	l.file(layer, name, text)
-}
-
 // file reads the documents of one file.
 func (l *loader) file(layer int, name string, data []byte) {
 	docs, is := document.Parse(name, data, document.Git)
@@ -190,12 +150,16 @@ func (l *loader) file(layer int, name string, data []byte) {
 			l.issues.Add(name, "more than %d documents in one revision", MaxDocuments)
 			return
 		}
-		l.document(layer, d)
+		l.document(layer, d, "")
 	}
 }
 
-func (l *loader) document(layer int, d document.Document) {
+// document takes one document; by is the kustomization that it came through.
+func (l *loader) document(layer int, d document.Document, by string) {
 	f := found{layer: layer, ref: d.Kind + "/" + d.Name, place: d.Place}
+	if by != "" && !strings.HasPrefix(d.Place, by) {
+		f.place += " through " + by
+	}
 	switch {
 	case slices.Contains(kind.Names(), d.Kind) && !slices.Contains(l.trust.Kinds, d.Kind):
 		l.issues = append(l.issues, fault.Issue{Place: d.Place, Msg: "documents of kind " + d.Kind + " are not taken on this host", Hint: "the local config lists the kinds in git.kinds"})
@@ -205,7 +169,7 @@ func (l *loader) document(layer int, d document.Document) {
 		}
 		f.own = &d
 	default:
-		item, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.source})
+		item, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.Source})
 		l.issues = append(l.issues, is...)
 		f.item = item
 	}
@@ -214,20 +178,12 @@ func (l *loader) document(layer int, d document.Document) {
 			l.found[i] = f // an overlay replaces the document as a whole
 			return
 		} else if old.layer == layer {
-			l.issues = append(l.issues, fault.Issue{Place: f.place, Msg: f.ref + " stands at " + old.place + " too", Hint: "one of the two has to go"})
+			l.issues = append(l.issues, fault.Issue{Place: f.place, Msg: f.ref + " stands at " + old.place + " too", Hint: l.twice(by)})
 		}
 		return
 	}
 	l.refs[f.ref] = len(l.found)
 	l.found = append(l.found, f)
-}
-
-func (l *loader) source(p string) ([]byte, bool) {
-	i, ok := l.byPath[p]
-	if !ok {
-		return nil, false
-	}
-	return l.files[i].Data, true
 }
 
 // settle takes what was found into the set: one document for one thing.

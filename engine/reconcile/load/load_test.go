@@ -117,7 +117,7 @@ func TestLoad_AllErrorsAtOnceAndNothingElse(t *testing.T) {
 		{"one part twice", tree("a.yaml", doc("File", "a", "path: /etc/x, match: lines, lines: [q, r]"), "b.yaml", doc("File", "b", "path: /etc/x, match: lines, lines: [r]")), []string{"line:r too"}},
 		{"a circle", tree("a.yaml", doc("File", "a", "path: /etc/x, content: x, dependsOn: [File/b]")+"---\n"+doc("File", "b", "path: /etc/y, content: x, dependsOn: [File/a]")), []string{"circle: File/a -> File/b -> File/a"}},
 		{"a kind not taken", tree("a.yaml", doc("Service", "a", "")+"---\n"+doc("Check", "a", "a: 1")), []string{"a.yaml:1:1: documents of kind Service are not taken", "kind Check are not taken", "git.kinds"}},
-		{"a kustomization", tree("k/kustomization.yaml", "resources: [a.yaml]", "k/a.yaml", "broken: ["), []string{"k/kustomization: a kustomization cannot be rendered"}},
+		{"a kustomization", tree("k/kustomization.yaml", "resources: [a.yaml]", "k/a.yaml", "broken: ["), []string{"k/kustomization.yaml: a kustomization cannot be rendered"}},
 		{"a root file of another kind", tree("vigil.yaml", file("a", "/etc/a", "1")), []string{"one document of kind Vigil"}},
 		{"roots outside", tree("vigil.yaml", doc("Vigil", "x", "roots: [../etc, none]")), []string{"no folder ../etc"[:9], "there is no folder none"}},
 		{"aliases and anchors", tree("a.yaml", "a: &x 1\nb: *x\n"), []string{"anchors are not allowed", "aliases are not allowed"}},
@@ -140,29 +140,97 @@ func TestLoad_AllErrorsAtOnceAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestLoad_RendersAndValidatesThroughItsDeps.
-func TestLoad_RendersAndValidatesThroughItsDeps(t *testing.T) {
-	files := tree("base/kustomization.yaml", "resources: [sub/a.yaml]", "base/sub/a.yaml", "broken: [", "p.yaml", doc("Policy", "p", "x: 1"), "z.yaml", file("z", "/etc/z", "1"))
-	rendered := 0
-	s, is := load.Load(files, load.Host{}, trust(), load.Deps{
-		Render: func(folder string, all []load.File) ([]byte, error) {
-			rendered++
-			if folder != "base" || len(all) != len(files) {
-				t.Errorf("asked for %q of %d files", folder, len(all))
-			}
-			return []byte(file("k", "/etc/k", "1")), nil
-		},
-		Validate: func(d document.Document) fault.Issues { return nil },
-	})
-	if len(is) > 0 || rendered != 1 || !slices.Equal(refs(s), []string{"File/k", "File/z", "Policy/p"}) {
-		t.Errorf("%d times: %v %v", rendered, refs(s), is)
+// renderer is a Renderer that reads lines: "base X" and "file X".
+type renderer struct {
+	t        *testing.T
+	rendered []string
+}
+
+func (r *renderer) lines(t load.Tree, folder string) (bases, names []string) {
+	file, ok := t.Kustomization(folder)
+	text, _ := t.Source(file)
+	if !ok {
+		r.t.Errorf("%s is no kustomization", folder)
 	}
-	s, is = load.Load(files, load.Host{}, trust(), load.Deps{
-		Render:   func(string, []load.File) ([]byte, error) { return nil, fmt.Errorf("a remote base") },
-		Validate: func(d document.Document) fault.Issues { return fault.Issues{{Place: d.Place, Msg: "a bad policy"}} },
-	})
-	if s != nil || !strings.Contains(is.Error(), "a remote base") || !strings.Contains(is.Error(), "p.yaml:1:1: a bad policy") {
-		t.Errorf("%v", is)
+	for _, l := range strings.Fields(string(text)) {
+		if b, ok := strings.CutPrefix(l, "base:"); ok {
+			more, below := r.lines(t, b)
+			bases, names = append(append(bases, b), more...), append(names, below...)
+		} else {
+			names = append(names, l)
+		}
+	}
+	return bases, names
+}
+
+func (r *renderer) Bases(t load.Tree, folder string) []string {
+	bases, _ := r.lines(t, folder)
+	return bases
+}
+
+func (r *renderer) Render(t load.Tree, folder string) (docs []document.Document, is fault.Issues) {
+	r.rendered = append(r.rendered, folder)
+	_, names := r.lines(t, folder)
+	for _, n := range names {
+		if n == "broken" {
+			return nil, fault.Issues{{Place: folder, Msg: "a remote base"}}
+		}
+		d, _ := document.Parse("k.yaml", []byte(file(n, "/etc/"+n, folder)), document.Git)
+		docs = append(docs, d...)
+	}
+	return docs, nil
+}
+
+// TestLoad_RendersFolders: a folder with a kustomization is rendered, once and
+// instead of being read; a base is read through the folder that holds it, for the
+// hosts that have that folder.
+func TestLoad_RendersFolders(t *testing.T) {
+	root := doc("Vigil", "x", "environments: [{name: prod, hosts: [web*], roots: [overlays/prod]}, {name: dev, hosts: [dev*], roots: [overlays/dev]}]")
+	both := tree("vigil.yaml", root, "base/kustomization.yaml", "a b", "base/a.yaml", "broken: [", "base/sub/b.yaml", "broken: [", "plain/z.yaml", file("z", "/etc/z", "1"),
+		"overlays/prod/kustomization.yaml", "base:base p", "overlays/dev/Kustomization", "base:base d")
+	for _, tt := range []struct {
+		name     string
+		files    []load.File
+		host     string
+		want     []string
+		rendered []string
+	}{
+		{"beside plain documents", tree("k/kustomization.yml", "a", "k/sub/x.yaml", "broken: [", "k-1/y.yaml", file("y", "/etc/y", "1"), "p.yaml", doc("Policy", "p", "x: 1")), "h", []string{"File/a", "File/y", "Policy/p"}, []string{"k"}},
+		{"at the root", tree("kustomization.yaml", "a", "x.yaml", "broken: [", "y/kustomization.yaml", "broken"), "h", []string{"File/a"}, []string{""}},
+		{"at the root, with a host", tree("kustomization.yaml", "a", "hosts/h/kustomization.yaml", "b"), "h", []string{"File/a", "File/b"}, []string{"", "hosts/h"}},
+		{"an environment takes its base", both, "web1", []string{"File/a", "File/b", "File/p", "File/z"}, []string{"overlays/prod"}},
+		{"another environment", both, "dev1", []string{"File/a", "File/b", "File/d", "File/z"}, []string{"overlays/dev"}},
+		{"no environment: the base is for everybody", both, "db", []string{"File/a", "File/b", "File/z"}, []string{"base"}},
+		{"a base without a folder of its own in the way", tree("lib/base/kustomization.yaml", "a", "lib/x.yaml", file("x", "/etc/x", "1"), "hosts/h/kustomization.yaml", "base:lib/base b"), "h", []string{"File/a", "File/b", "File/x"}, []string{"hosts/h"}},
+		{"of another host", tree("base/kustomization.yaml", "a", "hosts/other/kustomization.yaml", "base:base b"), "h", []string{"File/a"}, []string{"base"}},
+		{"a base that is a root too", tree("vigil.yaml", doc("Vigil", "x", "roots: [base]"), "base/kustomization.yaml", "a", "hosts/h/kustomization.yaml", "base:base b"), "h", []string{"File/a", "File/b"}, []string{"base", "hosts/h"}},
+		{"folders that hold none", tree("files/kustomization.yaml", "broken", ".x/kustomization.yaml", "broken", "a/files/Kustomization", "broken"), "h", nil, nil},
+	} {
+		r := &renderer{t: t}
+		s, is := load.Load(tt.files, load.Host{Name: tt.host}, trust(), load.Deps{Render: r})
+		if len(is) > 0 || !slices.Equal(refs(s), tt.want) || !slices.Equal(r.rendered, tt.rendered) {
+			t.Errorf("%s: %v, rendered %v, %v", tt.name, refs(s), r.rendered, is)
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		files []load.File
+		says  []string
+	}{
+		{"issues of both", tree("k/kustomization.yaml", "broken", "p.yaml", doc("Policy", "p", "x: 1")), []string{"k: a remote base", "p.yaml:1:1: a bad policy"}},
+		{"two overlays for everybody", tree("dev/kustomization.yaml", "a", "prod/kustomization.yaml", "a"), []string{"k.yaml:1:1 through prod/kustomization.yaml: File/a stands at k.yaml:1:1 through dev/kustomization.yaml too (one of the two has to go; overlays for some hosts"}},
+		{"a chart", tree("c/Chart.yaml", "name: x", "c/values.yaml", "a: 1", "c/templates/x.yaml", "{{ broken"), []string{"c/Chart.yaml: a Helm chart cannot be rendered here"}},
+		{"a release", tree("r.yaml", "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: x}\nspec: {}\n"), []string{"r.yaml:1:1: a HelmRelease cannot be rendered here (write the documents out"}},
+	} {
+		s, is := load.Load(tt.files, load.Host{}, trust(), load.Deps{Render: &renderer{t: t}, Validate: func(d document.Document) fault.Issues { return fault.Issues{{Place: d.Place, Msg: "a bad policy"}} }})
+		if s != nil || len(is) != len(tt.says) {
+			t.Errorf("%s: %v", tt.name, is)
+		}
+		for _, says := range tt.says {
+			if !strings.Contains(is.Error(), says) {
+				t.Errorf("%s:\n%v\ndoes not say %q", tt.name, is, says)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,108 @@
+package kustomize
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"vigil/engine/document"
+	"vigil/engine/fault"
+)
+
+// sourced are the kinds whose spec.source is a file of the tree, beside the file
+// that says so. A patch may stand elsewhere than the document, so that the path is
+// made whole before the two are one.
+func sourced(kind string) bool { return kind == "File" || kind == "Service" }
+
+// canonical is a spec as JSON.
+func canonical(spec document.Node, dir, kind string) ([]byte, fault.Issues) {
+	var v any
+	if is := spec.Decode(&v); len(is) > 0 {
+		return nil, is
+	}
+	if sourced(kind) {
+		whole(v, dir)
+	}
+	return encode(v), nil
+}
+
+// canonicalPatch is a patch to merge as JSON. With a target it needs no kind and
+// no name of its own, but the library wants to see some.
+func canonicalPatch(root document.Node, dir string, aimed bool, kind string) ([]byte, fault.Issues) {
+	var v map[string]any
+	if is := root.Decode(&v); len(is) > 0 {
+		return nil, is
+	}
+	if aimed {
+		meta, _ := v["metadata"].(map[string]any)
+		if meta == nil {
+			meta = map[string]any{}
+		}
+		meta["name"] = "patch"
+		v["apiVersion"], v["metadata"] = document.Version, meta
+		if kind == "" {
+			v["kind"] = "File"
+		}
+	}
+	if aimed || sourced(kind) {
+		whole(v["spec"], dir)
+	}
+	return encode(v), nil
+}
+
+// canonicalOps is a list of operations as JSON.
+func canonicalOps(root document.Node, dir string) ([]byte, fault.Issues) {
+	var v []map[string]any
+	if is := root.Decode(&v); len(is) > 0 {
+		return nil, is
+	}
+	for _, o := range v {
+		if s, ok := o["value"].(string); ok && o["path"] == "/spec/source" {
+			o["value"] = absolute(s, dir)
+		}
+	}
+	return encode(v), nil
+}
+
+func whole(spec any, dir string) {
+	if m, ok := spec.(map[string]any); ok {
+		if s, ok := m["source"].(string); ok {
+			m["source"] = absolute(s, dir)
+		}
+	}
+}
+
+// absolute is a path from the root of the tree on. One that leaves the tree is
+// kept as it is, for the kind to refuse.
+func absolute(s, dir string) string {
+	if s == "" || strings.HasPrefix(s, "/") || strings.HasPrefix(path.Join(dir, s)+"/", "../") {
+		return s
+	}
+	return path.Join("/", dir, s)
+}
+
+// encode writes JSON that is YAML too: of what JSON lets stand in text, YAML
+// readers do not take some control characters.
+func encode(v any) []byte {
+	plain, err := json.Marshal(v)
+	if err != nil { // decoded values are text, numbers, lists and maps
+		return []byte("null")
+	}
+	odd := func(r rune) bool {
+		return r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff
+	}
+	text := string(plain)
+	if !strings.ContainsFunc(text, odd) {
+		return plain
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if odd(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return []byte(b.String())
+}
