@@ -43,8 +43,8 @@ type Config struct {
 // Deps is what reading documents needs of others. Render may be nil.
 type Deps struct {
 	Box *sealed.Box
-	// Render turns a folder with a kustomization into plain documents.
-	Render func(folder string, files []load.File) ([]byte, error)
+	// Render turns a folder with a kustomization into documents.
+	Render load.Renderer
 	// Validate looks further into a document that belongs to vigild itself.
 	Validate func(document.Document) fault.Issues
 	Clock    clock.Clock
