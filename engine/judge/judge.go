@@ -24,10 +24,27 @@ type Judge struct {
 	states *evaluate.Evaluator
 	holds  *holds.Book
 	clock  clock.Clock
+
+	desired Desired
+}
+
+// Desired answers for the remediations of source reconcile; the keeper of the
+// desired state satisfies it.
+type Desired interface {
+	// Wanted says whether a step still serves what is wanted, and why not. It does
+	// not block on disk or network; concurrent.
+	Wanted(r remedy.Remediation) (why string, ok bool)
+	// Verify looks whether a thing is as it should be after its steps.
+	Verify(ctx context.Context, r remedy.Remediation) (remedy.Verification, error)
 }
 
 // New makes a judge.
-func New(ev *evaluate.Evaluator, b *holds.Book, c clock.Clock) *Judge { return &Judge{ev, b, c} }
+func New(ev *evaluate.Evaluator, b *holds.Book, c clock.Clock) *Judge {
+	return &Judge{states: ev, holds: b, clock: c}
+}
+
+// Introduce says who keeps the desired state. It is called before anything runs.
+func (j *Judge) Introduce(d Desired) { j.desired = d }
 
 var _ remedy.Judge = (*Judge)(nil)
 
@@ -37,6 +54,11 @@ func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec)
 	now := j.clock()
 	f := remedy.Facts{At: now, Spec: spec, Warm: true, Trusted: true, Holds: int8(policy.True)}
 	j.holds.Facts(&f, r, now)
+	if r.Source == remedy.FromReconcile && j.desired != nil {
+		if why, ok := j.desired.Wanted(r); !ok {
+			f.Holds, f.Evidence = int8(policy.False), said(why)
+		}
+	}
 	if r.Policy == "" {
 		return f, nil
 	}

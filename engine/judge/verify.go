@@ -15,6 +15,9 @@ import (
 
 // Verify waits until samples younger than `after` show how the remedy did.
 func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadline clock.Stamp) (remedy.Verification, error) {
+	if r.Source == remedy.FromReconcile && j.desired != nil {
+		return j.desired.Verify(ctx, r)
+	}
 	if r.Policy == "" {
 		return remedy.Verification{OK: true, Reason: "a direct action has nothing to verify"}, nil
 	}

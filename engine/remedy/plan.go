@@ -21,6 +21,9 @@ type Plan struct {
 	Mode string `yaml:"-" json:"mode,omitempty"`
 	// Open lets samples of unauthenticated callers act (`accept: open`).
 	Open bool `yaml:"-" json:"open,omitempty"`
+	// Asked says that a person asked for this very act, as part of a revision that
+	// has guards of its own: the gates that count acts do not hold it.
+	Asked bool `yaml:"-" json:"asked,omitempty"`
 }
 
 // Rung is one step of the ladder.

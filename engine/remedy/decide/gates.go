@@ -120,6 +120,8 @@ func (c *Rules) handsOff(r *remedy.Remediation, f *remedy.Facts, h *remedy.Histo
 // recheck: gate 4. The condition must hold at this very instant.
 func (c *Rules) recheck(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
 	switch {
+	case r.Source == remedy.FromReconcile && f.Holds < 0:
+		return remedy.Verdict{Answer: remedy.Drop, Reason: "it is not wanted any more"}
 	case r.Source != remedy.FromPolicy:
 		return remedy.Verdict{}
 	case !f.Warm:

@@ -129,6 +129,26 @@ func TestGates(t *testing.T) {
 		{"kind's limit", func(s *scene) {
 			s.f.Spec.Kind, s.h.ByKind = "reboot", s.ago(23*h, 2*h)
 		}, "limits", remedy.Hold, h, "kind reboot reached its limit of 2 in 1d"},
+		{"a revision's step is not held by what counts acts", func(s *scene) {
+			s.r.Source, s.r.Plan.Asked = remedy.FromReconcile, true
+			s.h.BySubject, s.h.ByKind, s.h.LastEnd = s.ago(4*m, 3*m, 2*m, m), s.ago(make([]time.Duration, 60)...), s.now
+			s.h.Budget, s.h.Storm = remedy.Budget{Points: 0, At: s.now}, s.now.Add(m)
+			s.h.Breaker = remedy.Breaker{Failures: 3, Opened: 1, Until: s.now.Add(m)}
+		}, "", remedy.Admit, 0, ""},
+		{"a revision's step is held by a pause", func(s *scene) { s.r.Source, s.r.Plan.Asked, s.f.Paused = remedy.FromReconcile, true, "x" }, "pause", remedy.Hold, m, ""},
+		{"a step that nobody wants any more", func(s *scene) { s.r.Source, s.f.Holds = remedy.FromReconcile, -1 }, "recheck", remedy.Drop, 0, ""},
+		{"writing back is not counted for the host", func(s *scene) {
+			s.r.Source, s.f.Spec.Class = remedy.FromReconcile, remedy.Convergent
+			s.h.ByKind, s.h.Storm = s.ago(make([]time.Duration, 60)...), s.now.Add(m)
+			s.h.Budget = remedy.Budget{Points: 0, At: s.now}
+		}, "", remedy.Admit, 0, ""},
+		{"a restart out of drift is counted", func(s *scene) {
+			s.r.Source, s.h.Budget = remedy.FromReconcile, remedy.Budget{Points: 0, At: s.now}
+		}, "budget", remedy.Hold, 12 * m, ""},
+		{"writing back that does not help opens the breaker", func(s *scene) {
+			s.r.Source, s.f.Spec.Class = remedy.FromReconcile, remedy.Convergent
+			s.h.Breaker = remedy.Breaker{Failures: 3, Opened: 1, Until: s.now.Add(m)}
+		}, "breaker", remedy.Hold, m, ""},
 		{"limits, for a person too", func(s *scene) { s.r.Source = remedy.FromAPI; s.h.BySubject = s.ago(4*m, 3*m, 2*m, m) }, "limits", remedy.Hold, 56 * m, ""},
 		{"budget", func(s *scene) { s.h.Budget = remedy.Budget{Points: 1, At: s.now} }, "budget", remedy.Hold, 6 * m, "down to 1 of 100"},
 		{"budget refilled", func(s *scene) { s.h.Budget = remedy.Budget{Points: 1, At: s.now.Add(-6 * m)} }, "", remedy.Admit, 0, ""},

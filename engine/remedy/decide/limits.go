@@ -33,7 +33,7 @@ func (c *Rules) Lookback(r *remedy.Remediation, spec remedy.Spec) remedy.Query {
 // subject within its quiet time are spaced out by it too, so that what breaks
 // again and again is restarted less and less often.
 func (c *Rules) cooldown(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
-	if h.LastEnd.IsZero() || h.LastEndBy == r.ID {
+	if h.LastEnd.IsZero() || h.LastEndBy == r.ID || r.Plan.Asked {
 		return remedy.Verdict{}
 	}
 	t := c.terms(r)
@@ -68,6 +68,9 @@ func chain(starts []clock.Stamp, now clock.Stamp, quiet time.Duration) int {
 // limits: gate 9. So many acts in so much time, per subject, policy and kind.
 func (c *Rules) limits(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
 	t := c.terms(r)
+	if r.Plan.Asked {
+		return remedy.Verdict{}
+	}
 	for _, l := range []struct {
 		what   string
 		starts []clock.Stamp
@@ -76,7 +79,7 @@ func (c *Rules) limits(r *remedy.Remediation, f *remedy.Facts, h *remedy.History
 	}{
 		{thing(r), h.BySubject, t.limit(), true},
 		{"policy " + r.Policy, h.ByPolicy, c.PolicyLimit, r.Policy != ""},
-		{"all acts of kind " + f.Spec.Kind, h.ByKind, t.kindLimit(f.Spec.Kind), true},
+		{"all acts of kind " + f.Spec.Kind, h.ByKind, t.kindLimit(f.Spec.Kind), !writesBack(r, f)},
 	} {
 		if left := over(l.starts, l.limit, now); l.on && left > 0 {
 			at := now.Add(left)
@@ -108,7 +111,7 @@ func over(starts []clock.Stamp, l remedy.Limit, now clock.Stamp) time.Duration {
 // budget: gate 10. The host's autonomy budget, a token bucket.
 func (c *Rules) budget(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
 	cost := c.terms(r).cost(f.Spec)
-	if cost <= 0 {
+	if cost <= 0 || r.Plan.Asked || writesBack(r, f) {
 		return remedy.Verdict{}
 	}
 	if cost > c.Budget.Points {
@@ -135,7 +138,7 @@ func (c *Rules) points(b remedy.Budget, now clock.Stamp) float64 {
 // no single act will mend. Telling people and waiting touch nothing: they neither
 // make a storm nor are held by one, for then people most want to be told.
 func (c *Rules) storm(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
-	if touchesNothing(f.Spec.Subject) {
+	if touchesNothing(f.Spec.Subject) || r.Plan.Asked || writesBack(r, f) {
 		return remedy.Verdict{}
 	}
 	if left := remaining(now, h.Storm, c.Storm.Hold.Std()); left > 0 {
@@ -147,6 +150,14 @@ func (c *Rules) storm(r *remedy.Remediation, f *remedy.Facts, h *remedy.History,
 			thing(r), n+1, short(c.Storm.Within.Std()), clockTime(at))
 	}
 	return remedy.Verdict{}
+}
+
+// writesBack says whether r makes something what a commit says that it is, by an
+// act that changes nothing when it is so already. Its document's pace bounds it,
+// thing by thing; a folder of files that somebody emptied must come back whole, so
+// what the host as a whole may be acted on does not count it.
+func writesBack(r *remedy.Remediation, f *remedy.Facts) bool {
+	return r.Source == remedy.FromReconcile && f.Spec.Class == remedy.Convergent
 }
 
 // others counts the subjects but for one that were touched within the time.
@@ -170,6 +181,9 @@ func touchesNothing(subject string) bool {
 // breaker: gate 12. Acts that do not help are stopped for longer and longer.
 func (c *Rules) breaker(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
 	b := h.Breaker
+	if r.Plan.Asked {
+		return remedy.Verdict{}
+	}
 	left := remaining(now, b.Until, c.opening(b.Opened))
 	if left == 0 {
 		return remedy.Verdict{}

@@ -141,7 +141,7 @@ func (c *Rules) failed(s *remedy.Step, why string, quiet time.Duration, j Jitter
 		s.Event(remedy.Climbed)
 		r.Rung, r.Try, r.Reason = r.Rung+1, 0, why // the subject stays: a breaker may be written with it
 		s.Tell(r.Who(), "remediation.next_rung", why+"; next: "+actionAt(&r.Plan, r.Rung), nil)
-	case r.Source == remedy.FromAPI || r.Source == remedy.FromExternal:
+	case r.Source != remedy.FromPolicy: // who asked looks again: a person, a remediator, the keeper of the desired state
 		s.Event(remedy.Ended)
 		r.Reason = why
 		s.Tell(r.Who(), "remediation.failed", why, nil)

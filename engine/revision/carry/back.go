@@ -1,0 +1,201 @@
+package carry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/kind"
+	"vigil/engine/revision/ground"
+)
+
+// fail gives a revision up: everything since the last good one is taken back.
+func (k *Carrier) fail(ctx context.Context, row *engine.Revision, why error) {
+	k.Log.Error("revision failed, it is taken back", "commit", ground.Short(row.Commit), "why", why)
+	k.Telling(row.N)("failed: " + why.Error())
+	r := k.Begin()
+	k.Put(r, row, engine.RevisionUndoing, ground.Clip(why.Error()))
+	if k.Write(ctx, r) == nil {
+		k.TakeBack(ctx, row)
+	}
+}
+
+// takeBack undoes the journal in reverse and returns to the last good revision;
+// then the commit is bad. What cannot be undone is told by name; comparing with
+// the good revision heals what it speaks of anyway.
+func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
+	say := k.Telling(row.N)
+	k.Busy = true
+	defer func() { k.Busy = false }()
+	if !k.Quiet(ctx) {
+		return
+	}
+	steps, err := k.journal(ctx)
+	if err != nil {
+		k.Log.Error("the journal cannot be read", "err", err)
+		ground.Sleep(ctx, ground.PollEvery)
+		return // its state says what is to be done; the next turn tries again
+	}
+	good := k.LastGood()
+	var left []string
+	for _, u := range slices.Backward(steps) {
+		if u.Action == "" {
+			left = append(left, u.Summary+" ("+u.Final+")")
+		}
+		err := k.undoOne(ctx, row, u)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			left = append(left, fmt.Sprintf("%s (%v)", u.Summary, err))
+			say("could not be taken back: " + u.Summary + ": " + err.Error())
+		} else if u.Action != "" {
+			say("taken back: " + u.Summary)
+		}
+	}
+	if err := k.returnTo(ctx, good); err != nil {
+		if ctx.Err() != nil {
+			return
+		}
+		left = append(left, "the last good revision: "+err.Error())
+	}
+	why := row.Why
+	if len(left) > 0 {
+		why += "; not taken back: " + strings.Join(left, ", ")
+	}
+	r := k.Begin()
+	r.D.Desired.Settled = k.LastUndo
+	k.Put(r, row, engine.RevisionBad, ground.Clip(why))
+	if k.Write(ctx, r) != nil {
+		return
+	}
+	commit := ""
+	if good != nil {
+		commit = good.Commit
+		say("back at " + ground.Short(commit))
+	}
+	if err := k.Mark(ctx, "applied", commit); err != nil {
+		k.Log.Warn("the repository does not say what was applied", "err", err)
+	}
+	k.Finish(row, fault.New(fault.Conflict, "%s", row.Why))
+	k.Touched(nil, true)
+}
+
+// journal reads what is to be taken back, oldest first.
+func (k *Carrier) journal(ctx context.Context) ([]engine.Undo, error) {
+	s, err := k.Kept.Desired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Undo, nil
+}
+
+// undoOne takes one step back and remembers of the thing what was remembered
+// before.
+func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Undo) error {
+	t := k.Things[u.Ref]
+	if t == nil {
+		t = &ground.Thing{Ref: u.Ref, Row: engine.Resource{Key: keyOf(u)}, Drifts: nil}
+	}
+	if t.Res == nil {
+		t.Res = ground.Gone{Of: keyOf(u)}
+	}
+	over, done := false, error(nil)
+	restore := func(r *ground.Round) {
+		r.D.Desired.Undone = append(r.D.Desired.Undone, u.N)
+		if u.Before != nil {
+			r.D.Desired.Resources = append(r.D.Desired.Resources, *u.Before)
+		} else {
+			r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, u.Ref)
+		}
+		r.After = append(r.After, func() { k.recall(u) })
+	}
+	if u.Action == "" {
+		r := k.Begin()
+		restore(r)
+		return k.Write(ctx, r)
+	}
+	f := &ground.Flow{T: t, Revision: row.N, Back: true, Steps: []reconcile.Step{{Action: u.Action, With: u.With, Summary: u.Summary}}}
+	f.Done = func(_ context.Context, r *ground.Round, err error) {
+		over, done = true, err
+		restore(r)
+	}
+	r := k.Begin()
+	k.Queue(ctx, r, f)
+	if err := k.Write(ctx, r); err != nil {
+		return err
+	}
+	for !over {
+		k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k.Hear(ctx)
+	}
+	return done
+}
+
+// recall makes memory say what the journal says was there before. k.mu is held.
+func (k *Carrier) recall(u engine.Undo) {
+	t := k.Things[u.Ref]
+	switch {
+	case u.Before == nil && t != nil && t.Item == nil:
+		delete(k.Things, u.Ref)
+	case u.Before == nil && t != nil:
+		t.Row, t.Kept = engine.Resource{Key: t.Row.Key}, false
+	case u.Before != nil && t != nil:
+		t.Row, t.Kept = *u.Before, true
+	case u.Before != nil:
+		k.Things[u.Ref] = &ground.Thing{Ref: u.Ref, Row: *u.Before, Kept: true, Drifts: map[string]engine.Drift{}}
+	}
+}
+
+// keyOf is the key of a thing that only the journal knows.
+func keyOf(u engine.Undo) reconcile.Key {
+	if u.Before != nil {
+		return u.Before.Key
+	}
+	kind, name, _ := strings.Cut(u.Ref, "/")
+	return reconcile.Key{Kind: kind, Name: name}
+}
+
+// returnTo makes a revision that was good what is wanted again; nil: nothing is.
+func (k *Carrier) returnTo(ctx context.Context, good *engine.Revision) error {
+	if good == nil {
+		err := k.Own.Adopt(ctx, "", nil)
+		k.Install(0, nil, nil, k.orphans())
+		return err
+	}
+	set, err := k.Load(ctx, good.Commit)
+	if err != nil {
+		k.Mu.Lock()
+		k.Standing, k.Set, k.Stalled = good.N, nil, "the revision "+ground.Short(good.Commit)+" cannot be read: "+err.Error()
+		k.Mu.Unlock()
+		return err
+	}
+	rows := k.Remembered()
+	var ts []*ground.Thing
+	for _, it := range set.Items {
+		row, kept := rows[it.Key().Ref()]
+		ts = append(ts, ground.NewThing(it, row, kept))
+	}
+	away, _, _ := ground.Leftovers(set, rows)
+	k.Install(good.N, set, ts, away)
+	return k.Own.Adopt(ctx, good.Commit, set.Documents)
+}
+
+// orphans are the things that are remembered while nothing is wanted.
+func (k *Carrier) orphans() (out []*ground.Thing) {
+	for ref, row := range k.Remembered() {
+		t := &ground.Thing{Ref: ref, Row: row, Kept: true, Res: ground.Gone{Of: row.Key}, Drifts: map[string]engine.Drift{}}
+		if r, can := kind.Retire(row.Key, row.Last); can {
+			t.Res = r
+		}
+		out = append(out, t)
+	}
+	return out
+}

@@ -1,0 +1,306 @@
+// Package carry carries a revision out as a transaction: it is planned, applied
+// level by level in the order of what depends on what, proved healthy, and good
+// then; a failure takes everything back in reverse and returns to the last good
+// revision.
+//
+// It refuses to go on after the first failure, to take away more than the guard
+// admits, and to try a bad commit again. Invariants: after a crash at any point the
+// next start goes on or takes back; a newer revision ends every wait but those for
+// what is under way. All methods run in the keeper's goroutine and block; they
+// return when ctx ends, leaving the rest to the next start.
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+	"vigil/engine/revision/ground"
+)
+
+// Carrier does it, on the ground of the keeper.
+type Carrier struct{ *ground.Ground }
+
+// errOvertaken ends the work on a revision because a newer one has come.
+var errOvertaken = errors.New("a newer revision has come")
+
+// maxStarts is how often a revision is begun: if vigild dies that often while it
+// applies it, it may be why.
+const maxStarts = 3
+
+// carry takes a revision from seen (or from where a crash left it) to its end. It
+// blocks in Run's goroutine; when ctx ends it leaves everything to the next start.
+func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
+	say := k.Telling(row.N)
+	k.Busy = true
+	defer func() { k.Busy = false }()
+	if !k.Quiet(ctx) {
+		return
+	}
+	began := row.State == engine.RevisionApplying || row.State == engine.RevisionChecking
+	if began && row.Starts >= maxStarts {
+		k.fail(ctx, row, fmt.Errorf("vigild ended %d times while it was being applied", row.Starts))
+		return
+	}
+	set, err := k.Load(ctx, row.Commit)
+	if err != nil {
+		if ctx.Err() == nil {
+			k.refuse(ctx, row, began, err)
+		}
+		return
+	}
+	p, err := k.Prepare(ctx, set, row.Confirmed)
+	if err != nil {
+		return // ctx ended
+	}
+	if p.Refuse != nil {
+		k.refuse(ctx, row, began, p.Refuse)
+		return
+	}
+	r := k.Begin()
+	if k.Cfg.Mode == "detect" {
+		k.Put(r, row, engine.RevisionGood, "mode detect: it is compared with, nothing is applied")
+		r.After = append(r.After, func() { row.Items = len(p.Things) })
+		if k.Write(ctx, r) == nil {
+			k.Install(row.N, set, p.Things, p.Away)
+			k.Finish(row, nil)
+		}
+		return
+	}
+	k.Put(r, row, engine.RevisionApplying, "")
+	if k.Write(ctx, r) != nil {
+		return
+	}
+	say(fmt.Sprintf("applying %s: %d steps", ground.Short(row.Commit), len(p.Steps)))
+	k.Install(row.N, set, p.Things, p.Away)
+	did, err := k.apply(ctx, row, p, say)
+	if err == nil {
+		err = k.applied(ctx, row, p, did)
+	}
+	if err == nil {
+		err = k.prove(ctx, row, did, say)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, errOvertaken):
+		r := k.Begin()
+		k.Put(r, row, engine.RevisionReplaced, "a newer one came before it was good: "+ground.Short(k.Rows[k.Newest].Commit))
+		if k.Write(ctx, r) == nil {
+			k.Finish(row, fault.New(fault.Conflict, "%s", row.Why))
+		}
+	case err != nil:
+		k.fail(ctx, row, err)
+	default:
+		k.good(ctx, row)
+	}
+}
+
+// deeds is what a revision did.
+type deeds struct {
+	changed map[*ground.Thing]bool
+	since   time.Time
+	live    bool // something was started, stopped or restarted
+}
+
+// apply does the steps, level by level, then takes away what is no longer wanted.
+func (k *Carrier) apply(ctx context.Context, row *engine.Revision, p *ground.Plan, say func(string)) (*deeds, error) {
+	did := &deeds{changed: map[*ground.Thing]bool{}, since: k.Clock().Time()}
+	if err := k.Own.Adopt(ctx, row.Commit, p.Set.Documents); err != nil {
+		return did, err
+	}
+	for from := 0; from < len(p.Things); {
+		to := from
+		for to < len(p.Things) && p.Things[to].Level == p.Things[from].Level {
+			to++
+		}
+		if err := k.level(ctx, row, p.Things[from:to], did, say); err != nil {
+			return did, err
+		}
+		from = to
+	}
+	r := k.Begin()
+	r.D.Desired.Forgotten = p.Forget
+	if err := k.Write(ctx, r); err != nil {
+		return did, err
+	}
+	for _, t := range p.Away { // one after the other: a folder waits for what is in it
+		if err := k.level(ctx, row, []*ground.Thing{t}, did, say); err != nil {
+			return did, err
+		}
+	}
+	return did, k.notifyAll(ctx, row, did, say)
+}
+
+// level carries out things of one level at the same time. After the first failure
+// nothing more is begun; it returns when nothing is under way.
+func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.Thing, did *deeds, say func(string)) error {
+	var failed error
+	open, next, told := 0, 0, false
+	fill := func() {
+		r := k.Begin()
+		for ; failed == nil && next < len(ts) && open < k.Cfg.AtOnce && r.Size() < ground.MaxRound; next++ {
+			t := ts[next]
+			f, err := k.wanted(ctx, r, row, t)
+			if err != nil {
+				failed = err
+				break
+			}
+			if f == nil {
+				continue
+			}
+			open++
+			f.Done = func(ctx context.Context, r *ground.Round, err error) {
+				open--
+				if err != nil && failed == nil {
+					failed = fmt.Errorf("%s: %w", t.Ref, err)
+				}
+				k.stepped(ctx, r, row, t, f, err, did, say)
+			}
+			k.Queue(ctx, r, f)
+		}
+		_ = k.Write(ctx, r)
+	}
+	for fill(); ; fill() {
+		if open == 0 && (failed != nil || next == len(ts)) {
+			return failed
+		}
+		k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k.Hear(ctx)
+		if failed == nil && k.overtaken(row) {
+			failed = errOvertaken
+		}
+		if failed != nil {
+			k.Withdraw(ctx, "the revision is given up: "+ground.Clip(failed.Error()))
+		}
+		if held := k.HeldUp(ctx, row); held != "" && !told {
+			told = true
+			say("waiting: " + held)
+		}
+	}
+}
+
+// wanted is what a thing needs for the revision, nil nothing. A thing that is
+// right already is remembered as written.
+func (k *Carrier) wanted(ctx context.Context, r *ground.Round, row *engine.Revision, t *ground.Thing) (*ground.Flow, error) {
+	seen, err := t.Res.Observe(ctx, k.World)
+	if err != nil {
+		if t.Item != nil && t.Item.Mode == reconcile.Detect {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%s cannot be looked at: %w", t.Ref, err)
+	}
+	k.TakeOver(t, seen)
+	diffs := reconcile.Carry(t.Diffs, t.Differences(t.Row.Last, seen), k.Clock().Time())
+	r.After = append(r.After, func() { t.Diffs, t.Looked, t.Unseen = diffs, k.Clock().Time(), "" })
+	if len(diffs) == 0 {
+		switch {
+		case t.Item == nil:
+			r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
+			r.After = append(r.After, func() { delete(k.Things, t.Ref) })
+		case t.Item.Mode != reconcile.Detect && (!t.Kept || t.Row.Hash != t.Item.Hash || t.Row.Commit != row.Commit && t.Row.Prune != t.Item.Prunes()):
+			if t.Item.Mode == reconcile.Once && t.Kept {
+				return nil, nil
+			}
+			next := t.Written(seen, row.Commit, &r.D)
+			r.D.Desired.Resources = append(r.D.Desired.Resources, next)
+			r.After = append(r.After, func() { t.Row, t.Kept = next, true })
+		}
+		return nil, nil
+	}
+	if k.Suspended(t.Ref) {
+		return nil, nil
+	}
+	steps, held := t.StepsFor(seen, diffs)
+	r.After = append(r.After, func() { t.Held = held })
+	if len(steps) == 0 {
+		return nil, nil
+	}
+	return &ground.Flow{T: t, Steps: steps, Revision: row.N, Diffs: diffs}, nil
+}
+
+// stepped is the end of the steps of one thing.
+func (k *Carrier) stepped(ctx context.Context, r *ground.Round, row *engine.Revision, t *ground.Thing, f *ground.Flow, err error, did *deeds, say func(string)) {
+	did.changed[t] = true
+	for _, s := range f.Steps {
+		did.live = did.live || s.Action == "service" || s.Action == "process" || s.Action == "unit"
+	}
+	if err != nil {
+		say(fmt.Sprintf("%s: failed: %v", t.Ref, err))
+		return
+	}
+	say(fmt.Sprintf("%s: %s", t.Ref, f.Steps[len(f.Steps)-1].Summary))
+	if t.Item == nil {
+		r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
+		r.After = append(r.After, func() { delete(k.Things, t.Ref) })
+		return
+	}
+	seen, lookErr := t.Res.Observe(ctx, k.World)
+	if lookErr != nil {
+		return // the next look says so
+	}
+	next := t.Written(seen, row.Commit, &r.D)
+	r.D.Desired.Resources = append(r.D.Desired.Resources, next)
+	k.Note(ctx, r, t, nil, "replaced")
+	r.After = append(r.After, func() { t.Row, t.Kept, t.Diffs = next, true, nil })
+}
+
+// overtaken says that a newer revision waits.
+func (k *Carrier) overtaken(row *engine.Revision) bool { return k.Newest != row.N }
+
+// applied writes that all steps are done.
+func (k *Carrier) applied(ctx context.Context, row *engine.Revision, p *ground.Plan, did *deeds) error {
+	r := k.Begin()
+	k.Put(r, row, engine.RevisionChecking, "")
+	last := &r.D.Desired.Revisions[len(r.D.Desired.Revisions)-1]
+	last.Items, last.Changed, last.Pruned = len(p.Things), len(did.changed)-p.Goes(), p.Goes()
+	next := *last
+	r.After = append(r.After, func() { *row = next })
+	if err := k.Write(ctx, r); err != nil {
+		return err
+	}
+	if err := k.Mark(ctx, "applied", row.Commit); err != nil {
+		k.Log.Warn("the repository does not say what was applied", "commit", ground.Short(row.Commit), "err", err)
+	}
+	return nil
+}
+
+// good ends a revision well: its journal is done with, and what it returned from
+// is bad from now on.
+func (k *Carrier) good(ctx context.Context, row *engine.Revision) {
+	r := k.Begin()
+	r.D.Desired.Settled = k.LastUndo
+	k.Put(r, row, engine.RevisionGood, "")
+	if left := k.Rows[row.Return]; left != nil && left.State == engine.RevisionGood && left.Commit != row.Commit {
+		k.Put(r, left, engine.RevisionBad, "a person went back from it: "+row.Reason)
+	}
+	if k.Write(ctx, r) != nil {
+		return
+	}
+	if err := k.Mark(ctx, "good", row.Commit); err != nil {
+		k.Log.Warn("the repository does not say what is good", "commit", ground.Short(row.Commit), "err", err)
+	}
+	k.Log.Info("revision is good", "commit", ground.Short(row.Commit), "subject", row.Subject, "changed", row.Changed, "pruned", row.Pruned)
+	k.Finish(row, nil)
+}
+
+// refuse ends a revision of which nothing was applied; one that a crash cut short
+// is taken back.
+func (k *Carrier) refuse(ctx context.Context, row *engine.Revision, began bool, why error) {
+	if began {
+		k.fail(ctx, row, why)
+		return
+	}
+	r := k.Begin()
+	k.Put(r, row, engine.RevisionRefused, ground.Clip(why.Error()))
+	if k.Write(ctx, r) == nil {
+		k.Log.Error("revision refused, nothing of it is applied", "commit", ground.Short(row.Commit), "why", why)
+		k.Finish(row, why)
+	}
+}

@@ -1,0 +1,175 @@
+package ground
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+// inbox is what others told the keeper: hints alone, all of which the resync or
+// the ledger makes good when one is lost. Its own lock, so that nobody who tells
+// something ever waits for a look at the machine.
+type inbox struct {
+	Mu    sync.Mutex
+	dirty map[string]bool // paths, and units as systemd:NAME
+	all   bool
+	ended map[int64]remedy.Remediation
+	asks  []func() // to be run in Run's goroutine
+	Alone bool     // Run has ended
+}
+
+// maxDirty is how many paths are told apart; beyond that everything is looked at.
+const maxDirty = 4096
+
+// Touched says that these paths may have changed; all: nobody knows which.
+func (g *Ground) Touched(paths []string, all bool) {
+	g.Inbox.Mu.Lock()
+	for _, p := range paths {
+		if len(g.Inbox.dirty) >= maxDirty {
+			all = true
+			break
+		}
+		g.Inbox.dirty[p] = true
+	}
+	if all {
+		g.Inbox.all = true
+		clear(g.Inbox.dirty)
+	}
+	g.Inbox.Mu.Unlock()
+	g.Poke()
+}
+
+// UnitTouched says that a unit may have changed.
+func (g *Ground) UnitTouched(unit string) { g.Touched([]string{unitPrefix + unit}, false) }
+
+const unitPrefix = "systemd:"
+
+// Ended says that a remediation has come to an end; those of others are ignored.
+func (g *Ground) Ended(r remedy.Remediation) {
+	if r.Source != remedy.FromReconcile {
+		return
+	}
+	g.Inbox.Mu.Lock()
+	g.Inbox.ended[r.ID] = r
+	g.Inbox.Mu.Unlock()
+	g.Poke()
+}
+
+func (g *Ground) Poke() {
+	select {
+	case g.Wake <- struct{}{}:
+	default:
+	}
+}
+
+// ask runs f in the goroutine of Run and waits for it. Unavailable: Run is not
+// there, or ctx ended first; f may still be run then.
+func (g *Ground) Ask(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	g.Inbox.Mu.Lock()
+	if g.Inbox.Alone {
+		g.Inbox.Mu.Unlock()
+		return fault.New(fault.Unavailable, "vigild is stopping")
+	}
+	g.Inbox.asks = append(g.Inbox.asks, func() { done <- f() })
+	g.Inbox.Mu.Unlock()
+	g.Poke()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fault.Wrap(fault.Unavailable, ctx.Err(), "the desired state is being worked on")
+	}
+}
+
+// hear runs what was asked for and takes what ended. It returns whether there
+// was anything.
+func (g *Ground) Hear(ctx context.Context) bool {
+	g.Inbox.Mu.Lock()
+	asks, ended := g.Inbox.asks, g.Inbox.ended
+	g.Inbox.asks, g.Inbox.ended = nil, map[int64]remedy.Remediation{}
+	g.Inbox.Mu.Unlock()
+	for _, f := range asks {
+		f()
+	}
+	g.advance(ctx, ended)
+	return len(asks)+len(ended) > 0
+}
+
+// wait blocks until something was told, or until the time has come, or ctx ended.
+func (g *Ground) Wait(ctx context.Context, until time.Time) {
+	d := max(0, until.Sub(g.Clock().Time()))
+	t := time.NewTimer(min(d, PollEvery))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-g.Wake:
+	case <-t.C:
+		g.Poll(ctx)
+	}
+}
+
+// pollEvery is how often the ledger is asked about what is under way, since the
+// word of an end may be lost.
+const PollEvery = time.Second
+
+// poll asks the ledger about every remediation under way.
+func (g *Ground) Poll(ctx context.Context) {
+	for id := range g.Flows {
+		r, err := g.Reader.Remediation(ctx, id)
+		if err == nil && Over(r.State) {
+			g.Ended(r)
+		}
+	}
+}
+
+// over says that nothing more happens to a remediation that the keeper waits for.
+func Over(s remedy.State) bool {
+	return s.Final() || s == remedy.GaveUp || s == remedy.Indeterminate
+}
+
+// commit writes a decision of the keeper.
+func (g *Ground) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error) {
+	d.At = g.Clock()
+	for i := range d.Audit {
+		d.Audit[i].At = d.At
+		if d.Audit[i].Actor == "" {
+			d.Audit[i].Actor = "vigild"
+		}
+	}
+	return g.Journal.Commit(context.WithoutCancel(ctx), d)
+}
+
+// dirty takes the things that somebody said may have changed.
+func (g *Ground) Dirty() (ts []*Thing, all bool) {
+	g.Inbox.Mu.Lock()
+	paths, all := g.Inbox.dirty, g.Inbox.all
+	g.Inbox.dirty, g.Inbox.all = map[string]bool{}, false
+	g.Inbox.Mu.Unlock()
+	if all {
+		return g.Order, true
+	}
+	seen := map[*Thing]bool{}
+	add := func(list []*Thing) {
+		for _, t := range list {
+			if !seen[t] {
+				seen[t] = true
+				ts = append(ts, t)
+			}
+		}
+	}
+	for p := range paths {
+		if u, unit := strings.CutPrefix(p, unitPrefix); unit {
+			add(g.byUnit[u])
+			continue
+		}
+		add(g.byPath[p])
+	}
+	Sorted(ts)
+	return ts, false
+}

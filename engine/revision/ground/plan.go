@@ -1,0 +1,184 @@
+package ground
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+)
+
+// plan is what a set would mean for the host as it stands.
+type Plan struct {
+	Set    *reconcile.Set
+	Things []*Thing // of the set, in order
+	Away   []*Thing // to be taken away
+	Forget []string // rows that are only forgotten
+	own    []string // changes of vigild's own documents
+	Steps  []engine.PlanStep
+	unseen []*Thing
+	Refuse error // why it would not be applied
+}
+
+// prepare looks at everything that a set speaks of and plans. It changes
+// nothing; it may be called by anybody, and blocks.
+func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool) (*Plan, error) {
+	rows := g.Remembered()
+	p := &Plan{Set: set}
+	var taken map[string]engine.Resource
+	p.Away, p.Forget, taken = Leftovers(set, rows)
+	for _, it := range set.Items {
+		ref := it.Key().Ref()
+		row, kept := rows[ref]
+		if !kept {
+			if old, has := taken[ref]; has {
+				row, kept = old, true
+				row.Key = it.Key()
+			}
+		}
+		p.Things = append(p.Things, NewThing(it, row, kept))
+	}
+	Sorted(p.Things)
+	for _, t := range append(slices.Clone(p.Things), p.Away...) {
+		if err := ctx.Err(); err != nil {
+			return nil, fault.Wrap(fault.Cancelled, err, "planning")
+		}
+		seen, err := t.Res.Observe(ctx, g.World)
+		if err != nil {
+			t.Unseen = err.Error()
+			p.unseen = append(p.unseen, t)
+			continue
+		}
+		t.adopt(seen)
+		t.Diffs = t.Differences(t.Row.Last, seen)
+		var steps []reconcile.Step
+		if g.Cfg.Mode != "detect" && !g.Suspended(t.Ref) {
+			steps, t.Held = t.StepsFor(seen, t.Diffs)
+		} else {
+			t.Held = t.Diffs
+		}
+		for _, s := range steps {
+			p.Steps = append(p.Steps, engine.PlanStep{Ref: t.Ref, Level: t.Level, Action: s.Action, Summary: s.Summary,
+				Final: s.Final, Prune: t.Item == nil, Because: t.Diffs})
+		}
+	}
+	p.own, p.Refuse = g.checkOwn(ctx, set)
+	if p.Refuse == nil {
+		p.Refuse = p.guard(rows, confirmed)
+	}
+	return p, nil
+}
+
+// takeOver is adopt for a thing that others can see.
+func (g *Ground) TakeOver(t *Thing, seen reconcile.Observed) {
+	g.Mu.Lock()
+	defer g.Mu.Unlock()
+	if t.Row.Last == nil {
+		t.adopt(seen)
+	}
+}
+
+// adopt takes what is there already as written by us, where the document says so.
+func (t *Thing) adopt(seen reconcile.Observed) {
+	if t.Item == nil || t.Kept || !t.Item.Adopt || seen.State[reconcile.Exists] != reconcile.Yes {
+		return
+	}
+	t.Row.Last, t.Row.Adopted = reconcile.Written(seen.State, t.Item.Ignore), true
+}
+
+func (g *Ground) checkOwn(ctx context.Context, set *reconcile.Set) ([]string, error) {
+	changes, is := g.Own.Check(ctx, set.Documents)
+	if len(is) > 0 {
+		return nil, is
+	}
+	return changes, nil
+}
+
+// guard refuses what would take away too much, and what cannot be seen.
+func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
+	stands := 0
+	for _, r := range rows {
+		if r.Prune && !r.Adopted {
+			stands++
+		}
+	}
+	goes := 0
+	for _, t := range p.Away {
+		if len(t.Diffs) > 0 {
+			goes++
+		}
+	}
+	if err := reconcile.Guard(stands, goes, len(p.Set.Items), confirmed); err != nil {
+		return err
+	}
+	var is fault.Issues
+	for _, t := range p.unseen {
+		if t.Item != nil && t.Item.Mode != reconcile.Detect {
+			is.Add(t.Item.Place, "%s cannot be looked at, so it cannot be kept: %s", t.Ref, t.Unseen)
+		}
+	}
+	return is.Err()
+}
+
+// say tells a person the plan, a line each, at most so many.
+func (p *Plan) Say(say func(string)) {
+	const most = 50
+	changed := map[string]bool{}
+	for i, s := range p.Steps {
+		changed[s.Ref] = true
+		switch {
+		case i == most:
+			say(fmt.Sprintf("  ... and %d more steps", len(p.Steps)-most))
+		case i < most && s.Final != "":
+			say(fmt.Sprintf("  %s: %s (cannot be taken back: %s)", s.Ref, s.Summary, s.Final))
+		case i < most:
+			say(fmt.Sprintf("  %s: %s", s.Ref, s.Summary))
+		}
+	}
+	for i, c := range p.own {
+		if i == most {
+			say(fmt.Sprintf("  ... and %d more", len(p.own)-most))
+			break
+		}
+		say("  " + c)
+	}
+	for i, t := range p.Things {
+		if i < len(p.Things) && len(t.Held) > 0 && len(changed) < most {
+			say(fmt.Sprintf("  %s: differs in %s and is left (%s)", t.Ref, t.Held[0].Field, t.Item.Mode))
+		}
+	}
+	say(fmt.Sprintf("plan: %d things wanted, %d of them change, %d are taken away, %d documents of vigild itself", len(p.Things), len(changed)-p.Goes(), p.Goes(), len(p.Set.Documents)))
+}
+
+// goes is how many things are taken away.
+func (p *Plan) Goes() int {
+	seen := map[string]bool{}
+	for _, s := range p.Steps {
+		if s.Prune {
+			seen[s.Ref] = true
+		}
+	}
+	return len(seen)
+}
+
+// view is the plan for the faces.
+func (p *Plan) View(commit, from string) engine.PlanView {
+	v := engine.PlanView{Commit: commit, From: from, Items: len(p.Things), Steps: p.Steps, Own: p.own}
+	if v.Steps == nil {
+		v.Steps = []engine.PlanStep{}
+	}
+	for _, t := range p.Things {
+		if len(t.Held) > 0 {
+			v.Held = append(v.Held, t.View())
+		}
+	}
+	for _, t := range p.unseen {
+		v.Unseen = append(v.Unseen, t.View())
+	}
+	if p.Refuse != nil {
+		v.Refused = p.Refuse.Error()
+	}
+	return v
+}

@@ -1,0 +1,243 @@
+package ground
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/kind"
+)
+
+// thing is one thing in the world that is wanted in some way, or was.
+type Thing struct {
+	Ref   string
+	Item  *reconcile.Item    // nil: no document wants it any more
+	Res   reconcile.Resource // of the item, or what takes an orphan away
+	Row   engine.Resource
+	Kept  bool // the ledger has row
+	Level int
+
+	Diffs  []reconcile.Difference
+	Drifts map[string]engine.Drift // that stand, by field
+	Held   []reconcile.Difference  // of diffs: left by the conflict rule or by detect
+	Looked time.Time
+	Unseen string // why it cannot be looked at
+	Flow   *Flow  // what is under way for it
+}
+
+// differences are those of the thing under mode and ignore.
+func (t *Thing) Differences(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
+	if t.Item == nil {
+		return t.Res.Compare(last, seen)
+	}
+	return t.Item.Differences(last, seen)
+}
+
+// steps are what would be done about differences now, and what is left.
+func (t *Thing) StepsFor(seen reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step, held []reconcile.Difference) {
+	if t.Item == nil {
+		return t.Res.Heal(seen, diffs), nil
+	}
+	return t.Item.Plan(seen, diffs)
+}
+
+// pace is how fast it is healed again and again.
+func (t *Thing) Pace() reconcile.Pace {
+	if t.Item == nil {
+		return reconcile.PaceDefaults()
+	}
+	return t.Item.Pace
+}
+
+// written remembers what was seen as last written.
+func (t *Thing) Written(seen reconcile.Observed, commit string, d *engine.Decision) engine.Resource {
+	row := t.Row
+	row.Key, row.Commit, row.Written = t.Res.Key(), commit, d.At
+	row.Last = reconcile.Written(seen.State, t.Item.Ignore)
+	row.Hash, row.Prune = t.Item.Hash, t.Item.Prunes()
+	return row
+}
+
+// newThing is the thing of an item, with what is remembered of it.
+func NewThing(it *reconcile.Item, row engine.Resource, kept bool) *Thing {
+	if !kept {
+		row = engine.Resource{Key: it.Key()}
+	}
+	return &Thing{Ref: it.Key().Ref(), Item: it, Res: it.Resource, Row: row, Kept: kept, Level: it.Level, Drifts: map[string]engine.Drift{}}
+}
+
+// sorted puts things in the order in which they are carried out.
+func Sorted(ts []*Thing) {
+	slices.SortFunc(ts, func(a, b *Thing) int {
+		return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(a.Ref, b.Ref))
+	})
+}
+
+// leftovers sorts what is remembered and no longer wanted: things to take away,
+// and rows that are only forgotten, because something else wants the same thing
+// now, because it may not be taken away, or because its kind never is. What is
+// taken over keeps its memory.
+func Leftovers(set *reconcile.Set, rows map[string]engine.Resource) (away []*Thing, forget []string, taken map[string]engine.Resource) {
+	refs, whole, parts := map[string]bool{}, map[string]string{}, map[string]bool{}
+	touched := map[string]bool{}
+	for _, it := range set.Items {
+		ref := it.Key().Ref()
+		refs[ref] = true
+		for _, c := range it.Claims {
+			base, _, part := strings.Cut(c, "#")
+			touched[base] = true
+			if part {
+				parts[c] = true
+			} else {
+				whole[c] = ref
+			}
+		}
+	}
+	taken = map[string]engine.Resource{}
+	for ref, row := range rows {
+		if refs[ref] {
+			continue
+		}
+		base, _, part := strings.Cut(row.Key.Subject, "#")
+		by := whole[base]
+		switch {
+		case by != "":
+			if _, has := rows[by]; !has && !part {
+				taken[by] = row
+			}
+			forget = append(forget, ref)
+			continue
+		case !part && touched[base], part && all(row.Last, base, parts):
+			forget = append(forget, ref)
+			continue
+		}
+		r, can := kind.Retire(row.Key, row.Last)
+		if !can || !row.Prune || row.Adopted || len(row.Last) == 0 {
+			forget = append(forget, ref)
+			continue
+		}
+		away = append(away, &Thing{Ref: ref, Res: r, Row: row, Kept: true, Drifts: map[string]engine.Drift{}})
+	}
+	// What lies deeper goes first, so that folders are empty when their turn comes.
+	slices.SortFunc(away, func(a, b *Thing) int {
+		return cmp.Or(cmp.Compare(len(b.Row.Key.Subject), len(a.Row.Key.Subject)), cmp.Compare(a.Ref, b.Ref))
+	})
+	slices.Sort(forget)
+	return away, forget, taken
+}
+
+// all says whether every part that a row speaks of is wanted by somebody else.
+func all(last reconcile.State, base string, parts map[string]bool) bool {
+	n := 0
+	for field := range last {
+		if strings.Contains(field, ":") {
+			n++
+			if !parts[base+"#"+field] {
+				return false
+			}
+		}
+	}
+	return n > 0
+}
+
+// install makes the things of a set what is kept from now on. What was known of
+// a thing that stays (drifts, what is under way) stays.
+// rest are remembered and not looked at: what waits to be taken away.
+func (g *Ground) Install(n int64, set *reconcile.Set, ts, rest []*Thing) {
+	g.Mu.Lock()
+	before := g.Things
+	g.Things, g.Order = make(map[string]*Thing, len(ts)), slices.Clone(ts)
+	g.byPath, g.byUnit = map[string][]*Thing{}, map[string][]*Thing{}
+	g.Standing, g.Set, g.Stalled = n, set, ""
+	var spots []Spot
+	var units []string
+	for _, t := range ts {
+		if old := before[t.Ref]; old != nil {
+			t.Drifts, t.Diffs = old.Drifts, old.Diffs
+		}
+		g.Things[t.Ref] = t
+		if t.Item == nil {
+			continue
+		}
+		inside := kind.Purges(t.Item)
+		for _, p := range t.Item.Paths() {
+			g.byPath[p] = append(g.byPath[p], t)
+			spots = append(spots, Spot{Path: p, Inside: inside})
+		}
+		for _, u := range t.Item.Units() {
+			g.byUnit[u] = append(g.byUnit[u], t)
+			units = append(units, u)
+		}
+	}
+	Sorted(g.Order)
+	for _, t := range rest {
+		if old := before[t.Ref]; old != nil {
+			t.Drifts = old.Drifts
+		}
+		g.Things[t.Ref] = t
+	}
+	g.Mu.Unlock()
+	slices.Sort(units)
+	g.Watch(spots, slices.Compact(units))
+}
+
+// remembered is a copy of the rows of all things, wanted or not.
+func (g *Ground) Remembered() map[string]engine.Resource {
+	g.Mu.RLock()
+	defer g.Mu.RUnlock()
+	out := make(map[string]engine.Resource, len(g.Things))
+	for ref, t := range g.Things {
+		if t.Kept {
+			out[ref] = t.Row
+		}
+	}
+	return out
+}
+
+// gone is a resource about which nothing is wanted.
+type Gone struct{ Of reconcile.Key }
+
+func (g Gone) Key() reconcile.Key { return g.Of }
+func (g Gone) Observe(context.Context, reconcile.World) (reconcile.Observed, error) {
+	return reconcile.Observed{}, nil
+}
+func (g Gone) Compare(reconcile.State, reconcile.Observed) []reconcile.Difference { return nil }
+func (g Gone) Heal(reconcile.Observed, []reconcile.Difference) []reconcile.Step   { return nil }
+
+func (g *Ground) CommitOf() string {
+	if row := g.Rows[g.Standing]; row != nil {
+		return row.Commit
+	}
+	return ""
+}
+
+// paths are what an event about the thing names.
+func (t *Thing) Paths() []string {
+	if t.Item == nil {
+		p, _, _ := strings.Cut(strings.TrimPrefix(t.Row.Key.Subject, "file:"), "#")
+		return []string{p}
+	}
+	out := t.Item.Paths()
+	for _, u := range t.Item.Units() {
+		out = append(out, unitPrefix+u)
+	}
+	return out
+}
+
+// view is a thing for the faces. g.mu is held, or the thing is the caller's own.
+func (t *Thing) View() engine.ResourceView {
+	key := t.Row.Key
+	if t.Res != nil {
+		key = t.Res.Key()
+	}
+	v := engine.ResourceView{Ref: t.Ref, Kind: key.Kind, Name: key.Name, Subject: key.Subject, Level: t.Level,
+		Drift: slices.Clone(t.Diffs), Commit: t.Row.Commit, Written: t.Row.Written, Looked: t.Looked, Heals: t.Row.Heals.Count, Reason: t.Unseen}
+	if t.Item != nil {
+		v.Place, v.Mode, v.Paths, v.Units = t.Item.Place, string(t.Item.Mode), t.Item.Paths(), t.Item.Units()
+	}
+	return v
+}

@@ -1,0 +1,169 @@
+package revision
+
+import (
+	"context"
+	"time"
+
+	"vigil/engine/reconcile"
+	"vigil/engine/revision/ground"
+)
+
+// look compares things with the machine, writes down what is new, and queues what
+// heals it. Things with something under way are left: their end looks again.
+func (k *Keeper) look(ctx context.Context, ts []*ground.Thing) {
+	for len(ts) > 0 && ctx.Err() == nil {
+		n := min(len(ts), ground.MaxRound)
+		r := k.Begin()
+		for _, t := range ts[:n] {
+			if t.Flow == nil {
+				k.lookAt(ctx, r, t)
+			}
+		}
+		if k.Write(ctx, r) != nil {
+			return
+		}
+		ts = ts[n:]
+	}
+}
+
+// lookAt is look for one thing.
+func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
+	seen, err := t.Res.Observe(ctx, k.World)
+	now := k.Clock().Time()
+	if err != nil {
+		if ctx.Err() == nil {
+			r.After = append(r.After, func() { t.Unseen, t.Looked = err.Error(), now })
+		}
+		return
+	}
+	k.TakeOver(t, seen)
+	diffs := reconcile.Carry(t.Diffs, t.Differences(t.Row.Last, seen), now)
+	k.Note(ctx, r, t, diffs, "gone")
+	r.After = append(r.After, func() { t.Diffs, t.Unseen, t.Looked = diffs, "", now; k.Looks++ })
+	switch {
+	case len(diffs) == 0:
+		if t.Item != nil && !t.Kept && k.Cfg.Mode != "detect" && t.Item.Mode != reconcile.Detect {
+			k.remember(r, t, seen) // it was right before we came: from now on a change is drift
+		}
+	case k.Cfg.Mode == "detect" || k.Suspended(t.Ref):
+		r.After = append(r.After, func() { t.Held = nil })
+	case !t.Row.Heals.Due(t.Pace(), now):
+	default:
+		steps, held := t.StepsFor(seen, diffs)
+		r.After = append(r.After, func() { t.Held = held })
+		if len(steps) > 0 {
+			k.Queue(ctx, r, &ground.Flow{T: t, Steps: steps, Diffs: diffs, Done: k.healed(t, diffs)})
+		}
+	}
+}
+
+// remember writes what was seen as last written.
+func (k *Keeper) remember(r *ground.Round, t *ground.Thing, seen reconcile.Observed) {
+	commit := ""
+	if row := k.Rows[k.Standing]; row != nil {
+		commit = row.Commit
+	}
+	row := t.Written(seen, commit, &r.D)
+	r.D.Desired.Resources = append(r.D.Desired.Resources, row)
+	r.After = append(r.After, func() { t.Row, t.Kept = row, true })
+}
+
+// healed is the end of a heal of drift.
+func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(context.Context, *ground.Round, error) {
+	return func(ctx context.Context, r *ground.Round, err error) {
+		now := k.Clock().Time()
+		row := t.Row
+		row.Heals = row.Heals.After(t.Pace(), diffs, now)
+		_, stopped := row.Heals.Stopped(t.Pace(), now)
+		seen, lookErr := t.Res.Observe(ctx, k.World)
+		if err == nil && lookErr == nil && t.Item != nil {
+			if left := t.Differences(row.Last, seen); len(left) == 0 {
+				w := t.Written(seen, t.Row.Commit, &r.D)
+				if w.Commit == "" {
+					w.Commit = k.CommitOf()
+				}
+				w.Heals, row = row.Heals, w
+				k.Note(ctx, r, t, nil, "healed")
+				r.After = append(r.After, func() { t.Diffs, t.Looked = nil, now })
+			}
+		}
+		if err != nil {
+			r.Tell("", "drift.heal_failed", "resource:"+t.Ref, err.Error(), nil)
+			k.Log.Warn("drift was not healed", "resource", t.Ref, "err", err)
+		} else {
+			r.Tell("", "drift.healed", "resource:"+t.Ref, ground.Why(diffs), nil)
+		}
+		r.D.Desired.Resources = append(r.D.Desired.Resources, row)
+		r.After = append(r.After, func() {
+			t.Row, t.Kept = row, true
+			if err != nil {
+				k.Failures++
+			} else {
+				k.Heals++
+			}
+		})
+		if stopped {
+			k.stopped(ctx, r, t, row.Heals)
+		}
+		if err == nil && t.Item != nil && len(t.Item.Notify) > 0 {
+			k.notify(ctx, r, t)
+		}
+		k.Touched(t.Paths(), false) // whatever came meanwhile is looked at now
+	}
+}
+
+// stopped says that a thing fights with somebody.
+func (k *Keeper) stopped(ctx context.Context, r *ground.Round, t *ground.Thing, h reconcile.Heals) {
+	suspect := k.suspect(ctx, t)
+	if suspect == "" {
+		suspect = "nobody that can be named"
+	}
+	text := "healed " + itoa(h.Count) + " times in a row and changed again: " + h.Field + " goes from " + ground.Shown(h.Wanted) + " to " + ground.Shown(h.Found) +
+		", suspected: " + suspect + "; left alone until " + h.Until.UTC().Format(time.RFC3339)
+	r.Tell("", "heal.stopped", "resource:"+t.Ref, text, h)
+	k.Log.Error("a heal stopped itself", "resource", t.Ref, "why", text)
+}
+
+func (k *Keeper) suspect(ctx context.Context, t *ground.Thing) string {
+	if k.Suspect == nil {
+		return ""
+	}
+	for _, p := range t.Paths() {
+		if s := k.Suspect(ctx, p); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// due is when the next thing that differs may be healed; zero none.
+func (k *Keeper) due(now time.Time) (ts []*ground.Thing, next time.Time) {
+	for _, t := range k.Order {
+		if len(t.Diffs) == 0 || t.Flow != nil {
+			continue
+		}
+		at := t.Row.Heals.Until
+		if !now.Before(at) {
+			if t.Row.Heals.Count > 0 && t.Looked.Before(at) {
+				ts = append(ts, t)
+			}
+			continue
+		}
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return ts, next
+}
+
+// notify queues what follows the heal of one thing.
+func (k *Keeper) notify(ctx context.Context, r *ground.Round, t *ground.Thing) {
+	for _, f := range ground.Notes([]*ground.Thing{t}) {
+		f.Done = func(_ context.Context, r *ground.Round, err error) {
+			if err != nil {
+				r.Tell("", "notify.failed", "resource:"+t.Ref, err.Error(), nil)
+			}
+		}
+		k.Queue(ctx, r, f)
+	}
+}

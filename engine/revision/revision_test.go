@@ -1,0 +1,207 @@
+package revision_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/reconcile"
+)
+
+// TestRevision_IsAppliedAndDriftComesBack walks the whole path once: a revision
+// lands, is applied, somebody changes a file, it comes back and is on record.
+func TestRevision_IsAppliedAndDriftComesBack(t *testing.T) {
+	r := newRig(t).start()
+	said := r.good("a1", r.file("motd", "hello\n"), r.file("other", "x\n"))
+	if r.is("motd") != "hello\n" || r.is("other") != "x\n" {
+		t.Fatalf("not applied: %q %q\n%s", r.is("motd"), r.is("other"), strings.Join(said, "\n"))
+	}
+	if s := r.State(); s.State != engine.RevisionGood || s.Good[:2] != "a1" || s.Applied[:2] != "a1" || s.Resources != 2 || s.Drifted != 0 {
+		t.Fatalf("state %+v", s)
+	}
+	if r.marks["good"][:2] != "a1" || r.marks["applied"][:2] != "a1" {
+		t.Fatalf("marks %v", r.marks)
+	}
+	r.touch("motd", "owned\n")
+	r.until("the file comes back", func() bool { return r.is("motd") == "hello\n" })
+	r.until("the drift has ended", func() bool {
+		ds, err := r.ledger.Drifts(t.Context(), 0, "File/motd", false, 10)
+		return err == nil && len(ds) == 1 && ds[0].How == "healed" && !ds[0].Ended.IsZero() && ds[0].Class == reconcile.Drift && ds[0].Field == "sha256"
+	})
+	if err := os.Remove(r.path("other")); err != nil {
+		t.Fatal(err)
+	}
+	r.Touched([]string{r.path("other")}, false)
+	r.until("the removed file comes back", func() bool { return r.is("other") == "x\n" })
+}
+
+// TestRevision_FailureReturns: a revision whose step fails is taken back whole, is
+// bad, and is not tried again; what was good holds.
+func TestRevision_FailureReturns(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"), r.file("old", "stays\n"))
+	r.write("found", "was here\n")
+	bad := r.file("b", "two\n", "  validate: [/bin/false, \"{}\"]", "  dependsOn: [File/a, File/found]")
+	said, err := r.push("b2", r.file("a", "changed\n"), r.file("found", "ours\n"), bad)
+	if err == nil || !strings.Contains(err.Error(), "File/b") {
+		t.Fatalf("err %v\n%s", err, strings.Join(said, "\n"))
+	}
+	if r.is("a") != "one\n" || r.is("found") != "was here\n" || r.is("b") != "-" || r.is("old") != "stays\n" {
+		t.Fatalf("a=%q found=%q b=%q old=%q\n%s", r.is("a"), r.is("found"), r.is("b"), r.is("old"), strings.Join(said, "\n"))
+	}
+	s := r.State()
+	if s.State != engine.RevisionBad || s.Good[:2] != "a1" || s.Applied[:2] != "a1" {
+		t.Fatalf("%+v", s)
+	}
+	r.touch("a", "by hand\n")
+	r.until("the good revision is held", func() bool { return r.is("a") == "one\n" })
+	if n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("b2", "")}); err != nil || n != 2 {
+		t.Fatalf("a bad commit came again: %d %v", n, err)
+	}
+}
+
+// TestRevision_HealthGate: applied and not healthy is a failure.
+func TestRevision_HealthGate(t *testing.T) {
+	r := newRig(t)
+	sick := true
+	r.healthy = func(h reconcile.Health) error {
+		if sick {
+			return context.DeadlineExceeded
+		}
+		return nil
+	}
+	r.start()
+	health := "  health: {expr: \"value > 0\", timeout: 1s}"
+	if _, err := r.push("a1", r.file("a", "one\n", health)); err == nil || r.is("a") != "-" {
+		t.Fatalf("err %v a=%q", err, r.is("a"))
+	}
+	sick = false
+	r.good("a2", r.file("a", "two\n", health))
+	sick = true
+	if _, err := r.push("a3", r.file("a", "three\n", health)); err == nil || r.is("a") != "two\n" {
+		t.Fatalf("err %v a=%q", err, r.is("a"))
+	}
+}
+
+// TestRevision_Prune: what is wanted no more goes; too much at once does not.
+func TestRevision_Prune(t *testing.T) {
+	r := newRig(t).start()
+	var docs []string
+	for _, n := range strings.Split("abcdefgh", "") {
+		docs = append(docs, r.file(n, n))
+	}
+	r.good("a1", docs...)
+	r.good("a2", docs[1:]...)
+	if r.is("a") != "-" || r.is("b") != "b" {
+		t.Fatalf("a=%q b=%q", r.is("a"), r.is("b"))
+	}
+	if _, err := r.push("a3", docs[7]); err == nil || !strings.Contains(err.Error(), "confirm-prune") || r.is("b") != "b" {
+		t.Fatalf("err %v b=%q", err, r.is("b"))
+	}
+	n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("a4", docs[7]), Confirmed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Await(t.Context(), n, func(string) {}); err != nil || r.is("b") != "-" || r.is("h") != "h" {
+		t.Fatalf("err %v b=%q h=%q", err, r.is("b"), r.is("h"))
+	}
+	r.write("h", "somebody's own")
+	r.good("a5", docs[0]) // h was changed by hand: it is not ours to take away... unless drift healed it before
+	if r.is("a") != "a" {
+		t.Fatalf("a=%q", r.is("a"))
+	}
+}
+
+// TestRevision_SuspendAndDetect: drift is reported and left alone.
+func TestRevision_SuspendAndDetect(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"), r.file("d", "watched\n", "  mode: detect"))
+	if r.is("d") != "-" {
+		t.Fatal("detect wrote something")
+	}
+	s, err := r.Suspend(t.Context(), "ada", "File/a", "digging", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.touch("a", "mine\n")
+	r.until("it is reported", func() bool {
+		ds := r.Drift()
+		return len(ds) == 2 && ds[0].Status == "suspended"
+	})
+	if r.is("a") != "mine\n" {
+		t.Fatal("a suspended thing was healed")
+	}
+	if err := r.Unsuspend(t.Context(), "ada", s.ID, "done"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("it is healed", func() bool { return r.is("a") == "one\n" })
+	for _, bad := range []struct {
+		sel, why string
+		d        time.Duration
+	}{{"File/a", "", time.Hour}, {"File/a", "x", 0}, {"a", "x", time.Hour}, {"File/none", "x", time.Hour}, {"*", "x", 31 * 24 * time.Hour}} {
+		if _, err := r.Suspend(t.Context(), "ada", bad.sel, bad.why, bad.d); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+}
+
+// TestRevision_Rollback: a person goes back, and what was left is bad.
+func TestRevision_Rollback(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	r.good("a2", r.file("a", "two\n"), r.file("b", "b\n"))
+	rev, err := r.Rollback(t.Context(), "ada", "", "two is no good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Await(t.Context(), rev.N, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if r.is("a") != "one\n" || r.is("b") != "-" {
+		t.Fatalf("a=%q b=%q", r.is("a"), r.is("b"))
+	}
+	revs, err := r.ledger.Revisions(t.Context(), 0, 10)
+	if err != nil || len(revs) != 3 || revs[1].State != engine.RevisionBad || revs[0].State != engine.RevisionGood {
+		t.Fatalf("%+v %v", revs, err)
+	}
+}
+
+// TestRevision_FightStopsItself: what is changed again and again is left alone
+// after so many heals, by name, and nothing else suffers.
+func TestRevision_FightStopsItself(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n", "  heal: {backoff: 1ms, maxAttempts: 3}"))
+	fought := 0
+	r.until("it stops", func() bool {
+		if r.is("a") == "one\n" {
+			fought++
+			r.touch("a", "again\n")
+		}
+		ds := r.Drift()
+		return len(ds) == 1 && ds[0].Status == "stopped"
+	})
+	if fought < 3 || fought > 4 {
+		t.Fatalf("healed %d times", fought)
+	}
+	if d := r.Drift()[0]; d.NextHeal.Before(time.Now()) || d.Heals != 3 {
+		t.Fatalf("%+v", d)
+	}
+}
+
+// TestRevision_ComesBackAfterAStop: a new start holds what the old one held, and
+// heals what changed meanwhile.
+func TestRevision_ComesBackAfterAStop(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	r.stop()
+	r.write("a", "in the night\n")
+	r.start()
+	r.until("it is healed", func() bool { return r.is("a") == "one\n" })
+	ds, err := r.ledger.Drifts(t.Context(), 0, "File/a", false, 10)
+	if err != nil || len(ds) != 1 || ds[0].Class != reconcile.Drift {
+		t.Fatalf("%+v %v", ds, err)
+	}
+}

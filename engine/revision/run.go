@@ -1,0 +1,174 @@
+package revision
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+	"vigil/engine/revision/ground"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Run keeps the desired state until ctx ends; then it returns nil, and what is
+// under way is left to the worker and the next start. It is called once.
+func (k *Keeper) Run(ctx context.Context) error {
+	defer k.Proofs.Wait()
+	defer func() {
+		k.Inbox.Mu.Lock()
+		k.Inbox.Alone = true
+		k.Inbox.Mu.Unlock()
+	}()
+	if err := k.load(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	close(k.Up)
+	var resync time.Time
+	for ctx.Err() == nil {
+		k.Hear(ctx)
+		if k.turn(ctx) {
+			resync = time.Time{} // the set may be another one
+			continue
+		}
+		k.expire(ctx)
+		now := k.Clock().Time()
+		ts, all := k.Dirty()
+		if all || !now.Before(resync) {
+			k.again(ctx)
+			ts, resync = k.Order, now.Add(k.Cfg.Resync.Std())
+		}
+		late, next := k.due(now)
+		k.look(ctx, append(ts, late...))
+		if next.IsZero() || resync.Before(next) {
+			next = resync
+		}
+		k.Wait(ctx, next)
+	}
+	return nil
+}
+
+// Ready is closed once what the ledger holds is loaded.
+func (k *Keeper) Ready() <-chan struct{} { return k.Up }
+
+// again tries to read the set that could not be read before.
+func (k *Keeper) again(ctx context.Context) {
+	if k.Set != nil || k.Standing == 0 {
+		return
+	}
+	row := k.Rows[k.Standing]
+	set, err := k.Load(ctx, row.Commit)
+	if err != nil {
+		k.Mu.Lock()
+		k.Stalled = "the revision " + ground.Short(row.Commit) + " cannot be read: " + err.Error()
+		k.Mu.Unlock()
+		return
+	}
+	rows := k.Remembered()
+	var ts []*ground.Thing
+	for _, it := range set.Items {
+		r, kept := rows[it.Key().Ref()]
+		ts = append(ts, ground.NewThing(it, r, kept))
+	}
+	away, _, _ := ground.Leftovers(set, rows)
+	k.Install(k.Standing, set, ts, away)
+}
+
+// load takes over what the ledger holds. Steps that an earlier run queued and
+// nobody began are taken back; those under way are waited for.
+func (k *Keeper) load(ctx context.Context) error {
+	s, err := k.Kept.Desired(ctx)
+	if err != nil {
+		return err
+	}
+	k.Mu.Lock()
+	for _, r := range s.Revisions {
+		k.Rows[r.N] = &r
+		k.Newest = max(k.Newest, r.N)
+		switch r.State {
+		case engine.RevisionApplying, engine.RevisionChecking, engine.RevisionUndoing, engine.RevisionGood:
+			k.Standing = max(k.Standing, r.N)
+		}
+	}
+	k.Newest, k.LastDrift, k.LastUndo = max(k.Newest, s.LastRevision), s.LastDrift, s.LastUndo
+	for _, u := range s.Suspends {
+		k.Suspends[u.ID] = u
+	}
+	for _, row := range s.Resources {
+		ref := row.Key.Ref()
+		t := &ground.Thing{Ref: ref, Row: row, Kept: true, Drifts: map[string]engine.Drift{}}
+		k.Things[ref] = t // without a resource: install gives it one
+	}
+	for _, d := range s.Drifts {
+		if t := k.Things[d.Ref]; t != nil {
+			t.Drifts[d.Field] = d
+		}
+	}
+	k.Mu.Unlock()
+	if err := k.settle(ctx, s.Active); err != nil {
+		return err
+	}
+	if row := k.Rows[k.Standing]; row != nil && row.State == engine.RevisionGood {
+		k.again(ctx)
+	}
+	return nil
+}
+
+// settle ends what an earlier run had queued.
+func (k *Keeper) settle(ctx context.Context, active []remedy.Remediation) error {
+	for _, r := range active {
+		for {
+			now, err := k.Reader.Remediation(ctx, r.ID)
+			if err != nil && fault.KindOf(err) != fault.NotFound {
+				return err
+			}
+			if err != nil || ground.Over(now.State) {
+				break
+			}
+			if now.State == remedy.Queued || now.State == remedy.Held {
+				m, err := remedy.Cancel(now, "vigild", "vigild was started anew and looks again", k.Clock())
+				if err == nil {
+					_, err = k.Commit(ctx, &engine.Decision{Moves: []engine.RemediationMove{{Version: now.Version, Move: m}}})
+				}
+				if err == nil {
+					break
+				}
+			}
+			if !ground.Sleep(ctx, 20*time.Millisecond) {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// turn carries out what is open among the revisions. It says whether it did
+// anything.
+func (k *Keeper) turn(ctx context.Context) bool {
+	for _, row := range k.Rows {
+		if row.State == engine.RevisionUndoing {
+			k.carrier.TakeBack(ctx, row)
+			return true
+		}
+	}
+	row := k.Rows[k.Newest]
+	if row == nil || !row.State.Open() || k.SuspendedAll() {
+		return false
+	}
+	r := k.Begin()
+	for n, old := range k.Rows {
+		if n != k.Newest && old.State.Open() {
+			k.Put(r, old, engine.RevisionReplaced, "a newer one came: "+ground.Short(row.Commit))
+		}
+	}
+	if k.Write(ctx, r) != nil {
+		return true
+	}
+	k.carrier.Carry(ctx, row)
+	return true
+}

@@ -1,0 +1,123 @@
+package revision
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/reconcile"
+	"vigil/engine/revision/ground"
+)
+
+// judged is view with how it stands.
+func (k *Keeper) judged(t *ground.Thing) engine.ResourceView {
+	v := t.View()
+	now := k.Clock().Time()
+	until, stopped := t.Row.Heals.Stopped(t.Pace(), now)
+	s, suspended := k.SuspendHeld(t.Ref, k.Clock())
+	switch {
+	case t.Unseen != "":
+		v.Status = "unseen"
+	case t.Item == nil:
+		v.Status = "orphan"
+	case len(t.Diffs) == 0:
+		v.Status = "in_sync"
+	case t.Flow != nil:
+		v.Status = "healing"
+	case stopped:
+		v.Status, v.NextHeal = "stopped", until
+		v.Reason = "healed " + itoa(t.Row.Heals.Count) + " times in a row and changed again"
+	case suspended:
+		v.Status, v.Reason = "suspended", s.Reason+" ("+s.Actor+")"
+	default:
+		v.Status, v.NextHeal = "drifted", t.Row.Heals.Until
+		if t.Diffs[0].Class == reconcile.Pending {
+			v.Status = "pending"
+		}
+		switch {
+		case k.Cfg.Mode == "detect" || t.Item.Mode == reconcile.Detect:
+			v.Reason, v.NextHeal = "detect: it is reported and not healed", time.Time{}
+		case len(t.Held) > 0:
+			v.Reason = "conflict: hold: a person has to say which of the two is right"
+		}
+	}
+	return v
+}
+
+// Resources lists every thing; see engine.Desired.
+func (k *Keeper) Resources() []engine.ResourceView {
+	return k.list(func(*ground.Thing) bool { return true })
+}
+
+// Drift lists those that differ or cannot be seen; see engine.Desired.
+func (k *Keeper) Drift() []engine.ResourceView {
+	return k.list(func(t *ground.Thing) bool { return len(t.Diffs) > 0 || t.Unseen != "" })
+}
+
+func (k *Keeper) list(which func(*ground.Thing) bool) []engine.ResourceView {
+	k.Mu.RLock()
+	defer k.Mu.RUnlock()
+	out := []engine.ResourceView{}
+	for _, t := range k.Order {
+		if which(t) {
+			out = append(out, k.judged(t))
+		}
+	}
+	slices.SortFunc(out, func(a, b engine.ResourceView) int { return cmp.Compare(a.Ref, b.Ref) })
+	return out
+}
+
+// State is where the host stands; see engine.Desired.
+func (k *Keeper) State() engine.DesiredView {
+	k.Mu.RLock()
+	defer k.Mu.RUnlock()
+	v := engine.DesiredView{Enabled: true, Mode: k.Cfg.Mode, Resources: len(k.Order), Stalled: k.Stalled}
+	if row := k.Rows[k.Newest]; row != nil {
+		v.State, v.Why = row.State, row.Why
+	}
+	if row := k.Rows[k.Standing]; row != nil && k.Cfg.Mode != "detect" && row.State != engine.RevisionUndoing {
+		v.Applied = row.Commit
+	}
+	if row := k.LastGood(); row != nil {
+		v.Good = row.Commit
+	}
+	now := k.Clock().Time()
+	for _, t := range k.Order {
+		if len(t.Diffs) > 0 {
+			v.Drifted++
+		}
+		if _, stopped := t.Row.Heals.Stopped(t.Pace(), now); stopped && len(t.Diffs) > 0 {
+			v.Stopped++
+		}
+	}
+	for _, s := range k.Suspends {
+		v.Suspends = append(v.Suspends, s)
+	}
+	slices.SortFunc(v.Suspends, func(a, b engine.Suspend) int { return cmp.Compare(a.ID, b.ID) })
+	return v
+}
+
+// Stats is the keeper seen from outside. Counts are since the start.
+type Stats struct {
+	Things, Differ, Unseen, Stopped, Suspended int
+	Open                                       int // remediations under way
+	Looks, Heals, HealFailures                 uint64
+	Commit                                     string // that holds
+	State                                      engine.RevisionState
+}
+
+// Stats is a copy; concurrent.
+func (k *Keeper) Stats() Stats {
+	v := k.State()
+	k.Mu.RLock()
+	defer k.Mu.RUnlock()
+	s := Stats{Things: len(k.Order), Differ: v.Drifted, Stopped: v.Stopped, Suspended: len(k.Suspends), Open: len(k.Flows),
+		Looks: k.Looks, Heals: k.Heals, HealFailures: k.Failures, Commit: v.Applied, State: v.State}
+	for _, t := range k.Order {
+		if t.Unseen != "" {
+			s.Unseen++
+		}
+	}
+	return s
+}
