@@ -95,6 +95,7 @@ func (w *Worker) claim(cs contexts, r remedy.Remediation, a decide.Case) (remedy
 	m.Next.Version = r.Version + 1
 	w.verdict(m)
 	w.loud(m)
+	w.ended(m.Next)
 	w.remember(m.Next)
 	return m, true
 }
@@ -168,6 +169,7 @@ func (w *Worker) finish(cs contexts, r remedy.Remediation, build func(remedy.Rem
 			m.Next.Version = r.Version + 1
 			w.verdict(m)
 			w.loud(m)
+			w.ended(m.Next)
 			return m.Next, true
 		}
 		w.failing("recording an end", err)
@@ -228,6 +230,13 @@ func (w *Worker) acted(a remedy.Attempt, res remedy.Result, err error, began clo
 	defer w.mu.Unlock()
 	count(&w.stats.Acts, [2]string{a.Kind, result})
 	w.stats.ActSeconds += took.Seconds()
+}
+
+// ended tells whoever keeps the desired state.
+func (w *Worker) ended(r remedy.Remediation) {
+	if w.Ended != nil && r.Source == remedy.FromReconcile && r.State.Final() {
+		w.Ended(r)
+	}
 }
 
 // loud logs what a person should hear of.

@@ -78,6 +78,8 @@ func (w *Worker) verified(cs contexts, r remedy.Remediation, v remedy.Verificati
 		})
 		if err == nil {
 			w.loud(m)
+			m.Next.Version = r.Version + 1
+			w.ended(m.Next)
 			return
 		}
 		w.failing("recording a verification", err)

@@ -38,6 +38,10 @@ type Deps struct {
 	Wake    <-chan struct{} // "look now": remediations were queued, released or cancelled
 	Log     *slog.Logger
 	Jitter  func() float64
+	// Ended is told of a remediation of source reconcile that came to a final state
+	// here, once that is on disk. It must not block. What a person ends elsewhere,
+	// and what a crash cut off before the word, it is not told of. May be nil.
+	Ended func(remedy.Remediation)
 }
 
 // Times that nobody needs to set.
