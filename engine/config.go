@@ -15,6 +15,7 @@ type Config struct {
 	BootGrace     time.Duration `toml:"-"`             // from the host's boot
 	WindowMemory  int           `toml:"window_memory"` // bytes all windows of one policy may hold
 	AuthOpen      bool          `toml:"-"`             // [api] auth = "open": origin is not looked at
+	Remedy        remedy.Config `toml:"-"`             // [remedy]: what the gates count by, for why-not
 	LocalNames    []string      `toml:"-"`             // metric names that only vigild's own checks may write
 }
 
@@ -25,6 +26,7 @@ func Defaults() Config {
 		PositionEvery: 30 * time.Second,
 		BootGrace:     2 * time.Minute,
 		WindowMemory:  32 << 20,
+		Remedy:        remedy.Defaults(),
 	}
 }
 

@@ -32,6 +32,9 @@ type Reader interface {
 	Audit(ctx context.Context, after int64, object string, limit int) ([]audit.Record, error)
 	// AuditAbout lists the records whose object is one of these, oldest first.
 	AuditAbout(ctx context.Context, objects []string, limit int) ([]audit.Record, error)
+	// History is what the gates that count acts look back on, as it is now; a
+	// claim reads it anew, inside its transaction.
+	History(ctx context.Context, q remedy.Query, now clock.Stamp) (remedy.History, error)
 	// Counts counts remediations by state, created since (zero: ever).
 	Counts(ctx context.Context, since clock.Stamp) (map[remedy.State]int, error)
 }

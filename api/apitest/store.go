@@ -191,3 +191,8 @@ func (c *cursor) Points(buf []series.Point) ([]series.Point, error) {
 }
 func (c *cursor) Err() error   { return nil }
 func (c *cursor) Close() error { return nil }
+
+// History is empty: nothing was ever done here.
+func (f *Fake) History(context.Context, remedy.Query, clock.Stamp) (remedy.History, error) {
+	return remedy.History{}, nil
+}

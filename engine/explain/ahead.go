@@ -12,9 +12,9 @@ import (
 )
 
 // ahead asks the gates what they would say of an act that began now, though
-// nothing is under way; the line has no text when none of them would object. The
-// gates that count acts (cooldown, limits, budget, storm, breaker) look into the
-// ledger inside a claim, and are not asked.
+// nothing is under way; the line has no text when none of them would object. What
+// the gates count (cooldown, limits, budget, storm, breaker) is read as it is now;
+// it can be told only of an act whose subject is known.
 func (t *Teller) ahead(ctx context.Context, d engine.PolicyDocument, x looked, now clock.Stamp) (engine.StoryLine, error) {
 	line := engine.StoryLine{At: now, Time: now.Time().Format(time.RFC3339)}
 	if d.Remedy == nil || !d.Enabled || len(d.Remedy.Ladder) == 0 {
@@ -26,26 +26,27 @@ func (t *Teller) ahead(ctx context.Context, d engine.PolicyDocument, x looked, n
 		Source: remedy.FromPolicy, Policy: d.Name, Fingerprint: x.fp, Labels: x.labels, Target: x.target,
 		Severity: d.Severity, Plan: plan, State: remedy.Queued, Created: now, Approval: plan.Approval != nil,
 	}
-	f, err := t.judge.Facts(ctx, r, t.spec(r))
+	spec := t.spec(r)
+	r.Subject = spec.Subject
+	f, err := t.judge.Facts(ctx, r, spec)
 	if err != nil {
 		return line, err
 	}
+	f.Spec = spec
 	f.Holds = int8(policy.True) // as if
-	for _, g := range t.rules.Gates() {
-		if g.Name == remedy.GateOwner {
-			break
-		}
-		v := g.Gate(&r, &f, &remedy.History{}, now)
-		if v.Answer == remedy.Admit {
-			continue
-		}
-		what := "if it fired now, its act would be stopped"
-		if x.firing {
-			what = "an act now would be stopped"
-		}
-		line.Text = fmt.Sprintf("%s by gate %s: %s", what, g.Name, v.Reason)
-		break
+	h, err := t.reader.History(ctx, t.rules.Lookback(&r, spec), now)
+	if err != nil {
+		return line, err
 	}
+	v, _ := t.rules.Ask(&r, &f, &h, now)
+	if v.Answer == remedy.Admit {
+		return line, nil
+	}
+	what := "if it fired now, its act would be stopped"
+	if x.firing {
+		what = "an act now would be stopped"
+	}
+	line.Text = fmt.Sprintf("%s by gate %s: %s", what, v.Gate, v.Reason)
 	return line, nil
 }
 

@@ -35,9 +35,10 @@ type Teller struct {
 	clock   clock.Clock
 }
 
-// New makes a teller; actions may be nil, then no subject is known ahead.
-func New(ev *evaluate.Evaluator, r engine.Reader, j remedy.Judge, a remedy.Actions, c clock.Clock) (*Teller, error) {
-	rules, err := decide.New(remedy.Defaults()) // the gates that are asked ahead hang on no setting
+// New makes a teller; rc is what the gates that are asked ahead count by. actions
+// may be nil, then no subject is known ahead.
+func New(rc remedy.Config, ev *evaluate.Evaluator, r engine.Reader, j remedy.Judge, a remedy.Actions, c clock.Clock) (*Teller, error) {
+	rules, err := decide.New(rc)
 	if err != nil {
 		return nil, err
 	}

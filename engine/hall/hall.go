@@ -43,7 +43,7 @@ func New(cfg engine.Config, d engine.Deps) (*Engine, error) {
 	}
 	book := holds.New(d.Journal, d.Clock, ev.Nudge)
 	j := judge.New(ev, book, d.Clock)
-	teller, err := explain.New(ev, d.Reader, j, d.Actions, d.Clock)
+	teller, err := explain.New(cfg.Remedy, ev, d.Reader, j, d.Actions, d.Clock)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,12 @@ func startAt(t testing.TB, dir string, now clock.Clock) *rig {
 // startWith is startAt with settings of the test's own.
 func startWith(t testing.TB, dir string, now clock.Clock, set func(*engine.Config)) *rig {
 	t.Helper()
+	return startDeps(t, dir, now, func(c *engine.Config, _ *engine.Deps) { set(c) })
+}
+
+// startDeps is startWith with something of the test's own around the engine.
+func startDeps(t testing.TB, dir string, now clock.Clock, set func(*engine.Config, *engine.Deps)) *rig {
+	t.Helper()
 	lc := ledger.Defaults()
 	lc.Dir, lc.BallastMB = dir, 0
 	led, err := ledger.Open(lc, ledger.Deps{Clock: now})
@@ -53,9 +59,10 @@ func startWith(t testing.TB, dir string, now clock.Clock, set func(*engine.Confi
 	}
 	cfg := engine.Defaults()
 	cfg.BootGrace = 0
-	set(&cfg)
 	work := make(chan struct{}, 1)
-	e, err := hall.New(cfg, engine.Deps{Samples: st, Journal: led, Reader: led, Clock: now, Notices: engine.Notices{Work: work}})
+	deps := engine.Deps{Samples: st, Journal: led, Reader: led, Clock: now, Notices: engine.Notices{Work: work}}
+	set(&cfg, &deps)
+	e, err := hall.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,3 +113,12 @@ func (l *Ledger) Counts(ctx context.Context, since clock.Stamp) (map[remedy.Stat
 	})
 	return out, err
 }
+
+// History is what a claim would look back on if it were made now.
+func (l *Ledger) History(ctx context.Context, q remedy.Query, now clock.Stamp) (h remedy.History, err error) {
+	err = l.file.Read(ctx, func(c *conn.Conn) error {
+		h, err = (&table.Tx{Conn: c}).History(q, now)
+		return err
+	})
+	return h, err
+}

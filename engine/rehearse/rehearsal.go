@@ -177,6 +177,9 @@ func (s *stage) Remediation(context.Context, int64) (remedy.Remediation, error) 
 }
 func (s *stage) Audit(context.Context, int64, string, int) ([]audit.Record, error) { return nil, nil }
 func (s *stage) AuditAbout(context.Context, []string, int) ([]audit.Record, error) { return nil, nil }
+func (s *stage) History(context.Context, remedy.Query, clock.Stamp) (remedy.History, error) {
+	return remedy.History{}, nil
+}
 func (s *stage) Counts(context.Context, clock.Stamp) (map[remedy.State]int, error) { return nil, nil }
 
 // commit registers what is new and hands the batch over as the store would.

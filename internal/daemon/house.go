@@ -81,6 +81,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	work, seams := make(chan struct{}, 1), d.opt.Seams
 	engineCfg := cfg.Engine
 	engineCfg.AuthOpen = cfg.API.Auth == "open"
+	engineCfg.Remedy = cfg.Remedy
 	engineCfg.LocalNames = localNames()
 	h.engine, err = hall.New(engineCfg, engine.Deps{
 		Samples: through[engine.Samples](seams.Samples, h.store), Journal: through[engine.Journal](seams.Journal, h.ledger),
