@@ -2,9 +2,13 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
+
+	"vigil/engine"
+	"vigil/engine/audit"
 )
 
 // cpu is what this process has used so far.
@@ -88,4 +92,35 @@ func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		r.reopen()
 	}
+}
+
+// BenchmarkHeal is what one healed drift writes: its end, what is remembered, a
+// step of the journal and a record.
+func BenchmarkHeal(b *testing.B) {
+	r := newRig(b, config(b.TempDir()))
+	r.put(engine.DesiredDecision{Revisions: []engine.Revision{revision(1, engine.RevisionGood)}})
+	n := int64(0)
+	measure(b, r, func(int) {
+		n++
+		r.commit(&engine.Decision{Audit: []audit.Record{record("drift.heal", "File/motd")}, Desired: &engine.DesiredDecision{
+			Drifts: []engine.Drift{ended(drift(n, "motd", "mode"), "healed")}, Resources: []engine.Resource{resource("motd", "c1")},
+			Undo: []engine.Undo{undo(n, 1, nil)}, Settled: n - 1}})
+	})
+}
+
+// BenchmarkAdopt is a decision that remembers 20,000 resources, and reading them.
+func BenchmarkAdopt(b *testing.B) {
+	r := newRig(b, config(b.TempDir()))
+	var d engine.DesiredDecision
+	for i := range 20_000 {
+		d.Resources = append(d.Resources, resource(fmt.Sprintf("dir/file-%05d", i), "c1"))
+	}
+	b.Run("write", func(b *testing.B) { measure(b, r, func(int) { r.put(d) }) })
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			if n := len(r.desired().Resources); n != len(d.Resources) {
+				b.Fatal(n)
+			}
+		}
+	})
 }

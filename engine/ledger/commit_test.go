@@ -12,6 +12,7 @@ import (
 	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 )
 
@@ -117,11 +118,22 @@ func TestBoundsAreKept(t *testing.T) {
 		"remediation": {Remediations: []remedy.Remediation{func() remedy.Remediation { m := order("a", "b"); m.Details = big; return m }()}},
 		"hold":        {Holds: []engine.Hold{{ID: "h", Kind: engine.HoldPause, Reason: big}}},
 		"rows":        {Audit: make([]audit.Record, 200_000)},
+		"resources":   {Desired: &engine.DesiredDecision{Resources: make([]engine.Resource, 200_000)}},
+		"resource": {Desired: &engine.DesiredDecision{Resources: []engine.Resource{{
+			Key: reconcile.Key{Kind: "File", Name: "a"}, Last: reconcile.State{"sha256": big}}}}},
+		"revision": {Desired: &engine.DesiredDecision{Revisions: []engine.Revision{{N: 1, Commit: "c", State: engine.RevisionSeen, Subject: big[:70<<10]}}}},
+		"drift":    {Desired: &engine.DesiredDecision{Drifts: []engine.Drift{{ID: 1, Difference: reconcile.Difference{Wanted: big}}}}},
+		"suspend":  {Desired: &engine.DesiredDecision{Suspends: []engine.Suspend{{ID: "a", Selector: "*", Reason: big}}}},
+		"undo":     {Desired: &engine.DesiredDecision{Undo: []engine.Undo{{N: 1, Revision: 1, With: map[string]any{"content": big}}}}},
+		"before":   {Desired: &engine.DesiredDecision{Undo: []engine.Undo{{N: 1, Revision: 1, Before: &engine.Resource{Last: reconcile.State{"a": big}}}}}},
 	} {
 		_, err := r.Commit(context.Background(), d)
 		if fault.KindOf(err) != fault.TooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if d := cmp.Diff(&engine.DesiredSnapshot{}, r.desired()); d != "" {
+		t.Fatal(d)
 	}
 	if h := r.AuditHead(); h.Seq != 0 {
 		t.Fatalf("something was written: %d", h.Seq)

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -225,6 +226,12 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 	for i := range 30 {
 		d := small(int64(i))
 		d.Policies = []engine.PolicyRow{put("p"+string(rune('a'+i)), 0)}
+		d.Desired = begin(int64(i + 1))
+		if i < 29 {
+			r.commit(&engine.Decision{Desired: d.Desired})
+			d.Desired = good(int64(i + 1))
+		}
+		d.Desired.Suspends = []engine.Suspend{suspend(string(rune('a' + i)))}
 		m := order("web1", "s"+string(rune('a'+i)))
 		d.Remediations = append(d.Remediations, m)
 		rc := r.commit(d)
@@ -233,7 +240,7 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want, head := r.load(), r.AuditHead()
+	want, wanted, head := r.load(), r.desired(), r.AuditHead()
 	r.close()
 	whole, err := os.ReadFile(filepath.Join(src, "ledger.db"))
 	if err != nil {
@@ -260,6 +267,8 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 			continue
 		}
 		got, err := l.Load(context.Background())
+		should, derr := l.Desired(context.Background())
+		err = errors.Join(err, derr)
 		_, verr := l.AuditVerify(context.Background(), nil)
 		switch {
 		case len(l.Stats(context.Background()).Quarantined) > 0:
@@ -275,7 +284,7 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 		default:
 			served++
 			got.UncleanStarts, want.UncleanStarts = nil, nil
-			if d := cmp.Diff(want, got); d != "" || l.AuditHead() != head {
+			if d := cmp.Diff(want, got) + cmp.Diff(wanted, should); d != "" || l.AuditHead() != head {
 				t.Fatalf("flip %d at %d: a row is served that was never written: %s", i, at, d)
 			}
 		}
@@ -329,6 +338,8 @@ func TestRestoreBumpsTheEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.put(all())
+	remembered := r.desired()
 	copyPath, err := r.Snapshot(context.Background(), filepath.Join(dir, "elsewhere"))
 	if err != nil {
 		t.Fatal(err)
@@ -336,6 +347,7 @@ func TestRestoreBumpsTheEpoch(t *testing.T) {
 	if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
 		t.Fatal(err)
 	}
+	r.put(engine.DesiredDecision{Forgotten: []string{"File/motd"}, Settled: 3})
 	r.close()
 	bad := filepath.Join(dir, "bad.db")
 	edit(t, bad, func([]byte) []byte { return []byte("nothing") })
@@ -354,6 +366,9 @@ func TestRestoreBumpsTheEpoch(t *testing.T) {
 	}
 	if r.Replaced() != "" {
 		t.Fatal("what a person restored counts as lost")
+	}
+	if d := cmp.Diff(remembered, r.desired()); d != "" {
+		t.Fatal("what was last written is not what the copy says: " + d)
 	}
 	if g := gaps(t, r); len(g) != 1 || g[0].Verb != "ledger.restore" {
 		t.Fatalf("%+v", g)

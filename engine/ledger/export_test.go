@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/desired"
 	"vigil/engine/ledger/disk"
+	"vigil/engine/ledger/table"
 )
 
 // Abandon closes the file without marking a clean stop.
@@ -39,6 +41,20 @@ func (l *Ledger) RawInt(sql string) (n int64, err error) {
 		return err
 	})
 	return n, err
+}
+
+// TrimDesired keeps as many as keep says and not as many as Run does.
+func (l *Ledger) TrimDesired(keep desired.Keep) error {
+	for more := true; more; {
+		err := l.write(context.Background(), false, func(t *table.Tx) (err error) {
+			more, err = desired.Trim(t.Conn, keep, 2)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Trim does what Run does now and then.

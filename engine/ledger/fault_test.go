@@ -184,9 +184,22 @@ func TestFullDiskKeepsActsAndAudit(t *testing.T) {
 	if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
 		t.Fatalf("a finish on a full disk: %v", err)
 	}
+	// What heals, and what proves it, is written piece by piece.
+	whole := all()
+	r.put(whole)
+	gone := whole.Suspends[0]
+	gone.Ended = at(9)
+	for _, d := range []engine.DesiredDecision{
+		{Revisions: []engine.Revision{revision(2, engine.RevisionUndoing)}}, {Drifts: []engine.Drift{ended(whole.Drifts[0], "healed")}},
+		{Suspends: []engine.Suspend{gone}}, {Undo: []engine.Undo{undo(4, 2, nil)}}, {Undone: []int64{4}}, {Settled: 3},
+	} {
+		r.put(d)
+	}
 	for name, d := range map[string]*engine.Decision{
 		"a policy":   {Policies: []engine.PolicyRow{put("cold", 0)}, Audit: []audit.Record{record("policy.put", "policy:cold")}},
 		"a position": {Position: 99},
+		"a memory":   {Desired: &engine.DesiredDecision{Resources: []engine.Resource{resource("hosts", "c1")}}},
+		"its end":    {Desired: &engine.DesiredDecision{Forgotten: []string{"File/motd"}}},
 	} {
 		_, err := r.Commit(context.Background(), d)
 		if fault.KindOf(err) != fault.Unavailable {

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"testing"
 
+	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/ledger"
 	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/desired"
 	"vigil/engine/ledger/powercut"
 	"vigil/engine/ledger/table"
 	"vigil/engine/remedy"
@@ -69,6 +71,8 @@ type ack struct {
 	remediation int64
 	attempts    int64
 	position    uint64
+	revision    int64 // begun
+	good        int64
 }
 
 // work commits, claims, finishes, prunes and makes checkpoints, and notes after
@@ -82,8 +86,10 @@ func work(t *testing.T, r *rig, rec *powercut.Recorder, rounds int) (acks []ack)
 	note()
 	for i := range rounds {
 		d := small(int64(i))
-		d.Position = uint64(i + 1)
+		n := int64(i + 1)
+		d.Position, d.Desired = uint64(n), begin(n)
 		a.remediation, a.position = r.commit(d).Remediations[0], d.Position
+		a.revision = n
 		note()
 		m := r.remediation(a.remediation)
 		mv, err := r.claim(m)
@@ -95,6 +101,9 @@ func work(t *testing.T, r *rig, rec *powercut.Recorder, rounds int) (acks []ack)
 		if err := r.Apply(context.Background(), 2, finish(mv.Next, *mv.Open, r.now())); err != nil {
 			t.Fatal(err)
 		}
+		note()
+		r.put(*good(n))
+		a.good = n
 		note()
 		if i%8 == 7 {
 			rs, err := r.Audit(context.Background(), a.head.Seq-20, "", 1)
@@ -288,6 +297,49 @@ func inspect(c *conn.Conn, want ack) error {
 		if m := rs[a.Remediation-1]; m.Attempt < a.N || a.Finished.IsZero() != (m.State == remedy.Running) {
 			return fmt.Errorf("attempt %s and its remediation do not agree: %s", a.ID(), m.State)
 		}
+	}
+	return inspectDesired(c, want)
+}
+
+// begin is the decision that begins a revision: its journal is written with it.
+func begin(n int64) *engine.DesiredDecision {
+	return &engine.DesiredDecision{Revisions: []engine.Revision{revision(n, engine.RevisionApplying)}, Drifts: []engine.Drift{drift(n, "motd", "mode")},
+		Undo: []engine.Undo{undo(2*n-1, n, nil), undo(2*n, n, nil)}}
+}
+
+// good is the decision that ends it.
+func good(n int64) *engine.DesiredDecision {
+	v := revision(n, engine.RevisionGood)
+	return &engine.DesiredDecision{Revisions: []engine.Revision{v}, Drifts: []engine.Drift{ended(drift(n, "motd", "mode"), "healed")},
+		Resources: []engine.Resource{resource("motd", v.Commit)}, Settled: 2 * n}
+}
+
+// inspectDesired: each of the two decisions is there whole or not at all.
+func inspectDesired(c *conn.Conn, want ack) error {
+	s, err := desired.Read(context.Background(), c)
+	if err != nil {
+		return err
+	}
+	if len(s.Revisions) == 0 {
+		if want.revision > 0 || len(s.Undo)+len(s.Drifts)+len(s.Resources) > 0 {
+			return fmt.Errorf("revision %d was acknowledged, none is there: %+v", want.revision, s)
+		}
+		return nil
+	}
+	v := s.Revisions[len(s.Revisions)-1]
+	left, held := 0, v.N
+	if v.State == engine.RevisionApplying {
+		left, held = 1, v.N-1
+	}
+	switch {
+	case v.N < want.revision || held < want.good:
+		return fmt.Errorf("revision %d and the good one %d were acknowledged, %d is there as %s", want.revision, want.good, v.N, v.State)
+	case len(s.Undo) != 2*left || len(s.Drifts) != left:
+		return fmt.Errorf("revision %d is %s with %d steps in the journal, %d drifts", v.N, v.State, len(s.Undo), len(s.Drifts))
+	case held > 0 && (len(s.Resources) != 1 || s.Resources[0].Commit != revision(held, v.State).Commit):
+		return fmt.Errorf("revision %d is %s, remembered is %+v", v.N, v.State, s.Resources)
+	case s.LastRevision != v.N || s.LastUndo != 2*v.N || s.LastDrift != v.N:
+		return fmt.Errorf("revision %d: a number would come back: %d, %d, %d", v.N, s.LastRevision, s.LastUndo, s.LastDrift)
 	}
 	return nil
 }

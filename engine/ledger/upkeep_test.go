@@ -2,7 +2,11 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"vigil/engine"
 	"vigil/engine/fault"
@@ -69,6 +73,60 @@ func TestTrimmingForgetsOnlyWhatIsOver(t *testing.T) {
 	}
 	if m := r.queue(order("new", "s")); m.ID != 1006 {
 		t.Fatalf("id %d", m.ID)
+	}
+	r.reopen()
+	r.verify()
+}
+
+// TestTrimmingForgetsOnlyOldDesiredState: what ended goes beyond what is kept;
+// the newest good revision, what is open, what the journal names and every drift
+// and suspend that stands stay, and no number comes back.
+func TestTrimmingForgetsOnlyOldDesiredState(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	returned := revision(7, engine.RevisionGood)
+	returned.Return = 6
+	d := engine.DesiredDecision{
+		Revisions: []engine.Revision{revision(1, engine.RevisionGood), revision(2, engine.RevisionBad), revision(3, engine.RevisionSeen),
+			revision(4, engine.RevisionBad), revision(5, engine.RevisionGood), revision(6, engine.RevisionBad), returned},
+		Undo:   []engine.Undo{undo(1, 4, nil)},
+		Drifts: []engine.Drift{drift(1, "old", "mode")},
+	}
+	for n := range int64(1010) {
+		d.Revisions = append(d.Revisions, revision(8+n, engine.RevisionReplaced))
+		s := suspend(fmt.Sprintf("%05d", n))
+		if n > 2 {
+			s.Ended = at(n)
+		}
+		d.Suspends = append(d.Suspends, s)
+	}
+	for n := range int64(10_020) {
+		d.Drifts = append(d.Drifts, ended(drift(2+n, "new", "mode"), "healed"))
+	}
+	r.put(d)
+	before := r.desired()
+	if err := r.Trim(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		sql  string
+		want int64
+	}{
+		{"SELECT count(*) FROM revisions", 1004}, // and 3, 4, 5, 7
+		{"SELECT min(n) FROM revisions", 3},
+		{"SELECT count(*) FROM revisions WHERE n IN (4, 5, 7)", 3},
+		{"SELECT count(*) FROM drifts", 10_001},
+		{"SELECT min(id) FROM drifts WHERE id > 1", 22},
+		{"SELECT count(*) FROM suspends", 1003},
+		{"SELECT count(*) FROM suspends WHERE ended IS NULL", 3},
+	} {
+		if n, err := r.RawInt(tt.sql); err != nil || n != tt.want {
+			t.Errorf("%s: %d, %v, want %d", tt.sql, n, err, tt.want)
+		}
+	}
+	after := r.desired()
+	before.Revisions = slices.DeleteFunc(before.Revisions, func(v engine.Revision) bool { return v.N == 6 || v.N > 7 && v.N <= 17 })
+	if d := cmp.Diff(before, after); d != "" {
+		t.Fatal(d)
 	}
 	r.reopen()
 	r.verify()
