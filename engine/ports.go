@@ -59,8 +59,9 @@ type Hooks interface {
 	// Admit is asked before a new series is made, outside all locks of the hot
 	// path. Accepted lets it in.
 	Admit(ls series.Labels, b *series.Batch) series.Reason
-	// Registered announces a live series before any batch with it is committed.
-	Registered(ref series.Ref, l series.Local, ls series.Labels)
+	// Registered announces a live series before any batch with it is committed. The
+	// key may be kept: the store keeps the same.
+	Registered(ref series.Ref, l series.Local, key series.Key)
 	// Dropped announces that a series has gone; l may be given out again after.
 	Dropped(ref series.Ref, l series.Local)
 	// Reserve is called with a resolved batch before it is written. It may refuse

@@ -3,7 +3,6 @@ package evaluate
 import (
 	"slices"
 
-	"vigil/engine/match"
 	"vigil/engine/series"
 	"vigil/engine/shard"
 )
@@ -24,11 +23,11 @@ func (e *Evaluator) Admit(ls series.Labels, b *series.Batch) series.Reason {
 }
 
 // Registered matches a new series with the policies that watch it.
-func (e *Evaluator) Registered(ref series.Ref, l series.Local, ls series.Labels) {
-	lv := &match.Live{Ref: ref, Local: l, Labels: ls}
+func (e *Evaluator) Registered(ref series.Ref, l series.Local, key series.Key) {
 	e.index.Mu.Lock()
 	defer e.index.Mu.Unlock()
-	for _, h := range e.index.Register(lv) {
+	subs, lv := e.index.Register(ref, l, key)
+	for _, h := range subs {
 		e.attach(h, lv)
 	}
 }

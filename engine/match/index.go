@@ -19,7 +19,7 @@ import (
 	"vigil/engine/series"
 )
 
-// Live is a series that exists. Immutable.
+// Live is a series that exists, as it is handed to those who watch it. Immutable.
 type Live struct {
 	Ref    series.Ref
 	Local  series.Local
@@ -38,8 +38,7 @@ type Index[K, T comparable] struct {
 	Mu sync.RWMutex // held by the caller of every method but Watch
 
 	pages  atomic.Pointer[[]*page[T]]
-	names  map[string]map[series.Ref]*Live // metric name -> its live series
-	locals map[series.Local]*Live
+	names  map[string]map[series.Local]struct{} // metric name -> its live series
 	byName map[string]*bucket[K]
 	loose  []sub[K] // subscriptions that name no metric
 }
@@ -56,14 +55,24 @@ type bucket[K comparable] struct {
 	rest  []sub[K]
 }
 
-const pageSize = 4096
+const pageSize = 1024
 
-type page[T comparable] [pageSize]atomic.Pointer[Watch[T]]
+// page is what is known of a run of locals. Most series are watched by nobody, so
+// their labels stay in one piece, which is the store's own.
+type page[T comparable] struct {
+	watch [pageSize]atomic.Pointer[Watch[T]]
+	known [pageSize]known // under Index.Mu
+}
+
+type known struct {
+	ref series.Ref // 0: no series has this local
+	key series.Key
+}
 
 // New makes an empty index.
 func New[K, T comparable]() *Index[K, T] {
 	x := &Index[K, T]{
-		names: map[string]map[series.Ref]*Live{}, locals: map[series.Local]*Live{}, byName: map[string]*bucket[K]{},
+		names: map[string]map[series.Local]struct{}{}, byName: map[string]*bucket[K]{},
 	}
 	x.pages.Store(&[]*page[T]{})
 	return x
@@ -75,53 +84,56 @@ func (x *Index[K, T]) Watch(l series.Local) *Watch[T] {
 	if int(l/pageSize) >= len(ps) {
 		return nil
 	}
-	return ps[l/pageSize][l%pageSize].Load()
+	return ps[l/pageSize].watch[l%pageSize].Load()
 }
 
-// Register makes a series live and lists the keys of the subscriptions it is for.
-func (x *Index[K, T]) Register(lv *Live) []K {
-	name := lv.Labels.Name()
-	if x.names[name] == nil {
-		x.names[name] = map[series.Ref]*Live{}
+// Register makes a series live and lists the keys of the subscriptions it is for;
+// lv is nil where there are none. The index keeps key.
+func (x *Index[K, T]) Register(ref series.Ref, l series.Local, key series.Key) (subs []K, lv *Live) {
+	name := key.Name()
+	ls := x.names[name]
+	if ls == nil {
+		ls = map[series.Local]struct{}{}
+		x.names[name] = ls
 	}
-	x.names[name][lv.Ref] = lv
-	x.locals[lv.Local] = lv
-	x.slot(lv.Local).Store(nil)
-	var out []K
-	take := func(subs []sub[K]) {
-		for _, s := range subs {
-			if s.sel.Matches(lv.Labels) {
-				out = append(out, s.key)
+	ls[l] = struct{}{}
+	p := x.page(l)
+	p.known[l%pageSize] = known{ref, key}
+	p.watch[l%pageSize].Store(nil)
+	take := func(list []sub[K]) {
+		for _, s := range list {
+			if s.sel.MatchesKey(key) {
+				subs = append(subs, s.key)
 			}
 		}
 	}
 	if b := x.byName[name]; b != nil {
 		take(b.rest)
 		if len(b.equal) > 0 {
-			for _, l := range lv.Labels {
+			for _, l := range key.Labels() {
 				take(b.equal[l])
 			}
 		}
 	}
-	take(x.loose)
-	return out
+	if take(x.loose); len(subs) == 0 {
+		return nil, nil
+	}
+	return subs, &Live{ref, l, key.Labels()}
 }
 
 // Drop ends a live series and returns what tapped it, nil for nothing.
 func (x *Index[K, T]) Drop(ref series.Ref, l series.Local) *Watch[T] {
-	lv := x.locals[l]
-	if lv == nil || lv.Ref != ref {
+	p := x.page(l)
+	k := &p.known[l%pageSize]
+	if ref == 0 || k.ref != ref {
 		return nil
 	}
-	delete(x.locals, l)
-	name := lv.Labels.Name()
-	if m := x.names[name]; m != nil {
-		delete(m, ref)
-		if len(m) == 0 {
-			delete(x.names, name)
-		}
+	name := k.key.Name()
+	if delete(x.names[name], l); len(x.names[name]) == 0 {
+		delete(x.names, name)
 	}
-	return x.slot(l).Swap(nil)
+	*k = known{}
+	return p.watch[l%pageSize].Swap(nil)
 }
 
 // Add subscribes a key to a selector; Remove takes exactly that back.

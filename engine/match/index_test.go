@@ -58,7 +58,7 @@ func TestIndexAgreesWithComparingAll(t *testing.T) {
 			lv := &Live{Ref: series.Ref(step + 1), Local: l, Labels: series.FromMap([]string{"a", "b"}[rnd.IntN(2)], map[string]string{
 				"x": fmt.Sprint(rnd.IntN(3)), "y": []string{"", "3"}[rnd.IntN(2)]})}
 			alive[l] = lv
-			got := x.Register(lv)
+			got, _ := x.Register(lv.Ref, l, lv.Labels.Key())
 			slices.Sort(got)
 			var want []int
 			for k := range sels {
@@ -95,7 +95,7 @@ func TestTapsAreReadWithoutALock(t *testing.T) {
 	if x.Watch(9000) != nil {
 		t.Fatal("a watch before there is a series")
 	}
-	x.Register(lv)
+	x.Register(lv.Ref, lv.Local, lv.Labels.Key())
 	x.Tap(lv, "one")
 	x.Tap(lv, "one")
 	x.Tap(lv, "two")
@@ -121,7 +121,7 @@ func BenchmarkWatchNothing(b *testing.B) {
 		x.Add(i, selector(b, "__name__", "=", fmt.Sprintf("other_%d", i)))
 	}
 	for i := range 10_000 {
-		x.Register(&Live{Ref: series.Ref(i + 1), Local: series.Local(i), Labels: series.FromMap(fmt.Sprintf("m_%d", i), nil)})
+		x.Register(series.Ref(i+1), series.Local(i), series.FromMap(fmt.Sprintf("m_%d", i), nil).Key())
 	}
 	b.ReportAllocs()
 	for i := range b.N {

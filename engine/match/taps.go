@@ -10,11 +10,19 @@ import (
 // Candidates lists the live series that a selector matches.
 func (x *Index[K, T]) Candidates(sel series.Selector) []*Live {
 	var out []*Live
-	take := func(m map[series.Ref]*Live) {
-		for _, lv := range m {
-			if sel.Matches(lv.Labels) {
-				out = append(out, lv)
+	take := func(ls map[series.Local]struct{}) {
+		for l := range ls {
+			p := x.page(l)
+			k := p.known[l%pageSize]
+			if !sel.MatchesKey(k.key) {
+				continue
 			}
+			// What is watched has its labels at hand.
+			if w := p.watch[l%pageSize].Load(); w != nil {
+				out = append(out, &w.Live)
+				continue
+			}
+			out = append(out, &Live{k.ref, l, k.key.Labels()})
 		}
 	}
 	if n := sel.Name(); n != "" {
@@ -61,8 +69,13 @@ func (x *Index[K, T]) Untap(lv *Live, gone func(T) bool) {
 	slot.Store(w)
 }
 
-// slot is where the watch of a local index lies. Pages are only ever added.
+// slot is where the watch of a local index lies.
 func (x *Index[K, T]) slot(l series.Local) *atomic.Pointer[Watch[T]] {
+	return &x.page(l).watch[l%pageSize]
+}
+
+// page is where a local lies. Pages are only ever added.
+func (x *Index[K, T]) page(l series.Local) *page[T] {
 	ps := *x.pages.Load()
 	if int(l/pageSize) >= len(ps) {
 		ps = slices.Clone(ps)
@@ -71,5 +84,5 @@ func (x *Index[K, T]) slot(l series.Local) *atomic.Pointer[Watch[T]] {
 		}
 		x.pages.Store(&ps)
 	}
-	return &ps[l/pageSize][l%pageSize]
+	return ps[l/pageSize]
 }

@@ -190,7 +190,7 @@ func (s *stage) commit(e *evaluate.Evaluator, b *series.Batch, ls []series.Label
 		if !ok {
 			ref = series.Ref(len(s.refs) + 1)
 			s.refs[fp] = ref
-			e.Registered(ref, series.Local(ref), ls[i])
+			e.Registered(ref, series.Local(ref), ls[i].Key())
 		}
 		b.Items[i].Ref, b.Items[i].Local = ref, series.Local(ref)
 	}

@@ -97,15 +97,24 @@ func (b *Batch) Accepted() (n int) {
 
 // AppendLabel appends one label in the encoding of Item.Key.
 func AppendLabel(dst []byte, name, value string) []byte {
-	n := 1 + uvarintLen(len(name)) + len(name) + 1 + uvarintLen(len(value)) + len(value)
 	dst = append(dst, 0x0a)
-	dst = binary.AppendUvarint(dst, uint64(n))
+	dst = binary.AppendUvarint(dst, uint64(bodyLen(name, value)))
 	dst = append(dst, 0x0a)
 	dst = binary.AppendUvarint(dst, uint64(len(name)))
 	dst = append(dst, name...)
 	dst = append(dst, 0x12)
 	dst = binary.AppendUvarint(dst, uint64(len(value)))
 	return append(dst, value...)
+}
+
+// labelLen is how many bytes AppendLabel appends.
+func labelLen(name, value string) int {
+	n := bodyLen(name, value)
+	return 1 + uvarintLen(n) + n
+}
+
+func bodyLen(name, value string) int {
+	return 1 + uvarintLen(len(name)) + len(name) + 1 + uvarintLen(len(value)) + len(value)
 }
 
 func uvarintLen(n int) (l int) {

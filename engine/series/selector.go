@@ -70,6 +70,16 @@ func (s Selector) Matches(ls Labels) bool {
 	return true
 }
 
+// MatchesKey is Matches for labels in one piece; it allocates nothing.
+func (s Selector) MatchesKey(k Key) bool {
+	for _, m := range s {
+		if !m.Matches(k.Get(m.Name)) {
+			return false
+		}
+	}
+	return true
+}
+
 // Name is the metric name when the selector fixes it by equality, else "".
 func (s Selector) Name() string { return s.Equal(NameLabel) }
 

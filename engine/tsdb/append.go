@@ -136,11 +136,7 @@ func (s *Store) resolve(b *series.Batch, key []byte, boot time.Duration) (*live.
 		return nil, reason
 	}
 	caps := live.Caps{Series: s.cfg.MaxSeries, PerToken: s.cfg.MaxSeriesPerToken}.For(b)
-	h, reason := s.reg.Obtain(caps, s.hooks, b.Token, ls, boot)
-	if h != nil {
-		s.reg.Remember(key, live.ClassOf(b), h)
-	}
-	return h, reason
+	return s.reg.Obtain(caps, s.hooks, b, key, ls, boot)
 }
 
 // labels parses and checks a key against the caps.

@@ -19,6 +19,9 @@ import (
 // write-ahead log may grow with the number of series.
 const cutSeries = 2048
 
+// cutDefinitions is the same for definitions, which are smaller.
+const cutDefinitions = 4 * cutSeries
+
 func (s *Store) wakeCut() {
 	select {
 	case s.wake <- struct{}{}:
@@ -114,15 +117,23 @@ func (s *Store) cutLocked(ctx context.Context) error {
 	// Every definition logged until now is saved by this cut.
 	seq := s.log.Seq()
 	defs, nextRef := s.reg.TakeUnsaved()
-	slices.SortFunc(list, func(a, b *live.Head) int { return cmp.Compare(a.Ref, b.Ref) })
-	for first := true; first || len(list) > 0; first = false {
-		n := min(len(list), cutSeries)
-		if err := s.cutSome(ctx, defs, list[:n]); err != nil {
+	for len(defs) > 0 {
+		n := min(len(defs), cutDefinitions)
+		if err := s.db.Write(ctx, live.Definitions(defs[:n]), nil, nil); err != nil {
 			s.reg.GiveBack(nil, defs)
+			s.heads.Soil(list, nil)
+			return err
+		}
+		defs = defs[n:]
+	}
+	slices.SortFunc(list, func(a, b *live.Head) int { return cmp.Compare(a.Ref, b.Ref) })
+	for len(list) > 0 {
+		n := min(len(list), cutSeries)
+		if err := s.cutSome(ctx, list[:n]); err != nil {
 			s.heads.Soil(list[n:], nil)
 			return err
 		}
-		list, defs = list[n:], nil
+		list = list[n:]
 	}
 	s.meta.Horizon, s.meta.NextRef, s.cutSeq = horizon, nextRef, seq
 	if err := s.saveMeta(ctx); err != nil {
@@ -137,16 +148,17 @@ func (s *Store) cutLocked(ctx context.Context) error {
 }
 
 // cutSome writes the heads of one transaction.
-func (s *Store) cutSome(ctx context.Context, defs []rows.Series, list []*live.Head) error {
+func (s *Store) cutSome(ctx context.Context, list []*live.Head) error {
 	puts := s.heads.Seal(list)
-	if len(defs) == 0 && len(puts) == 0 {
-		return nil
-	}
-	if err := s.db.Write(ctx, defs, puts, nil); err != nil {
+	if err := s.db.Write(ctx, nil, puts, nil); err != nil {
 		s.heads.Soil(nil, list)
 		return err
 	}
 	s.heads.Settle(list, puts)
+	if lost := s.heads.State().Counts.Lost; lost > s.lost {
+		s.tell(Event{"lost", s.cfg.Dir, fmt.Sprintf("%d samples did not read back from memory: is it sound?", lost-s.lost)})
+		s.lost = lost
+	}
 	s.noteStats()
 	s.tell(rowEvents(s.db.Events())...)
 	return nil

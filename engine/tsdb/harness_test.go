@@ -87,13 +87,13 @@ func (r *recorder) Admit(ls series.Labels, b *series.Batch) series.Reason {
 	return series.Accepted
 }
 
-func (r *recorder) Registered(ref series.Ref, _ series.Local, ls series.Labels) {
+func (r *recorder) Registered(ref series.Ref, _ series.Local, key series.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := r.registered[ref]; ok {
 		r.bad = append(r.bad, fmt.Sprint("registered twice: ", ref))
 	}
-	r.registered[ref] = ls
+	r.registered[ref] = key.Labels()
 }
 
 func (r *recorder) Dropped(ref series.Ref, _ series.Local) {
@@ -141,12 +141,12 @@ func (r *recorder) Abandoned(*series.Batch) {
 // quiet hooks cost nothing, for benchmarks and kill runs.
 type quiet struct{}
 
-func (quiet) Admit(series.Labels, *series.Batch) series.Reason   { return series.Accepted }
-func (quiet) Registered(series.Ref, series.Local, series.Labels) {}
-func (quiet) Dropped(series.Ref, series.Local)                   {}
-func (quiet) Reserve(*series.Batch)                              {}
-func (quiet) Committed([]*series.Batch)                          {}
-func (quiet) Abandoned(*series.Batch)                            {}
+func (quiet) Admit(series.Labels, *series.Batch) series.Reason { return series.Accepted }
+func (quiet) Registered(series.Ref, series.Local, series.Key)  {}
+func (quiet) Dropped(series.Ref, series.Local)                 {}
+func (quiet) Reserve(*series.Batch)                            {}
+func (quiet) Committed([]*series.Batch)                        {}
+func (quiet) Abandoned(*series.Batch)                          {}
 
 // rig is a store with its clock and its engine.
 type rig struct {

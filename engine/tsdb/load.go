@@ -59,7 +59,7 @@ func (s *Store) load(ctx context.Context, from uint64) error {
 	s.lastCut = bootTime(now)
 	for _, h := range s.reg.All() {
 		h.Born = bootTime(now)
-		s.hooks.Registered(h.Ref, h.Local, h.Labels)
+		s.hooks.Registered(h.Ref, h.Local, h.Key)
 	}
 	if err := l.again(from); err != nil {
 		return err

@@ -19,7 +19,7 @@ func (s *Store) Select(ctx context.Context, sel series.Selector, mint, maxt int6
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap(fault.Cancelled, err, "select")
 	}
-	found := s.reg.At(s.reg.Postings().Select(sel))
+	found := s.reg.Select(sel)
 	return &cursor{
 		heads: found, at: -1, mint: mint, maxt: maxt, store: s,
 		read: func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error) {
@@ -50,7 +50,7 @@ func (c *cursor) Next() bool {
 }
 
 // Labels are those of the current series.
-func (c *cursor) Labels() series.Labels { return c.heads[c.at].Labels }
+func (c *cursor) Labels() series.Labels { return c.heads[c.at].Key.Labels() }
 
 // Ref is that of the current series.
 func (c *cursor) Ref() series.Ref { return c.heads[c.at].Ref }

@@ -56,6 +56,7 @@ type Store struct {
 	tryAfter time.Duration // boot time before which tend does not try again; the tending goroutine's
 	lastCut  time.Duration // boot clock, at the last cut; cutMu
 	meta     rows.Meta     // as last written; cutMu
+	lost     uint64        // live.Counts.Lost, as last told; cutMu
 	cutSeq   uint64        // log records before it are in rows, definitions too; cutMu
 
 	note struct {
@@ -77,7 +78,7 @@ var _ engine.Samples = (*Store)(nil)
 
 // Event is something that a person and the audit trail should know of.
 type Event struct {
-	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, torn, gap, missing, header, double, undefined, era, clock_confirmed
+	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, torn, gap, missing, lost, header, double, undefined, era, clock_confirmed
 	Place  string
 	Detail string
 }

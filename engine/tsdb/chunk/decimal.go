@@ -31,6 +31,7 @@ func constant(pts []series.Point) bool {
 // which is how it will be read.
 func decimal(out []int64, pts []series.Point) (scale int, ok bool) {
 	p := pow10[0]
+	rose := 0 // the last point at which the scale rose
 	for i := range pts {
 		v := pts[i].V
 		for {
@@ -46,15 +47,12 @@ func decimal(out []int64, pts []series.Point) (scale int, ok bool) {
 			if scale++; scale == len(pow10) {
 				return 0, false
 			}
-			p = pow10[scale]
+			p, rose = pow10[scale], i
 		}
-	}
-	if scale == 0 {
-		return 0, true
 	}
 	// What was written before the scale rose is written again, and checked
 	// again: a large value may not have room for the final scale.
-	for i := range pts {
+	for i := range pts[:rose] {
 		x := pts[i].V * p
 		if x <= -limit || x >= limit {
 			return 0, false

@@ -165,16 +165,17 @@ func (m *Committer) write(calls []*Call, points int) (uint64, error) {
 			return 0, err
 		}
 	}
-	defs := m.Reg.TakeUndefined()
+	fresh := m.Reg.TakeUndefined()
+	defs := live.Definitions(fresh)
 	m.parts = m.parts[:0]
 	if sizeOf(defs) > m.SegmentBytes/4 {
 		// So much that a group would not fit beside it: records of their own, without
 		// samples, go before the group.
 		if err := m.define(defs); err != nil {
-			m.Reg.GiveBack(defs, nil)
+			m.Reg.GiveBack(fresh, nil)
 			return 0, err
 		}
-		defs = nil
+		fresh, defs = nil, nil
 	}
 	m.defs = payload.AppendDefinitions(m.defs[:0], defs)
 	m.parts = append(m.parts, m.defs)
@@ -183,8 +184,8 @@ func (m *Committer) write(calls []*Call, points int) (uint64, error) {
 	}
 	r := wal.Record{Count: uint32(points), Era: m.Heads.State().Era, Wall: m.Clock().Millis()}
 	first, err := m.Log.Append(r, m.parts, m.Deferred == 0)
-	if err != nil && len(defs) > 0 {
-		m.Reg.GiveBack(defs, nil)
+	if err != nil && len(fresh) > 0 {
+		m.Reg.GiveBack(fresh, nil)
 	}
 	return first, err
 }

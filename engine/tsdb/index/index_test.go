@@ -40,6 +40,35 @@ func TestTableKeepsClassesAndKeysApart(t *testing.T) {
 	})
 }
 
+// An entry that lies in its value is found like any other, stands for one spelling
+// only, and comes back into a table that was emptied meanwhile.
+func TestTableHoldsEntriesThatLieInTheirValue(t *testing.T) {
+	type head struct {
+		own Alias[head]
+	}
+	tab := NewTable[head](1 << 20)
+	var h head
+	if !tab.PutOwn(&h.own, "a", 1, &h) || !tab.PutOwn(&h.own, "a", 1, &h) {
+		t.Fatal("an entry that is empty, or says the same, can be put")
+	}
+	if tab.PutOwn(&h.own, "b", 1, &h) || tab.PutOwn(&h.own, "a", 2, &h) {
+		t.Fatal("an entry that is in use stands for another spelling")
+	}
+	tab.Put([]byte("b"), 1, &h)
+	if tab.Get([]byte("a"), 1) != &h || tab.Get([]byte("b"), 1) != &h || tab.Get([]byte("a"), 2) != nil {
+		t.Fatal("not found by its two spellings, or by another")
+	}
+	before := tab.Bytes()
+	tab.Purge(func(*head) bool { return false })
+	if tab.Bytes() != before {
+		t.Errorf("purging nothing changes the count from %d to %d", before, tab.Bytes())
+	}
+	tab.Purge(func(*head) bool { return true })
+	if !tab.PutOwn(&h.own, "a", 1, &h) || tab.Get([]byte("a"), 1) != &h {
+		t.Fatal("not found after it was put again")
+	}
+}
+
 func TestTableIsBounded(t *testing.T) {
 	tab := NewTable[int](1 << 20)
 	v := 1
@@ -79,14 +108,22 @@ func TestTableIsReadWhileItGrows(t *testing.T) {
 
 func TestPostingsSelectWhatMatches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := NewPostings()
 		model := map[series.Local]series.Labels{}
+		p := NewPostings(func(l series.Local) series.Key { return model[l].Key() })
 		word := rapid.SampledFrom([]string{"", "a", "b", "ab"})
 		for range rapid.IntRange(0, 60).Draw(t, "n") {
 			l := series.Local(rapid.IntRange(0, 30).Draw(t, "local"))
 			if _, ok := model[l]; ok {
-				p.Remove(l)
-				delete(model, l)
+				gone := map[series.Local]series.Labels{l: model[l]}
+				for _, more := range rapid.SliceOfN(rapid.IntRange(0, 30), 0, 5).Draw(t, "go with it") {
+					if ls, ok := model[series.Local(more)]; ok {
+						gone[series.Local(more)] = ls
+					}
+				}
+				p.Remove(gone)
+				for l := range gone {
+					delete(model, l)
+				}
 				continue
 			}
 			ls := series.New(series.Label{Name: "x", Value: word.Draw(t, "x")}, series.Label{Name: "y", Value: word.Draw(t, "y")})

@@ -8,58 +8,75 @@ import (
 	"vigil/engine/series"
 )
 
-// Postings are the lists of series per label name and value.
+// Postings are the lists of series per label name and value. They keep no labels
+// but the names and values themselves: who made them knows the labels of a series.
 type Postings struct {
+	labels func(series.Local) series.Key
+
 	mu    sync.RWMutex
 	lists map[string]map[string][]series.Local // each list ascends
-	all   map[series.Local]series.Labels
+	all   []series.Local                       // ascends
 }
 
-// NewPostings returns an empty index.
-func NewPostings() *Postings {
-	return &Postings{lists: map[string]map[string][]series.Local{}, all: map[series.Local]series.Labels{}}
+// NewPostings returns an empty index. labels knows what a series that is in the
+// index was added with; it is called under the index's lock, concurrently, and
+// must not call back.
+func NewPostings(labels func(series.Local) series.Key) *Postings {
+	return &Postings{labels: labels, lists: map[string]map[string][]series.Local{}}
 }
 
 // Add takes a series in.
 func (p *Postings) Add(l series.Local, ls series.Labels) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.all[l] = ls
+	p.all = with(p.all, l)
 	for _, x := range ls {
 		values := p.lists[x.Name]
 		if values == nil {
 			values = map[string][]series.Local{}
 			p.lists[x.Name] = values
 		}
-		list := values[x.Value]
-		if n := len(list); n == 0 || list[n-1] < l {
-			values[x.Value] = append(list, l)
-			continue
-		}
-		if i, found := slices.BinarySearch(list, l); !found {
-			values[x.Value] = slices.Insert(list, i, l)
-		}
+		values[x.Value] = with(values[x.Value], l)
 	}
 }
 
-// Remove takes a series out.
-func (p *Postings) Remove(l series.Local) {
+// with puts l at its place; new series mostly come last.
+func with(list []series.Local, l series.Local) []series.Local {
+	if n := len(list); n == 0 || list[n-1] < l {
+		return append(list, l)
+	}
+	if i, found := slices.BinarySearch(list, l); !found {
+		return slices.Insert(list, i, l)
+	}
+	return list
+}
+
+// Remove takes series out, with the labels they were added with. Each list is
+// gone through once, however many of its series go.
+func (p *Postings) Remove(gone map[series.Local]series.Labels) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, x := range p.all[l] {
+	touched := map[series.Label]bool{}
+	for _, ls := range gone {
+		for _, x := range ls {
+			touched[x] = true
+		}
+	}
+	// Readers hold no list beyond their lock, so it may change in place.
+	without := func(list []series.Local) []series.Local {
+		return slices.DeleteFunc(list, func(l series.Local) bool { _, is := gone[l]; return is })
+	}
+	for x := range touched {
 		values := p.lists[x.Name]
-		// Readers hold no list beyond their lock, so it may change in place.
-		if i, found := slices.BinarySearch(values[x.Value], l); found {
-			values[x.Value] = slices.Delete(values[x.Value], i, i+1)
+		if list := without(values[x.Value]); len(list) > 0 {
+			values[x.Value] = list
+			continue
 		}
-		if len(values[x.Value]) == 0 {
-			delete(values, x.Value)
-		}
-		if len(values) == 0 {
+		if delete(values, x.Value); len(values) == 0 {
 			delete(p.lists, x.Name)
 		}
 	}
-	delete(p.all, l)
+	p.all = without(p.all)
 }
 
 // Select returns the series that match, ascending. It begins with the shortest
@@ -78,18 +95,12 @@ func (p *Postings) Select(sel series.Selector) []series.Local {
 	if !found {
 		best, found = p.union(sel)
 	}
-	var out []series.Local
 	if !found {
-		for l, ls := range p.all {
-			if sel.Matches(ls) {
-				out = append(out, l)
-			}
-		}
-		slices.Sort(out)
-		return out
+		best = p.all
 	}
+	var out []series.Local
 	for _, l := range best {
-		if sel.Matches(p.all[l]) {
+		if sel.MatchesKey(p.labels(l)) {
 			out = append(out, l)
 		}
 	}

@@ -8,7 +8,6 @@
 package index
 
 import (
-	"bytes"
 	"sync"
 	"sync/atomic"
 
@@ -39,18 +38,37 @@ type shard[V any] struct {
 // slots is an open-addressed table that only ever gains entries.
 type slots[V any] struct {
 	mask  uint64
-	entry []atomic.Pointer[alias[V]]
+	entry []atomic.Pointer[Alias[V]]
 }
 
-type alias[V any] struct {
-	hash  uint64
-	class Class
-	key   []byte
+// Alias is one spelling of a value. The class is in the hash: two entries of one
+// key and one hash are of one class.
+type Alias[V any] struct {
+	hash  uint64 // with ownBit
+	key   string
 	value *V
 }
 
-// entryCost is what an entry takes beside its key, roughly.
-const entryCost = 96
+// ownBit marks an entry that lies in its value; hashes leave it free.
+const ownBit = 1 << 7
+
+func (a *Alias[V]) is(hash uint64, key []byte) bool {
+	return a.hash&^ownBit == hash && a.key == string(key)
+}
+
+func (a *Alias[V]) cost() int {
+	if a.hash&ownBit != 0 {
+		return ownCost
+	}
+	return len(a.key) + entryCost
+}
+
+// What an entry takes beside its key, roughly; an own one lies in its value, key
+// included.
+const (
+	entryCost = 64
+	ownCost   = 24
+)
 
 // NewTable makes a table that holds about limit bytes.
 func NewTable[V any](limit int) *Table[V] {
@@ -62,13 +80,13 @@ func NewTable[V any](limit int) *Table[V] {
 }
 
 func newSlots[V any](n int) *slots[V] {
-	return &slots[V]{mask: uint64(n - 1), entry: make([]atomic.Pointer[alias[V]], n)}
+	return &slots[V]{mask: uint64(n - 1), entry: make([]atomic.Pointer[Alias[V]], n)}
 }
 
 func hashOf(key []byte, c Class) uint64 {
 	// The class is folded in by an odd multiplier, so that the classes of one key
 	// lie apart.
-	return xxhash.Sum64(key) + uint64(c)*0x9e3779b97f4a7c15
+	return (xxhash.Sum64(key) + uint64(c)*0x9e3779b97f4a7c15) &^ ownBit
 }
 
 // Get finds the value of a key, nil where it is not known. It takes no lock.
@@ -80,7 +98,7 @@ func (t *Table[V]) Get(key []byte, c Class) *V {
 		if a == nil {
 			return nil
 		}
-		if a.hash == h && a.class == c && bytes.Equal(a.key, key) {
+		if a.is(h, key) {
 			return a.value
 		}
 	}
@@ -88,32 +106,48 @@ func (t *Table[V]) Get(key []byte, c Class) *V {
 
 // Put remembers a value under a copy of key.
 func (t *Table[V]) Put(key []byte, c Class, v *V) {
-	h := hashOf(key, c)
-	sh := &t.shards[h%shardCount]
+	t.put(&Alias[V]{hashOf(key, c), string(key), v})
+}
+
+// PutOwn is Put with the entry and its key in memory that v has anyway: own is
+// part of v, and key of what v holds for good. It says no when own is already
+// another spelling. Calls for one value must not overlap.
+func (t *Table[V]) PutOwn(own *Alias[V], key string, c Class, v *V) bool {
+	a := Alias[V]{hashOf([]byte(key), c) | ownBit, key, v}
+	switch {
+	case own.value == nil:
+		*own = a
+	case own.hash != a.hash || own.key != a.key:
+		return false
+	}
+	t.put(own)
+	return true
+}
+
+func (t *Table[V]) put(a *Alias[V]) {
+	sh := &t.shards[a.hash%shardCount]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	cost := len(key) + entryCost
 	s := sh.slots.Load()
 	switch {
-	case sh.bytes+cost > t.limit:
+	case sh.bytes+a.cost() > t.limit:
 		s = newSlots[V](16)
 		sh.used, sh.bytes = 0, 0
-	case (sh.used+1)*2 > len(s.entry):
+	case (sh.used+1)*4 > len(s.entry)*3:
 		s = grown(s)
 	}
-	a := &alias[V]{h, c, bytes.Clone(key), v}
 	if put(s, a) {
 		sh.used++
-		sh.bytes += cost
+		sh.bytes += a.cost()
 	}
 	sh.slots.Store(s)
 }
 
 // put adds or replaces an entry and says whether it is new.
-func put[V any](s *slots[V], a *alias[V]) bool {
+func put[V any](s *slots[V], a *Alias[V]) bool {
 	for i := a.hash >> 8; ; i++ {
 		old := s.entry[i&s.mask].Load()
-		if old != nil && (old.hash != a.hash || old.class != a.class || !bytes.Equal(old.key, a.key)) {
+		if old != nil && ((old.hash^a.hash)&^ownBit != 0 || old.key != a.key) {
 			continue
 		}
 		s.entry[i&s.mask].Store(a)
@@ -143,7 +177,7 @@ func (t *Table[V]) Purge(gone func(*V) bool) {
 			if a := old.entry[j].Load(); a != nil && !gone(a.value) {
 				put(n, a)
 				sh.used++
-				sh.bytes += len(a.key) + entryCost
+				sh.bytes += a.cost()
 			}
 		}
 		sh.slots.Store(n)

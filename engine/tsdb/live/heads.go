@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +13,10 @@ import (
 // the cut and readers hold it for microseconds.
 type Heads struct {
 	mu      sync.RWMutex
-	dirty   []*Head // those that hold anything
-	arena   []byte  // sealed chunks are cut from it
+	dirty   []*Head        // those that hold anything
+	arena   []byte         // sealed chunks are cut from it
+	bytes   []byte         // scratch of pack
+	points  []series.Point // scratch of seal
 	era     uint32
 	applied uint64 // log position up to which heads are filled
 	count   Counts
@@ -22,6 +25,7 @@ type Heads struct {
 // Counts are samples by what became of them.
 type Counts struct {
 	Applied, Same, Overwritten, Late uint64
+	Lost                             uint64 // memory was no longer what had been written to it
 }
 
 const arenaBytes = 64 << 10
@@ -104,9 +108,11 @@ func (hs *Heads) Seal(list []*Head) []rows.Put {
 		for _, h := range list[from:min(len(list), from+sealedAtOnce)] {
 			hs.flush(h)
 			h.dirty = false
-			puts = append(puts, rows.Put{
-				Ref: h.Ref, Chunks: append([]rows.Packed(nil), h.sealed...), Cut: h.last, Era: h.era, Newest: h.Newest.Load(),
-			})
+			put := rows.Put{Ref: h.Ref, Cut: h.last, Era: h.era, Newest: h.Newest.Load()}
+			if h.beside != nil {
+				put.Chunks = slices.Clone(h.beside.sealed)
+			}
+			puts = append(puts, put)
 		}
 		hs.mu.Unlock()
 	}
@@ -119,10 +125,12 @@ func (hs *Heads) Settle(list []*Head, puts []rows.Put) {
 		hs.mu.Lock()
 		for i, h := range list[from:min(len(list), from+1024)] {
 			p := &puts[from+i]
-			h.tail = p.Tail
-			left := copy(h.sealed, h.sealed[len(p.Chunks):])
-			clear(h.sealed[left:])
-			h.sealed = h.sealed[:left]
+			h.retail(p.Tail)
+			if b := h.beside; b != nil {
+				if b.sealed = slices.Delete(b.sealed, 0, len(p.Chunks)); len(b.sealed)+len(b.late) == 0 {
+					h.beside = nil
+				}
+			}
 		}
 		hs.mu.Unlock()
 	}
@@ -153,9 +161,9 @@ func (hs *Heads) Retail(heads []*Head, tails map[series.Ref]rows.Tail, all bool)
 			continue
 		}
 		if t, ok := tails[h.Ref]; ok {
-			h.tail = t
+			h.retail(t)
 		} else if all {
-			h.tail = rows.None()
+			h.retail(rows.None())
 		}
 	}
 }
@@ -166,7 +174,7 @@ func (hs *Heads) Idle(heads []*Head, boot, age time.Duration) (out []*Head) {
 	hs.mu.RLock()
 	defer hs.mu.RUnlock()
 	for _, h := range heads {
-		if h != nil && !h.dirty && h.tail.Empty() && len(h.open)+len(h.late)+len(h.sealed) == 0 && boot-h.Born >= age {
+		if h != nil && h.empty() && boot-h.Born >= age {
 			out = append(out, h)
 		}
 	}
@@ -180,5 +188,5 @@ func (hs *Heads) Read(dst []series.Point, h *Head, mint, maxt int64) (pts []seri
 	hs.mu.RLock()
 	defer hs.mu.RUnlock()
 	pts, err = h.memory(dst, mint, maxt)
-	return pts, mint < h.tail.MaxT && maxt >= h.tail.MinT, err
+	return pts, mint < h.maxt && maxt >= h.mint, err
 }

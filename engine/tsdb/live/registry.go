@@ -3,6 +3,7 @@ package live
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigil/engine"
@@ -15,24 +16,28 @@ import (
 type Registry struct {
 	table    *index.Table[Head]
 	postings *index.Postings
+	locals   locals
+	ended    atomic.Uint64 // how often End was called
 
 	mu      sync.Mutex
-	prints  map[uint64]*Head // chained through head.next
-	byLocal []*Head          // nil where a local is free
-	free    []series.Local
-	shares  map[string]int // live series by whom they count for
+	prints  prints
+	shares  map[string]*share
 	nextRef uint64
-	live    int
-	undef   []rows.Series // not in the log yet
-	unsaved []rows.Series // not in samples.db yet
+	undef   []*Head // not in the log yet
+	unsaved []*Head // not in samples.db yet
+	scratch series.Labels
 }
 
 // NewRegistry makes an empty one; the look-up by raw labels takes aliasBytes.
 func NewRegistry(aliasBytes int) *Registry {
-	return &Registry{
-		table: index.NewTable[Head](aliasBytes), postings: index.NewPostings(),
-		prints: map[uint64]*Head{}, shares: map[string]int{}, nextRef: 1,
-	}
+	r := &Registry{table: index.NewTable[Head](aliasBytes), shares: map[string]*share{}, nextRef: 1}
+	r.postings = index.NewPostings(func(l series.Local) series.Key {
+		if h := r.locals.at(l); h != nil {
+			return h.Key
+		}
+		return ""
+	})
+	return r
 }
 
 // The classes of callers: what one of them may write under some label bytes says
@@ -56,116 +61,121 @@ func ClassOf(b *series.Batch) index.Class {
 
 // find returns the series with these labels. The lock is held.
 func (r *Registry) find(print uint64, ls series.Labels) *Head {
-	for h := r.prints[print]; h != nil; h = h.next {
-		if h.Labels.Equal(ls) {
-			return h
-		}
-	}
-	return nil
+	return r.prints.find(print, func(h *Head) bool { return h.Key.Equal(ls) })
 }
 
 // insert makes h live. The lock is held.
-func (r *Registry) insert(h *Head) {
-	if n := len(r.free); n > 0 {
-		h.Local = r.free[n-1]
-		r.free = r.free[:n-1]
-	} else {
-		h.Local = series.Local(len(r.byLocal))
-		r.byLocal = append(r.byLocal, nil)
-	}
-	r.byLocal[h.Local] = h
-	h.next = r.prints[h.print]
-	r.prints[h.print] = h
-	r.shares[share(h.Token, h.Labels)]++
-	r.live++
-	r.postings.Add(h.Local, h.Labels)
+func (r *Registry) insert(h *Head, ls series.Labels) {
+	r.locals.give(h)
+	r.prints.add(h)
+	h.share.live++
+	// The strings of these lie in the head's own key; the index keeps them.
+	r.scratch = h.Key.AppendTo(r.scratch[:0])
+	r.postings.Add(h.Local, r.scratch)
+	clear(r.scratch)
 }
 
-// remove ends h; its local is free afterwards. The lock is held.
-func (r *Registry) remove(h *Head) {
-	h.Gone.Store(true)
-	r.postings.Remove(h.Local)
-	r.byLocal[h.Local] = nil
-	for p := r.prints[h.print]; p != nil; p = p.next {
-		if p.next == h {
-			p.next = h.next
-		}
-	}
-	if r.prints[h.print] == h {
-		r.prints[h.print] = h.next
-		if h.next == nil {
-			delete(r.prints, h.print)
-		}
-	}
-	who := share(h.Token, h.Labels)
-	if r.shares[who]--; r.shares[who] == 0 {
-		delete(r.shares, who)
-	}
-	r.live--
-}
-
-// Restore makes a series live that was defined before; nil labels mean that the
+// Restore makes a series live that was defined before. It says no when the
 // definition does not read.
 func (r *Registry) Restore(ref series.Ref, token string, key []byte, saved bool) (*Head, bool) {
 	ls, err := series.ParseKey(key)
 	if err != nil {
 		return nil, false
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.nextRef = max(r.nextRef, uint64(ref)+1)
-	h := newHead(ref, ls, ls.Fingerprint(), token)
-	r.insert(h)
+	h := newHead(ref, keyOf(ls), ls.Fingerprint(), r.shareOf(token, ls))
+	r.insert(h, ls)
 	if !saved {
-		r.unsaved = append(r.unsaved, rows.Series{Ref: ref, Token: token, Key: slices.Clone(key)})
+		r.unsaved = append(r.unsaved, h)
 	}
 	return h, true
 }
+
+// keyOf lays labels out so that what a sender without a token writes, which is
+// all but the mark of its origin, is a piece of it.
+func keyOf(ls series.Labels) series.Key {
+	if ls.Get(series.OriginLabel) == series.OriginOpen {
+		return ls.Drop(series.OriginLabel).Key() + originKey
+	}
+	return ls.Key()
+}
+
+var originKey = series.Labels{{Name: series.OriginLabel, Value: series.OriginOpen}}.Key()
 
 // All is the live series, nil where a local is free.
 func (r *Registry) All() []*Head {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.byLocal)
+	return r.locals.all()
 }
 
-// At is the series with a local, nil where it has gone.
-func (r *Registry) At(ls []series.Local) []*Head {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]*Head, 0, len(ls))
-	for _, l := range ls {
-		if int(l) < len(r.byLocal) && r.byLocal[l] != nil {
-			out = append(out, r.byLocal[l])
+// Select is the live series that match, by their locals.
+func (r *Registry) Select(sel series.Selector) []*Head {
+	for {
+		ended := r.ended.Load()
+		found := r.postings.Select(sel)
+		out := make([]*Head, 0, len(found))
+		for _, l := range found {
+			if h := r.locals.at(l); h != nil {
+				out = append(out, h)
+			}
+		}
+		// A local may have been given to another series only after some have ended.
+		if r.ended.Load() == ended {
+			return out
 		}
 	}
-	return out
 }
 
-// Obtain finds a series or makes it, within the caps. A new one is announced
-// before anybody can find it.
-func (r *Registry) Obtain(c Caps, hooks engine.Hooks, token string, ls series.Labels, boot time.Duration) (*Head, series.Reason) {
+// Obtain finds a series by the labels of which raw is a sender's spelling, or
+// makes it, within the caps. A new one is announced before anybody can find it,
+// and Get finds it under raw from then on.
+func (r *Registry) Obtain(c Caps, hooks engine.Hooks, b *series.Batch, raw []byte, ls series.Labels, boot time.Duration) (*Head, series.Reason) {
 	print := ls.Fingerprint()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if h := r.find(print, ls); h != nil {
-		return h, series.Accepted
+	h := r.find(print, ls)
+	if h == nil {
+		sh := r.shareOf(b.Token, ls)
+		if r.live() >= c.Series || sh.name != "" && sh.live >= c.PerToken {
+			return nil, series.SeriesCap
+		}
+		h = newHead(series.Ref(r.nextRef), keyFrom(raw, ls), print, sh)
+		h.Born = boot
+		r.nextRef++
+		r.insert(h, ls)
+		r.undef = append(r.undef, h)
+		r.unsaved = append(r.unsaved, h)
+		hooks.Registered(h.Ref, h.Local, h.Key)
 	}
-	if who := share(token, ls); r.live >= c.Series || who != "" && r.shares[who] >= c.PerToken {
-		return nil, series.SeriesCap
-	}
-	h := newHead(series.Ref(r.nextRef), ls, print, token)
-	h.Born = boot
-	r.nextRef++
-	r.insert(h)
-	def := h.definition()
-	r.undef = append(r.undef, def)
-	r.unsaved = append(r.unsaved, def)
-	hooks.Registered(h.Ref, h.Local, ls)
+	r.remember(raw, ClassOf(b), h)
 	return h, series.Accepted
 }
 
-// TakeUndefined hands over the definitions that the next log record must begin
-// with; GiveBack returns them when it was not written.
-func (r *Registry) TakeUndefined() []rows.Series {
+// keyFrom is keyOf in the order in which the labels came, if that will do.
+func keyFrom(raw []byte, ls series.Labels) series.Key {
+	if k := series.Key(raw); k.Equal(ls) {
+		return k
+	} else if k += originKey; k.Equal(ls) {
+		return k
+	}
+	return keyOf(ls)
+}
+
+// remember lets Get find h under a spelling: under one of them, the first, for
+// nothing. The lock is held.
+func (r *Registry) remember(raw []byte, c index.Class, h *Head) {
+	if n := len(raw); n <= len(h.Key) && string(h.Key[:n]) == string(raw) && r.table.PutOwn(&h.own, string(h.Key[:n]), c, h) {
+		return
+	}
+	r.table.Put(raw, c, h)
+}
+
+// TakeUndefined hands over the series whose definitions the next log record must
+// begin with; GiveBack returns them when it was not written.
+func (r *Registry) TakeUndefined() []*Head {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defs := r.undef
@@ -173,17 +183,17 @@ func (r *Registry) TakeUndefined() []rows.Series {
 	return defs
 }
 
-// GiveBack returns definitions that were not written after all.
-func (r *Registry) GiveBack(undef, unsaved []rows.Series) {
+// GiveBack returns series whose definitions were not written after all.
+func (r *Registry) GiveBack(undef, unsaved []*Head) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.undef = append(undef, r.undef...)
 	r.unsaved = append(unsaved, r.unsaved...)
 }
 
-// TakeUnsaved hands over the definitions that are not in samples.db, and the ref
-// that comes next.
-func (r *Registry) TakeUnsaved() (defs []rows.Series, nextRef uint64) {
+// TakeUnsaved hands over the series whose definitions are not in samples.db, and
+// the ref that comes next.
+func (r *Registry) TakeUnsaved() (defs []*Head, nextRef uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defs = r.unsaved
@@ -191,12 +201,18 @@ func (r *Registry) TakeUnsaved() (defs []rows.Series, nextRef uint64) {
 	return defs, r.nextRef
 }
 
-func (h *Head) definition() rows.Series {
-	var key []byte
-	for _, l := range h.Labels {
-		key = series.AppendLabel(key, l.Name, l.Value)
+// Definitions are the series as they lie in the log and in samples.db.
+func Definitions(hs []*Head) []rows.Series {
+	if len(hs) == 0 {
+		return nil
 	}
-	return rows.Series{Ref: h.Ref, Token: h.Token, Key: key}
+	defs := make([]rows.Series, len(hs))
+	var ls series.Labels
+	for i, h := range hs {
+		ls = h.Key.AppendTo(ls[:0])
+		defs[i] = rows.Series{Ref: h.Ref, Token: h.share.token, Key: []byte(ls.Key())}
+	}
+	return defs
 }
 
 // Caps are how many series there may be, in all and of one sender.
@@ -212,16 +228,29 @@ func (c Caps) For(b *series.Batch) Caps {
 	return c
 }
 
-// share is whom a series counts for: the token that brought it, all callers
-// without one together, "" vigild itself. A token's name is never like openShare.
-func share(token string, ls series.Labels) string {
-	if token == "" && ls.Get(series.OriginLabel) == series.OriginOpen {
-		return openShare
-	}
-	return token
+// share counts the live series of those who share one cap: the token that brought
+// them, all callers without one together, name "" vigild itself.
+type share struct {
+	name, token string
+	live        int
 }
 
+// openShare is like no token's name.
 const openShare = "(open)"
+
+// shareOf is whom a series counts for. The lock is held.
+func (r *Registry) shareOf(token string, ls series.Labels) *share {
+	name := token
+	if token == "" && ls.Get(series.OriginLabel) == series.OriginOpen {
+		name = openShare
+	}
+	sh := r.shares[name]
+	if sh == nil {
+		sh = &share{name: name, token: token}
+		r.shares[name] = sh
+	}
+	return sh
+}
 
 // Get finds a live series by raw label bytes, nil where it is not known under
 // them. It takes no lock.
@@ -233,9 +262,6 @@ func (r *Registry) Get(key []byte, c index.Class) *Head {
 	return h
 }
 
-// Remember lets Get find h under key.
-func (r *Registry) Remember(key []byte, c index.Class, h *Head) { r.table.Put(key, c, h) }
-
 // Postings is the label index.
 func (r *Registry) Postings() *index.Postings { return r.postings }
 
@@ -243,8 +269,10 @@ func (r *Registry) Postings() *index.Postings { return r.postings }
 func (r *Registry) Live() (n, aliasBytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.live, r.table.Bytes()
+	return r.live(), r.table.Bytes()
 }
+
+func (r *Registry) live() int { return r.prints.used }
 
 // Above makes refs go on from ref.
 func (r *Registry) Above(ref uint64) {
@@ -257,12 +285,7 @@ func (r *Registry) Above(ref uint64) {
 func (r *Registry) UnsaveAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unsaved = r.unsaved[:0]
-	for _, h := range r.byLocal {
-		if h != nil {
-			r.unsaved = append(r.unsaved, h.definition())
-		}
-	}
+	r.unsaved = slices.DeleteFunc(r.locals.all(), func(h *Head) bool { return h == nil })
 }
 
 // End ends series and announces it; their locals may be given out again after.
@@ -270,15 +293,24 @@ func (r *Registry) UnsaveAll() {
 func (r *Registry) End(gone []*Head, hooks engine.Hooks) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	dead := make(map[series.Ref]bool, len(gone))
+	labels := make(map[series.Local]series.Labels, len(gone))
 	for _, h := range gone {
-		r.remove(h)
-		hooks.Dropped(h.Ref, h.Local)
-		r.free = append(r.free, h.Local)
-		dead[h.Ref] = true
+		h.Gone.Store(true)
+		labels[h.Local] = h.Key.Labels()
 	}
-	ended := func(d rows.Series) bool { return dead[d.Ref] }
+	r.postings.Remove(labels)
+	r.table.Purge(func(h *Head) bool { return h.Gone.Load() })
+	r.ended.Add(1)
+	for _, h := range gone {
+		r.locals.clear(h.Local)
+		r.prints.remove(h)
+		if h.share.live--; h.share.live == 0 {
+			delete(r.shares, h.share.name)
+		}
+		hooks.Dropped(h.Ref, h.Local)
+		r.locals.release(h.Local)
+	}
+	ended := func(h *Head) bool { return h.Gone.Load() }
 	r.undef = slices.DeleteFunc(r.undef, ended)
 	r.unsaved = slices.DeleteFunc(r.unsaved, ended)
-	r.table.Purge(func(h *Head) bool { return h.Gone.Load() })
 }
