@@ -21,6 +21,10 @@ import (
 // schema it merges by. There is one of it, so there is one of this.
 var library sync.Mutex
 
+// ticket is the annotation by which a document is known again. Nobody else can
+// write one: documents and patches with annotations are refused.
+const ticket = "vigil/at"
+
 // made is one document as it comes out.
 type made struct {
 	Kind     string `json:"kind"`
@@ -29,26 +33,33 @@ type made struct {
 		Labels      map[string]string `json:"labels"`
 		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
-	Spec json.RawMessage `json:"spec"`
+	Spec any `json:"spec"`
 }
 
-// build lets the library merge what was planned.
-func (p *planner) build(root *node) (out []made, err error) {
+// build lets the library patch one batch. What a patch deleted is missing.
+func (b *batch) build(into map[int]made) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			out, err = nil, fmt.Errorf("the library gave up: %v", r)
+			err = fmt.Errorf("the library gave up: %v", r)
 		}
 	}()
 	fs := filesys.MakeFsInMemory()
-	for _, n := range p.nodes {
-		dir := fmt.Sprintf("/k%d/", n.at)
-		if err := fs.WriteFile(dir+"kustomization.yaml", n.rewritten(n == root)); err != nil {
-			return nil, err
+	top := len(b.list[0].steps) - 1
+	for level := range top + 1 {
+		if err := fs.WriteFile(fmt.Sprintf("/k%d/kustomization.yaml", level), b.rewritten(level)); err != nil {
+			return err
 		}
-		for _, s := range n.sources {
-			if err := fs.WriteFile(dir+fmt.Sprintf("d%d.json", s.at), s.rewritten()); err != nil {
-				return nil, err
-			}
+	}
+	for k, i := range b.list {
+		d := i.from.doc
+		spec, err := b.hidden(i.from.json)
+		if err != nil {
+			return err
+		}
+		text := encode(map[string]any{"apiVersion": document.Version, "kind": d.Kind, "spec": spec,
+			"metadata": map[string]any{"name": d.Name, "labels": d.Labels, "annotations": map[string]string{ticket: strconv.Itoa(k)}}})
+		if err := fs.WriteFile(fmt.Sprintf("/k0/d%d.json", k), text); err != nil {
+			return err
 		}
 	}
 	library.Lock()
@@ -59,92 +70,64 @@ func (p *planner) build(root *node) (out []made, err error) {
 	options := krusty.MakeDefaultOptions() // no plug-ins, files below the root alone
 	options.LoadRestrictions = types.LoadRestrictionsRootOnly
 	options.PluginConfig = types.DisabledPluginConfig()
-	m, err := krusty.MakeKustomizer(options).Run(fs, fmt.Sprintf("/k%d", root.at))
+	m, err := krusty.MakeKustomizer(options).Run(fs, fmt.Sprintf("/k%d", top))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range m.Resources() {
 		text, err := r.MarshalJSON()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var d made
 		if err := json.Unmarshal(text, &d); err != nil {
-			return nil, fmt.Errorf("%s/%s is no document any more: %w", r.GetKind(), r.GetName(), err)
+			return fmt.Errorf("%s/%s is no document any more: %w", r.GetKind(), r.GetName(), err)
 		}
-		out = append(out, d)
-	}
-	return out, nil
-}
-
-// rewritten is a kustomization with nothing in it but what was checked. The top
-// one asks for the origin of each document, which bases inherit.
-func (n *node) rewritten(top bool) []byte {
-	k := map[string]any{"apiVersion": version, "kind": "Kustomization", "resources": n.resources}
-	if n.component() {
-		k["apiVersion"], k["kind"] = componentVersion, componentKind
-	}
-	if top {
-		k["buildMetadata"] = []string{types.OriginAnnotations}
-	}
-	var components []string
-	for _, c := range n.components {
-		components = append(components, fmt.Sprintf("../k%d", c.at))
-	}
-	var patches []map[string]any
-	for _, q := range n.patches {
-		e := map[string]any{"patch": q.text}
-		if q.target != nil {
-			e["target"] = q.target
+		k, err := strconv.Atoi(d.Metadata.Annotations[ticket])
+		if err != nil || k < 0 || k >= len(b.of) {
+			return fmt.Errorf("%s/%s comes out of nowhere", r.GetKind(), r.GetName())
 		}
-		patches = append(patches, e)
+		d.Spec = b.show(d.Spec)
+		into[b.of[k]] = d
 	}
-	var pairs []map[string]any
-	for _, l := range n.spec.Labels {
-		pairs = append(pairs, map[string]any{"pairs": l.Pairs})
-	}
-	if len(n.spec.CommonLabels) > 0 {
-		pairs = append(pairs, map[string]any{"pairs": n.spec.CommonLabels})
-	}
-	k["components"], k["patches"], k["labels"] = components, patches, pairs
-	k["namePrefix"], k["nameSuffix"] = n.spec.NamePrefix, n.spec.NameSuffix
-	return encode(k)
-}
-
-func (s *source) rewritten() []byte {
-	return encode(map[string]any{"apiVersion": document.Version, "kind": s.doc.Kind,
-		"metadata": map[string]any{"name": s.doc.Name, "labels": s.doc.Labels}, "spec": json.RawMessage(s.json)})
+	return nil
 }
 
 var (
-	inFolder = regexp.MustCompile(`recursed accumulation of path '/k(\d+)': `)
-	invented = regexp.MustCompile(`(?:\.\./|/)?\b([kd])(\d+)(?:\.json)?\b`)
+	hiddenValue = regexp.MustCompile(`\b` + tokenMark + `\d+\b`)
+	inFolder    = regexp.MustCompile(`recursed accumulation of path '/k(\d+)': `)
+	invented    = regexp.MustCompile(`(?:\.\./|/)?\b(?:k0/)?([kd])(\d+)(\.json)?\b`)
 )
 
 // blame is what the library says, in the names of the tree.
-func (p *planner) blame(root *node, err error) fault.Issue {
-	at, msg := root, err.Error()
+func (b *batch) blame(err error) fault.Issue {
+	steps := b.list[0].steps
+	at, msg := steps[len(steps)-1].node, err.Error()
 	if found := inFolder.FindAllStringSubmatchIndex(msg, -1); found != nil {
 		last := found[len(found)-1]
-		if i, err := strconv.Atoi(msg[last[2]:last[3]]); err == nil && i < len(p.nodes) {
-			at = p.nodes[i]
+		if k, err := strconv.Atoi(msg[last[2]:last[3]]); err == nil && k < len(steps) {
+			at = steps[k].node
 		}
-		_, msg, _ = strings.Cut(msg[last[0]:], "': ")
+		msg = msg[last[1]:]
 	}
+	msg = hiddenValue.ReplaceAllStringFunc(msg, func(s string) string { return fmt.Sprint(b.show(s)) })
 	msg = invented.ReplaceAllStringFunc(msg, func(s string) string {
 		m := invented.FindStringSubmatch(s)
-		i, err := strconv.Atoi(m[2])
+		k, err := strconv.Atoi(m[2])
 		switch {
-		case err == nil && m[1] == "k" && i < len(p.nodes):
-			return shown(p.nodes[i].dir)
-		case err == nil && m[1] == "d" && strings.HasSuffix(s, ".json") && i < len(p.sources):
-			return p.sources[i].doc.Place
+		case err == nil && m[1] == "k" && m[3] == "" && k < len(steps):
+			return shown(steps[k].node.dir)
+		case err == nil && m[1] == "d" && m[3] != "" && k < len(b.list):
+			return b.list[k].from.doc.Place
 		}
 		return s
 	})
 	msg = strings.NewReplacer(".v1.vigil/", "/", ".[noNs]", "").Replace(msg)
 	if r := []rune(msg); len(r) > 600 {
 		msg = string(r[:600]) + "..."
+	}
+	if len(b.list) == 1 {
+		msg = b.list[0].kind() + "/" + b.list[0].name() + ": " + msg
 	}
 	return fault.Issue{Place: at.file, Msg: "cannot be rendered: " + msg}
 }

@@ -27,9 +27,9 @@ func canonical(spec document.Node, dir, kind string) ([]byte, fault.Issues) {
 	return encode(v), nil
 }
 
-// canonicalPatch is a patch to merge as JSON. With a target it needs no kind and
+// canonicalPatch is a patch to merge. With a target it needs no kind and
 // no name of its own, but the library wants to see some.
-func canonicalPatch(root document.Node, dir string, aimed bool, kind string) ([]byte, fault.Issues) {
+func canonicalPatch(root document.Node, dir string, aimed bool, kind string) (map[string]any, fault.Issues) {
 	var v map[string]any
 	if is := root.Decode(&v); len(is) > 0 {
 		return nil, is
@@ -48,11 +48,11 @@ func canonicalPatch(root document.Node, dir string, aimed bool, kind string) ([]
 	if aimed || sourced(kind) {
 		whole(v["spec"], dir)
 	}
-	return encode(v), nil
+	return v, nil
 }
 
-// canonicalOps is a list of operations as JSON.
-func canonicalOps(root document.Node, dir string) ([]byte, fault.Issues) {
+// canonicalOps is a list of operations.
+func canonicalOps(root document.Node, dir string) ([]map[string]any, fault.Issues) {
 	var v []map[string]any
 	if is := root.Decode(&v); len(is) > 0 {
 		return nil, is
@@ -62,7 +62,7 @@ func canonicalOps(root document.Node, dir string) ([]byte, fault.Issues) {
 			o["value"] = absolute(s, dir)
 		}
 	}
-	return encode(v), nil
+	return v, nil
 }
 
 func whole(spec any, dir string) {

@@ -13,7 +13,9 @@ import (
 // prepared is one patch as the library gets it.
 type prepared struct {
 	place  string
-	text   string // JSON: an object to merge, or a list of operations
+	merge  map[string]any   // a document to merge, or
+	ops    []map[string]any // operations
+	size   int              // of its values
 	target *target
 	kind   string // of a patch without a target: the document it names
 	name   string
@@ -140,12 +142,12 @@ func (p *planner) merge(n *node, root document.Node, dir string, t *target) {
 		}
 	}
 	p.directives(root)
-	spec, issues := canonicalPatch(root, dir, t != nil, kind)
+	value, issues := canonicalPatch(root, dir, t != nil, kind)
 	for _, x := range issues {
 		p.add(x.Place, x.Hint, "%s", x.Msg)
 	}
 	if len(p.issues) == before {
-		n.patches = append(n.patches, prepared{place: root.Place(), text: string(spec), target: t, kind: kind, name: name})
+		n.patches = append(n.patches, prepared{place: root.Place(), merge: value, size: len(encode(value)), target: t, kind: kind, name: name})
 	}
 }
 
@@ -194,11 +196,11 @@ func (p *planner) operations(n *node, root document.Node, dir string, t *target)
 			p.add(at, "", "%s needs a value", o.Op)
 		}
 	}
-	text, issues := canonicalOps(root, dir)
+	value, issues := canonicalOps(root, dir)
 	for _, x := range issues {
 		p.add(x.Place, x.Hint, "%s", x.Msg)
 	}
 	if len(p.issues) == before {
-		n.patches = append(n.patches, prepared{place: root.Place(), text: string(text), target: t})
+		n.patches = append(n.patches, prepared{place: root.Place(), ops: value, size: len(encode(value)), target: t})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"vigil/engine/document"
@@ -14,33 +13,34 @@ import (
 
 // node is one kustomization of the plan.
 type node struct {
-	at         int // its number, which names its folder for the library
+	at         int // its number
 	dir, file  string
 	spec       spec
 	root       document.Node
-	resources  []string  // what the library is told: d1.json, ../k2
-	sources    []*source // documents of its own
-	bases      []*node
+	items      []item // resources, in order
 	components []*node
 	patches    []prepared
 	open       bool // it is on the way from the top to here
 	size       size
 }
 
+// item is one of the two things that a resource is.
+type item struct {
+	source *source
+	base   *node
+}
+
 // size is what a kustomization amounts to, bases included as often as reached.
 type size struct {
 	known  bool
-	visits int64 // kustomizations
-	docs   int64
-	bytes  int64 // of documents, patched
-	work   int64 // bytes that are gone through
+	visits int // kustomizations
+	docs   int
 }
 
 func (n *node) component() bool { return n.spec.Kind == componentKind }
 
 // source is one document as it was written.
 type source struct {
-	at   int // its number, which names its file for the library
 	doc  document.Document
 	json []byte // its spec, with the files that it names made whole
 }
@@ -50,8 +50,8 @@ type planner struct {
 	tree    load.Tree
 	byDir   map[string]*node
 	nodes   []*node
-	sources []*source
 	shallow bool // folders alone
+	pairs   int  // documents held against targets so far
 	over    bool // a bound was named; those above it would name it again
 	issues  fault.Issues
 }
@@ -148,8 +148,7 @@ func (p *planner) list(n *node, field string, items []string, depth int) {
 		switch {
 		case is == folder:
 			if b := p.visit(found, at, depth+1, false); b != nil {
-				n.bases = append(n.bases, b)
-				n.resources = append(n.resources, fmt.Sprintf("../k%d", b.at))
+				n.items = append(n.items, item{base: b})
 			}
 		case is == single && !p.shallow:
 			p.documents(n, found)
@@ -217,68 +216,41 @@ func (p *planner) documents(n *node, file string) {
 		for _, i := range issues {
 			p.add(i.Place, i.Hint, "%s", i.Msg)
 		}
-		s := &source{at: len(p.sources), doc: d, json: json}
-		p.sources = append(p.sources, s)
-		n.sources = append(n.sources, s)
-		n.resources = append(n.resources, fmt.Sprintf("d%d.json", s.at))
+		n.items = append(n.items, item{source: &source{doc: d, json: json}})
 	}
 }
 
-// measure counts what the library would have to do, before it does it.
+// measure counts what a kustomization amounts to, before it is written out.
 func (p *planner) measure(n *node) {
 	if n.size.known {
 		return
 	}
 	z := size{known: true, visits: 1}
-	for _, s := range n.sources {
-		z.docs++
-		z.bytes += int64(len(s.json)) + 200
-	}
-	patches, weight := int64(len(n.patches))+1, n.weight()
-	for _, sub := range slices.Concat(n.bases, n.components) {
+	take := func(sub *node) {
 		p.measure(sub)
-		z.visits += sub.size.visits
-		z.docs += sub.size.docs
-		z.bytes += sub.size.bytes
-		z.work += sub.size.work
-		if sub.component() { // its patches go through all that is here
-			patches += int64(len(sub.patches)) + 1
-			weight += sub.weight()
+		z.visits = min(z.visits+sub.size.visits, maxVisits+1)
+		z.docs = min(z.docs+sub.size.docs, maxDocuments+1)
+	}
+	for _, it := range n.items {
+		if it.base != nil {
+			take(it.base)
+		} else {
+			z.docs = min(z.docs+1, maxDocuments+1)
 		}
 	}
-	z.bytes += z.docs * weight
-	z.work += patches * (z.bytes + z.docs*pairWork)
+	for _, c := range n.components {
+		take(c)
+	}
 	switch {
-	case p.over:
+	case p.over: // named below, and true of all that is above
 	case z.visits > maxVisits:
 		p.over = true
 		p.add(n.file, "name each base once", "bases are reached more than %d times", maxVisits)
 	case z.docs > maxDocuments:
 		p.over = true
 		p.add(n.file, "split it", "more than %d documents in one kustomization", maxDocuments)
-	case z.work > maxWork:
-		p.over = true
-		p.add(n.file, "fewer or smaller patches, or a folder that holds fewer documents", "its patches are too much work for %d documents", z.docs)
 	}
-	// Capped at each step, sums of sums stay within an int64.
-	z.visits, z.docs, z.bytes, z.work = min(z.visits, maxVisits+1), min(z.docs, maxDocuments+1), min(z.bytes, maxWork+1), min(z.work, maxWork+1)
 	n.size = z
-}
-
-// weight is the bytes that patches and labels can add to one document.
-func (n *node) weight() (w int64) {
-	for _, q := range n.patches {
-		w += int64(len(q.text))
-	}
-	for _, l := range n.spec.Labels {
-		for k, v := range l.Pairs {
-			w += int64(len(k) + len(v))
-		}
-	}
-	for k, v := range n.spec.CommonLabels {
-		w += int64(len(k) + len(v))
-	}
-	return w + int64(len(n.spec.NamePrefix)+len(n.spec.NameSuffix))
 }
 
 func shown(dir string) string {

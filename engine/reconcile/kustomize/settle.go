@@ -3,9 +3,7 @@ package kustomize
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -14,39 +12,42 @@ import (
 	"vigil/engine/fault"
 )
 
-const originKey = "config.kubernetes.io/origin"
-
-var originFile = regexp.MustCompile(`\bd(\d+)\.json`)
-
 // rendered is one document on its way out.
 type rendered struct {
-	made
 	from *source
+	doc  document.Document
 }
 
+func (r rendered) was() string { return r.doc.Kind + "/" + r.from.doc.Name }
+func (r rendered) is() string  { return r.doc.Kind + "/" + r.doc.Name }
+
 // settle makes documents of ours again, and lets references follow the names.
-func (p *planner) settle(root *node, all []made) ([]document.Document, fault.Issues) {
-	list := make([]rendered, 0, len(all))
-	for _, m := range all {
-		i := -1
-		if found := originFile.FindStringSubmatch(m.Metadata.Annotations[originKey]); found != nil {
-			i, _ = strconv.Atoi(found[1])
-		}
-		if i < 0 || i >= len(p.sources) {
-			p.add(root.file, "", "%s/%s comes out of nowhere", m.Kind, m.Metadata.Name)
+func (p *planner) settle(root *node, list []*instance, patched map[int]made) ([]document.Document, fault.Issues) {
+	out := make([]rendered, 0, len(list))
+	for at, i := range list {
+		m, ok := patched[at]
+		switch {
+		case ok:
+		case i.patched(): // deleted by a patch
 			continue
+		default:
+			m.Metadata.Name, m.Metadata.Labels, m.Spec = i.name(), i.labels(), nil
 		}
-		list = append(list, rendered{m, p.sources[i]})
+		out = append(out, rendered{i.from, p.document(root, i.from, m, ok)})
 	}
-	refs := references(list)
-	docs := make([]document.Document, 0, len(list))
-	for _, r := range list {
-		d := p.document(root, r)
-		if renamed := d.Name != r.from.doc.Name; renamed {
-			p.identity(root, r, d)
+	refs := references(out)
+	docs := make([]document.Document, 0, len(out))
+	first := make(map[string]string, len(out))
+	for _, r := range out {
+		if place, ok := first[r.is()]; ok {
+			p.add(r.doc.Place, "one of the two has to go, or one of the bases needs a namePrefix", "%s comes out of %s twice; it stands at %s too", cut(r.is()), root.file, place)
 		}
-		p.follow(refs, r, &d)
-		docs = append(docs, d)
+		first[r.is()] = r.doc.Place
+		if r.is() != r.was() {
+			p.identity(root, r)
+		}
+		p.follow(refs, &r)
+		docs = append(docs, r.doc)
 	}
 	if len(p.issues) > 0 {
 		return nil, p.issues
@@ -56,22 +57,26 @@ func (p *planner) settle(root *node, all []made) ([]document.Document, fault.Iss
 
 // document keeps the text of one that no patch changed, and with it the places of
 // its values; a changed one has one place, which names what it is made of.
-func (p *planner) document(root *node, r rendered) document.Document {
-	d := r.from.doc
-	d.Name, d.Labels = r.Metadata.Name, r.Metadata.Labels
+func (p *planner) document(root *node, from *source, m made, patched bool) document.Document {
+	d := from.doc
+	d.Name, d.Labels = m.Metadata.Name, m.Metadata.Labels
 	if len(d.Name) > 255 {
-		p.add(root.file, "", "with its prefixes the name of %s/%s is longer than 255 bytes", d.Kind, cut(r.from.doc.Name))
+		p.add(root.file, "", "with its prefixes the name of %s/%s is longer than 255 bytes", d.Kind, cut(from.doc.Name))
 	}
-	if bytes.Equal(r.Spec, r.from.json) {
+	if !patched {
 		return d
 	}
-	file, _, _ := strings.Cut(r.from.doc.Place, ":")
+	text := encode(m.Spec)
+	if bytes.Equal(text, from.json) {
+		return d
+	}
+	file, _, _ := strings.Cut(from.doc.Place, ":")
 	d.Place = fmt.Sprintf("%s (%s/%s of %s)", root.file, d.Kind, d.Name, file)
-	if len(r.Spec) == 0 {
+	if m.Spec == nil {
 		p.add(d.Place, "", "the patches left no spec")
 		return d
 	}
-	spec, issues := document.ParseJSON(d.Place, r.Spec)
+	spec, issues := document.ParseJSON(d.Place, text)
 	for _, i := range issues {
 		p.add(d.Place, i.Hint, "%s", i.Msg)
 	}
@@ -92,7 +97,8 @@ func unplaced(n *yaml.Node) {
 }
 
 // identity refuses a new name for what is known by its name in the world.
-func (p *planner) identity(root *node, r rendered, d document.Document) {
+func (p *planner) identity(root *node, r rendered) {
+	d := r.doc
 	field := map[string]string{"Service": "unit", "Process": "process", "Timer": "timer"}[d.Kind]
 	if field != "" && d.Spec.Get(field).Absent() {
 		p.add(r.from.doc.Place, "write spec."+field+": "+r.from.doc.Name, "%s gives %s/%s another name, and without spec.%s it would be another %s", root.file, d.Kind, cut(r.from.doc.Name), field, field)
@@ -104,17 +110,17 @@ func (p *planner) identity(root *node, r rendered, d document.Document) {
 func references(list []rendered) map[string][]rendered {
 	refs := make(map[string][]rendered, len(list))
 	for _, r := range list {
-		was, is := r.Kind+"/"+r.from.doc.Name, r.Kind+"/"+r.Metadata.Name
-		refs[was] = append(refs[was], r)
-		if is != was {
-			refs[is] = append(refs[is], r)
+		refs[r.was()] = append(refs[r.was()], r)
+		if r.is() != r.was() {
+			refs[r.is()] = append(refs[r.is()], r)
 		}
 	}
 	return refs
 }
 
 // follow lets dependsOn and the check of health follow prefixes and suffixes.
-func (p *planner) follow(refs map[string][]rendered, r rendered, d *document.Document) {
+func (p *planner) follow(refs map[string][]rendered, r *rendered) {
+	d := &r.doc
 	var at []*yaml.Node
 	var kinds []string
 	for _, n := range d.Spec.Get("dependsOn").Items() {
@@ -128,7 +134,7 @@ func (p *planner) follow(refs map[string][]rendered, r rendered, d *document.Doc
 	}
 	fresh := map[*yaml.Node]string{}
 	for i, n := range at {
-		if name, ok := p.now(refs, r, *d, kinds[i]+n.Value); ok {
+		if name, ok := p.now(refs, *r, kinds[i]+n.Value); ok {
 			fresh[n] = strings.TrimPrefix(name, kinds[i])
 		}
 	}
@@ -139,23 +145,23 @@ func (p *planner) follow(refs map[string][]rendered, r rendered, d *document.Doc
 
 // now is what a reference of one document has to say: that of the same base
 // first, then whoever has the name, then the only one that had it.
-func (p *planner) now(refs map[string][]rendered, r rendered, d document.Document, ref string) (string, bool) {
+func (p *planner) now(refs map[string][]rendered, r rendered, ref string) (string, bool) {
 	found := refs[ref]
-	before, after, _ := strings.Cut(r.Metadata.Name, r.from.doc.Name)
-	was := slices.DeleteFunc(slices.Clone(found), func(f rendered) bool { return f.Kind+"/"+f.from.doc.Name != ref })
+	before, after, _ := strings.Cut(r.doc.Name, r.from.doc.Name)
+	was := slices.DeleteFunc(slices.Clone(found), func(f rendered) bool { return f.was() != ref })
 	for _, f := range was {
-		if f.Metadata.Name == before+f.from.doc.Name+after {
-			return f.Kind + "/" + f.Metadata.Name, f.Metadata.Name != f.from.doc.Name
+		if f.doc.Name == before+f.from.doc.Name+after {
+			return f.is(), f.is() != f.was()
 		}
 	}
 	switch {
 	case len(was) < len(found) || len(was) == 0:
 		return "", false
 	case len(was) > 1:
-		p.add(d.Place, "write the name with its prefix", "%s is now the name of %d documents", cut(ref), len(was))
+		p.add(r.doc.Place, "write the name with its prefix", "%s is now the name of %d documents", cut(ref), len(was))
 		return "", false
 	}
-	return was[0].Kind + "/" + was[0].Metadata.Name, true
+	return was[0].is(), true
 }
 
 // renamed is a copy of a tree in which some scalars have another text.
