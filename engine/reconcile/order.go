@@ -10,8 +10,8 @@ import (
 	"vigil/engine/fault"
 )
 
-// Order gives every item its level, so that what an item depends on has a lower
-// one, and sorts them by level and reference. An unknown reference and every
+// Order gives every item its level, so that what an item depends on, by its word
+// or by what it is (see implied), has a lower one, and sorts them by level and reference. An unknown reference and every
 // circle is an issue. Linear in items and edges.
 func Order(items []*Item) fault.Issues {
 	var is fault.Issues
@@ -41,6 +41,13 @@ func Order(items []*Item) fault.Issues {
 			next[on] = append(next[on], it)
 		}
 	}
+	more := implied(items, at)
+	for it, ons := range more {
+		for _, on := range ons {
+			waits[it]++
+			next[on] = append(next[on], it)
+		}
+	}
 	var ready []*Item
 	for _, it := range items {
 		if it.Level = 0; waits[it] == 0 {
@@ -59,7 +66,7 @@ func Order(items []*Item) fault.Issues {
 		}
 	}
 	if done < len(items) {
-		is = append(is, circle(items, waits, at))
+		is = append(is, circle(items, waits, at, more))
 	}
 	slices.SortFunc(items, func(a, b *Item) int {
 		return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(a.Key().Ref(), b.Key().Ref()))
@@ -68,7 +75,7 @@ func Order(items []*Item) fault.Issues {
 }
 
 // circle names one circle among the items that wait for ever.
-func circle(items []*Item, waits map[*Item]int, at map[string]*Item) fault.Issue {
+func circle(items []*Item, waits map[*Item]int, at map[string]*Item, more map[*Item][]*Item) fault.Issue {
 	var first *Item
 	for _, it := range items {
 		if waits[it] > 0 && (first == nil || it.Key().Ref() < first.Key().Ref()) {
@@ -82,8 +89,12 @@ func circle(items []*Item, waits map[*Item]int, at map[string]*Item) fault.Issue
 			break
 		}
 		way = append(way, it)
+		ons := slices.Clone(more[it])
 		for _, ref := range it.DependsOn {
-			if on := at[ref]; on != nil && waits[on] > 0 {
+			ons = append(ons, at[ref])
+		}
+		for _, on := range slices.Backward(ons) { // by its word first
+			if on != nil && waits[on] > 0 {
 				it = on
 				break
 			}

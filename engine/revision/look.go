@@ -82,7 +82,8 @@ func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(cont
 				if w.Commit == "" {
 					w.Commit = k.CommitOf()
 				}
-				w.Heals, row = row.Heals, w
+				w.Heals = row.Heals
+				row = w
 				k.Note(ctx, r, t, nil, "healed")
 				r.After = append(r.After, func() { t.Diffs, t.Looked = nil, now })
 			}
