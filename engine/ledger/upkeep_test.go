@@ -10,6 +10,7 @@ import (
 
 	"vigil/engine"
 	"vigil/engine/fault"
+	"vigil/engine/ledger/desired"
 	"vigil/engine/remedy"
 )
 
@@ -83,6 +84,11 @@ func TestTrimmingForgetsOnlyWhatIsOver(t *testing.T) {
 // and suspend that stands stay, and no number comes back.
 func TestTrimmingForgetsOnlyOldDesiredState(t *testing.T) {
 	r := newRig(t, config(t.TempDir()))
+	keep, trim := desired.Keep{Revisions: 1000, Drifts: 10_000, Suspends: 1000}, func() error { return r.Trim(context.Background()) }
+	if brief() {
+		keep = desired.Keep{Revisions: 30, Drifts: 50, Suspends: 30}
+		trim = func() error { return r.TrimDesired(keep) }
+	}
 	returned := revision(7, engine.RevisionGood)
 	returned.Return = 6
 	d := engine.DesiredDecision{
@@ -91,7 +97,7 @@ func TestTrimmingForgetsOnlyOldDesiredState(t *testing.T) {
 		Undo:   []engine.Undo{undo(1, 4, nil)},
 		Drifts: []engine.Drift{drift(1, "old", "mode")},
 	}
-	for n := range int64(1010) {
+	for n := range keep.Revisions + 10 {
 		d.Revisions = append(d.Revisions, revision(8+n, engine.RevisionReplaced))
 		s := suspend(fmt.Sprintf("%05d", n))
 		if n > 2 {
@@ -99,24 +105,24 @@ func TestTrimmingForgetsOnlyOldDesiredState(t *testing.T) {
 		}
 		d.Suspends = append(d.Suspends, s)
 	}
-	for n := range int64(10_020) {
+	for n := range keep.Drifts + 20 {
 		d.Drifts = append(d.Drifts, ended(drift(2+n, "new", "mode"), "healed"))
 	}
 	r.put(d)
 	before := r.desired()
-	if err := r.Trim(context.Background()); err != nil {
+	if err := trim(); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		sql  string
 		want int64
 	}{
-		{"SELECT count(*) FROM revisions", 1004}, // and 3, 4, 5, 7
+		{"SELECT count(*) FROM revisions", keep.Revisions + 4}, // and 3, 4, 5, 7
 		{"SELECT min(n) FROM revisions", 3},
 		{"SELECT count(*) FROM revisions WHERE n IN (4, 5, 7)", 3},
-		{"SELECT count(*) FROM drifts", 10_001},
+		{"SELECT count(*) FROM drifts", keep.Drifts + 1},
 		{"SELECT min(id) FROM drifts WHERE id > 1", 22},
-		{"SELECT count(*) FROM suspends", 1003},
+		{"SELECT count(*) FROM suspends", keep.Suspends + 3},
 		{"SELECT count(*) FROM suspends WHERE ended IS NULL", 3},
 	} {
 		if n, err := r.RawInt(tt.sql); err != nil || n != tt.want {
