@@ -22,6 +22,7 @@ import (
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
 	"vigil/internal/daemon/config"
+	"vigil/internal/daemon/desired"
 	"vigil/internal/daemon/evidence"
 	"vigil/internal/daemon/handsoff"
 	"vigil/internal/daemon/manager"
@@ -43,8 +44,8 @@ type house struct {
 	engine  *hall.Engine
 	worker  *worker.Worker
 	checks  *check.Runner
-	checked *own.Checks // what the runner is told to run, by its owners
-	desired *desired    // nil: no source of revisions
+	checked *own.Checks      // what the runner is told to run, by its owners
+	desired *desired.Desired // nil: no source of revisions
 	server  *api.Server
 	folder  *source.Folder
 	hands   *handsoff.Keeper
@@ -92,15 +93,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.pulse.Introduce(h.engine.Ingest, h.set.Processes().List)
-	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: evidence.Journal(h.set), Log: evidence.ProcessLog(cfg), Logger: log.With("room", "world")})
-	if err != nil {
-		return h, err
-	}
-	h.worker, err = worker.New(cfg.Remedy, worker.Deps{
-		Ledger: through[remedy.Ledger](seams.Ledger, h.ledger), Judge: h.engine.Judge,
-		Actions: through[remedy.Actions](seams.Actions, h.set), Capture: capture,
-		Clock: d.clock, Wake: work, Log: log.With("room", "remedy"),
-	})
+	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: evidence.Journal(h.set), Log: evidence.ProcessLog(cfg), State: h.set.UnitState, Process: h.process, Logger: log.With("room", "world")})
 	if err != nil {
 		return h, err
 	}
@@ -111,7 +104,19 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.checked = own.NewChecks(h.checks, h.checks.Probe())
-	if h.desired, err = h.openDesired(); err != nil {
+	h.desired, err = desired.New(desired.Deps{
+		Config: cfg, Journal: through[engine.Journal](seams.Journal, h.ledger), Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
+		Set: h.set, Engine: h.engine, World: capture, Checks: h.checked, Nudge: h.engine.Nudge, Clock: d.clock, Log: log,
+	})
+	if err != nil {
+		return h, err
+	}
+	h.worker, err = worker.New(cfg.Remedy, worker.Deps{
+		Ledger: through[remedy.Ledger](seams.Ledger, h.ledger), Judge: h.engine.Judge,
+		Actions: through[remedy.Actions](seams.Actions, h.set), Capture: capture,
+		Clock: d.clock, Wake: work, Log: log.With("room", "remedy"), Ended: h.desired.Ended(),
+	})
+	if err != nil {
 		return h, err
 	}
 	h.folder = source.New(source.Deps{
@@ -138,7 +143,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
 		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node,
 		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.Confirm,
-		Prune: h.ledger.Prune, Git: h.desired.handler(), Webhook: h.desired.webhook(),
+		Prune: h.ledger.Prune, Git: h.desired.Handler(), Webhook: h.desired.Webhook(), Desired: h.desired.Face(), DesiredReader: h.ledger,
 	})
 	if err != nil {
 		return h, err
@@ -151,9 +156,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 // close closes the stores, the newest first.
 func (h *house) close() error {
 	var errs []error
-	if h.desired != nil {
-		h.desired.repo.Close()
-	}
+	h.desired.Close()
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
 	}
@@ -166,7 +169,7 @@ func (h *house) close() error {
 // parts is everything that moves, in the order of the start.
 func (h *house) parts() []parts.Part {
 	within := h.d.cfg.Stop.Within.Std()
-	ps := []parts.Part{
+	first := []parts.Part{
 		{Name: "memory", Run: memory, Bound: within},
 		{Name: "ledger", Run: h.ledger.Run, Bound: within},
 		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
@@ -178,17 +181,15 @@ func (h *house) parts() []parts.Part {
 		{Name: "checks", Run: h.checks.Run, Bound: within},
 		{Name: "worker", Run: h.worker.Run, Bound: within + h.d.cfg.Remedy.StopGrace.Std()},
 		{Name: "policy folders", Run: h.folder.Run, Bound: within},
-		{Name: "desired state", Run: h.desired.run, Bound: within},
+	}
+	last := []parts.Part{
 		{Name: "snapshots", Run: h.snapshots, Bound: within},
 		{Name: "clock", Run: h.confirmed, Bound: within},
 		{Name: "reload", Run: h.reload.run, Bound: within},
 		{Name: "api", Run: h.serve, Ready: h.listening, Bound: within + h.d.cfg.API.Drain.Std()},
 		{Name: "service manager", Run: h.notify.Run, Bound: within},
 	}
-	if h.desired == nil {
-		ps = slices.DeleteFunc(ps, func(p parts.Part) bool { return p.Name == "desired state" })
-	}
-	return ps
+	return slices.Concat(first, h.desired.Parts(within), last)
 }
 
 // engineReady waits for the replay and puts the builtin policies in force.
@@ -264,4 +265,14 @@ func (h *house) snapshots(ctx context.Context) error {
 			h.d.log.Error("no snapshot of the ledger", "err", err)
 		}
 	}
+}
+
+// process tells the world how a process of the local config stands.
+func (h *house) process(name string) (running bool, pid int, known bool) {
+	for _, p := range h.set.Processes().List() {
+		if p.Name == name {
+			return p.Running, p.Pid, true
+		}
+	}
+	return false, 0, false
 }

@@ -8,16 +8,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"vigil/actions/heal"
 	"vigil/api"
-	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/kind"
 	"vigil/engine/reconcile/load"
 	"vigil/engine/reconcile/sealed"
+	"vigil/engine/revision"
 	"vigil/gitwatch"
 )
 
@@ -25,26 +24,19 @@ import (
 // eagerly this host follows it.
 type Git struct {
 	gitwatch.Config
-
-	Mode   string            `toml:"mode"`   // enforce; detect reports every difference and heals none
-	Soak   document.Duration `toml:"soak"`   // how long a revision has to stay healthy before it is good
-	Resync document.Duration `toml:"resync"` // how often everything is compared without an event
-
+	Keep
 	Hostname    string            `toml:"hostname"`     // which hosts/NAME of the tree is ours; "" the machine's name
 	Labels      map[string]string `toml:"labels"`       // which environments of vigil.yaml are ours
 	AgeIdentity string            `toml:"age_identity"` // file: of the identities that sealed values are opened with
 }
 
-// The modes of `[git] mode`.
-const (
-	Enforce = "enforce"
-	Detect  = "detect"
-)
+// Keep is how a revision is kept; see revision.Config.
+type Keep = revision.Config
 
 // GitDefaults take pushes, and let documents touch nothing outside vigild until
 // paths says where.
 func GitDefaults() Git {
-	g := Git{Config: gitwatch.Defaults(), Mode: Enforce, Soak: dur(0), Resync: dur(time.Minute), Labels: map[string]string{}}
+	g := Git{Config: gitwatch.Defaults(), Keep: revision.Defaults(), Labels: map[string]string{}}
 	g.Kinds, g.Paths, g.Writable = reconcile.TrustDefaults().Kinds, []string{}, []string{}
 	return g
 }
@@ -66,14 +58,11 @@ func (g Git) Validate() error {
 	default:
 		is.Add("git", "%v", err)
 	}
-	if g.Mode != Enforce && g.Mode != Detect {
-		is.Add("git.mode", "%q is neither enforce nor detect", g.Mode)
-	}
-	if d := g.Resync.Std(); d < time.Second || d > time.Hour {
-		is.Add("git.resync", "%s is not between 1s and 1h", g.Resync)
-	}
-	if d := g.Soak.Std(); d < 0 || d > time.Hour {
-		is.Add("git.soak", "%s is not between 0s and 1h", g.Soak)
+	if err := g.Keep.Validate(); errors.As(err, &theirs) {
+		for _, i := range theirs {
+			i.Place = "git." + i.Place
+			is = append(is, i)
+		}
 	}
 	known := kind.Names()
 	for _, k := range g.Kinds {

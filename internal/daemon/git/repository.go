@@ -47,8 +47,10 @@ type Deps struct {
 	Render load.Renderer
 	// Validate looks further into a document that belongs to vigild itself.
 	Validate func(document.Document) fault.Issues
-	Clock    clock.Clock
-	Log      *slog.Logger
+	// Health looks at what a document calls healthy.
+	Health func(reconcile.Health) error
+	Clock  clock.Clock
+	Log    *slog.Logger
 }
 
 // Repository is the clone in the data directory, and how a commit in it is read.
@@ -117,18 +119,21 @@ func (r *Repository) read(s objects.Snapshot) (*reconcile.Set, error) {
 	if err := issues.Err(); err != nil {
 		return nil, err
 	}
-	return set, nil
+	for _, it := range set.Items {
+		if it.Health == nil || r.deps.Health == nil {
+			continue
+		}
+		if err := r.deps.Health(*it.Health); err != nil {
+			issues.Add(it.Place, "health: %v", err)
+		}
+	}
+	return set, issues.Err()
 }
 
-// Marks are the refs that say where a host stands.
-const (
-	Applied = store.Applied
-	Good    = store.Good
-)
-
-// Mark points a ref at a commit, for those who fetch; "" takes it away. It
-// blocks on the disk.
-func (r *Repository) Mark(_ context.Context, ref, commit string) error {
+// Mark points refs/vigil/NAME (applied, good) at a commit, for those who fetch; ""
+// takes it away. It blocks on the disk.
+func (r *Repository) Mark(_ context.Context, name, commit string) error {
+	ref := "refs/vigil/" + name
 	var h plumbing.Hash
 	if commit != "" {
 		h = plumbing.NewHash(commit)

@@ -10,6 +10,7 @@ import (
 	"vigil/engine/reconcile"
 	"vigil/gitwatch"
 	"vigil/gitwatch/objects"
+	"vigil/gitwatch/store"
 )
 
 // rootFile is where a tree says who may sign the next revision.
@@ -38,7 +39,7 @@ func (r *Repository) Verify(ctx context.Context, s objects.Snapshot) (string, er
 // not say it, or whose vigil.yaml another vigild could read and this one cannot,
 // leaves it at the local config.
 func (r *Repository) adoptedSigners(s objects.Snapshot) (said reconcile.Signers, err error) {
-	adopted := r.store.Ref(Applied)
+	adopted := r.store.Ref(store.Applied)
 	if adopted.IsZero() {
 		adopted = plumbing.NewHash(s.Previous)
 	}

@@ -55,34 +55,38 @@ func (o *Own) Validate(d document.Document) fault.Issues {
 	return is
 }
 
-// Check says what Adopt would do, "create Policy/disk", and changes nothing. The
-// error is every issue of the documents.
-func (o *Own) Check(ds []document.Document) (says []string, err error) {
-	var all fault.Issues
+// Check says what Adopt would do, "create Policy/disk", and every issue of the
+// documents. It changes nothing.
+func (o *Own) Check(_ context.Context, ds []document.Document) (says []string, is fault.Issues) {
 	for _, ask := range []func(document.Owner, []document.Document) ([]string, error){o.engine.FolderChanges, o.engine.ChangesOf, o.checks.changes} {
 		said, err := ask(document.Git, ds)
 		says = append(says, said...)
-		var is fault.Issues
-		if errors.As(err, &is) {
-			all = append(all, is...)
-		} else if err != nil {
-			return nil, err
+		var more fault.Issues
+		switch {
+		case err == nil:
+		case errors.As(err, &more):
+			is = append(is, more...)
+		default:
+			is.Add("", "%v", err)
 		}
 	}
-	if err := all.Err(); err != nil {
-		return nil, err
+	if len(is) > 0 {
+		return nil, is
 	}
 	slices.Sort(says)
 	return says, nil
 }
 
-// Adopt makes the documents of owner Git exactly these. It may be called again
+// Adopt makes the documents of owner Git exactly these; none takes all away. It may be called again
 // with the same ones: then it changes nothing but what is missing.
 func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) error {
-	if _, err := o.Check(ds); err != nil {
-		return err
+	if _, is := o.Check(ctx, ds); len(is) > 0 {
+		return is
 	}
-	actor := "commit:" + commit
+	actor := "vigild"
+	if commit != "" {
+		actor = "commit:" + commit
+	}
 	if err := o.engine.ApplyFolder(ctx, actor, document.Git, ds); err != nil {
 		return err
 	}
