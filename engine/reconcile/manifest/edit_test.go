@@ -69,6 +69,7 @@ func TestEdit_ChangesOneValueAndNothingElse(t *testing.T) {
 		{"JSON", `{"apiVersion": "vigil/v1", "kind": "File", "metadata": {"name": "é"}, "spec": {"path": "/a\"b", "content": "é\n"}}`, "a.yaml:1:1", set("x\"\n", "content"), `"é\n"}`, `"x\"\n"}`},
 		{"Windows line ends", strings.ReplaceAll(before, "\n", "\r\n"), "a.yaml:8:1", set("adm", "owner"), "owner: root", "owner: adm"},
 		{"a value over several lines", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: b\n    c\n  d: e\n", "a.yaml:1:1", set("x", "a"), "", "a.yaml:5:6: a cannot be changed in place"},
+		{"a block that keeps its empty lines", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: |+\n    b\n\n\n  d: e\n", "a.yaml:1:1", set("x\n", "a"), "|+\n    b\n\n\n", "|\n    x\n"},
 		{"quotes over several lines", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: \"b\n\n    c\" # why\n  d: e\n", "a.yaml:1:1", set("x", "a"), "\"b\n\n    c\"", "x"},
 		{"single quotes", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec: {a: 'it''s, {', d: e}\n", "a.yaml:1:1", set("x", "a"), "'it''s, {'", `"x"`},
 		{"a list", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: [b]\n", "a.yaml:1:1", set("x", "a"), "", "no single value"},
