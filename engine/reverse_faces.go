@@ -8,6 +8,9 @@ type AdoptRequest struct {
 	Kind string // "", unit, path, sysctl, process; "" is told from What
 	What string
 	Name string // of the document; "" made from What
+	// Anywhere lets the path be one that no document may touch: the asker is on
+	// this machine, and may read it anyway.
+	Anywhere bool
 }
 
 // ManifestFile is one file of a repository.

@@ -90,6 +90,7 @@ var plan = []room{
 	{dir: "engine/judge", floor: 2, ours: []string{"floors 0-1", "engine/evaluate", "engine/holds", "engine/shard"}},
 	{dir: "engine/explain", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/shard"}},
 	{dir: "engine/rehearse", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies"}},
+	{dir: "engine/reverse", floor: 2, ours: []string{"engine", "floors 0-1", "engine/reconcile/manifest"}},
 	{dir: "engine/hall", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/policies", "engine/holds", "engine/direct", "engine/judge", "engine/explain"}},
 
 	{dir: "engine/tsdb", floor: 3, ours: []string{"engine", "floors 0-1", "engine/tsdb/chunk", "engine/tsdb/commit", "engine/tsdb/live", "engine/tsdb/payload", "engine/tsdb/place", "engine/tsdb/wal", "engine/tsdb/rows"}},

@@ -10,13 +10,14 @@ import (
 )
 
 func (d *Desired) reverse(r *face.Registrar) {
-	// Who may adopt may read any file of the host: that is more than to operate.
+	// Who may adopt reads files of the host: that is more than to operate, and beyond
+	// what documents may touch it takes the socket.
 	face.Handle(r, face.Line("POST", "/api/v1/adopt", guard.Administer, "adopt", "How a unit, a path or a kernel parameter stands, as a document", "desired", 0),
-		func(ctx context.Context, _ guard.Caller, in *struct{ Body contract.AdoptRequest }) (*face.Reply[contract.Manifest], error) {
+		func(ctx context.Context, c guard.Caller, in *struct{ Body contract.AdoptRequest }) (*face.Reply[contract.Manifest], error) {
 			if err := d.reversing(); err != nil {
 				return nil, err
 			}
-			m, err := d.Reverse.Adopt(ctx, engine.AdoptRequest{Kind: in.Body.Kind, What: in.Body.What, Name: in.Body.Name})
+			m, err := d.Reverse.Adopt(ctx, engine.AdoptRequest{Kind: in.Body.Kind, What: in.Body.What, Name: in.Body.Name, Anywhere: c.Local})
 			if err != nil {
 				return nil, face.FieldIssues(err)
 			}

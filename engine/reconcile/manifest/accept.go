@@ -70,7 +70,7 @@ func (a *acceptor) spec(key string) document.Node { return a.doc.Spec.Get(key) }
 // that stands for it.
 func (a *acceptor) bytes(d reconcile.Difference, at string, field ...string) error {
 	if src := a.spec("source"); len(field) == 1 && !src.Absent() {
-		a.out.Sources = append(a.out.Sources, Source{InTree: sourcePath(a.doc.Place, src.Text()), Path: at})
+		a.out.Sources = append(a.out.Sources, Source{InTree: SourcePath(a.doc.Place, src.Text()), Path: at})
 		a.out.Fields = append(a.out.Fields, d.Field)
 		return nil
 	}
@@ -92,8 +92,8 @@ func (a *acceptor) bytes(d reconcile.Difference, at string, field ...string) err
 	return a.set(d, string(text), false, field...)
 }
 
-// sourcePath is a file of the tree as a document names it.
-func sourcePath(place, name string) string {
+// SourcePath is a file of the tree as a document names it.
+func SourcePath(place, name string) string {
 	if strings.HasPrefix(name, "/") {
 		return strings.TrimPrefix(path.Clean(name), "/")
 	}
