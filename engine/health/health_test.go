@@ -56,6 +56,11 @@ func start(t *testing.T) (*Prover, func(v float64, name string, labels map[strin
 		if err := e.Ingest(context.Background(), b); err != nil {
 			t.Error(err)
 		}
+		for _, it := range b.Items {
+			if it.Reason != series.Accepted {
+				t.Errorf("%s: %s", name, it.Reason)
+			}
+		}
 	}
 }
 
@@ -88,6 +93,7 @@ func TestHealth_OnlyWhatCameAfterwardsProves(t *testing.T) {
 	}
 	after = clock.System()()
 	check := reconcile.Health{Check: "web", Timeout: document.Duration(10 * time.Second)}
+	<-time.After(5 * time.Millisecond)
 	go push(1, "vigil_check_up", map[string]string{"check": "web", "kind": "tcp"})
 	if why, err := p.Wait(t.Context(), check, after); err != nil {
 		t.Fatalf("%q %v", why, err)
