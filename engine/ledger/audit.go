@@ -103,11 +103,31 @@ func (l *Ledger) walk(ctx context.Context, after int64, each func(audit.Record) 
 // returns that head. An error of kind Corrupt wraps an *audit.Broken that names
 // the first bad record. progress, if not nil, is told how many were good so far.
 func (l *Ledger) AuditVerify(ctx context.Context, progress func(n int64)) (audit.Head, error) {
-	var s table.State
-	if err := l.file.Read(ctx, func(c *conn.Conn) (err error) { s, err = table.ReadState(ctx, c); return err }); err != nil {
-		return audit.Head{}, err
+	for {
+		from, err := l.pruned(ctx)
+		if err != nil {
+			return audit.Head{}, err
+		}
+		head, err := l.verifyFrom(ctx, from, progress)
+		if fault.KindOf(err) != fault.Corrupt {
+			return head, err
+		}
+		if now, e := l.pruned(ctx); e != nil || now == from {
+			return head, err
+		}
+		// Pruned under our feet: what we missed is in an export.
 	}
-	v := audit.NewVerifier(s.Pruned)
+}
+
+// pruned is the head of what was pruned.
+func (l *Ledger) pruned(ctx context.Context) (audit.Head, error) {
+	var s table.State
+	err := l.file.Read(ctx, func(c *conn.Conn) (err error) { s, err = table.ReadState(ctx, c); return err })
+	return s.Pruned, err
+}
+
+func (l *Ledger) verifyFrom(ctx context.Context, from audit.Head, progress func(n int64)) (audit.Head, error) {
+	v := audit.NewVerifier(from)
 	head, err := l.walk(ctx, 0, func(r audit.Record) error {
 		if err := v.Next(r); err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 	"vigil/engine/remedy/worker"
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
+	"vigil/internal/daemon/archive"
 	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/desired"
 	"vigil/internal/daemon/evidence"
@@ -47,6 +48,7 @@ type house struct {
 	checked *own.Checks      // what the runner is told to run, by its owners
 	desired *desired.Desired // nil: no source of revisions
 	server  *api.Server
+	archive *archive.Archive
 	folder  *source.Folder
 	hands   *handsoff.Keeper
 	pulse   *pulse.Pulse
@@ -148,6 +150,9 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
+	if h.archive, err = archive.New(cfg.Audit, archive.Deps{Chain: h.ledger, Clock: d.clock, Log: log.With("room", "archive")}); err != nil {
+		return h, err
+	}
 	h.notify = &manager.Manager{Log: log, Status: h.summary, Progress: h.progress()}
 	h.reload = &reloader{h: h, nudges: d.opt.Reload, current: cfg}
 	return h, nil
@@ -184,6 +189,7 @@ func (h *house) parts() []parts.Part {
 	}
 	last := []parts.Part{
 		{Name: "snapshots", Run: h.snapshots, Bound: within},
+		{Name: "audit archive", Run: h.archive.Run, Bound: within},
 		{Name: "clock", Run: h.confirmed, Bound: within},
 		{Name: "reload", Run: h.reload.run, Bound: within},
 		{Name: "api", Run: h.serve, Ready: h.listening, Bound: within + h.d.cfg.API.Drain.Std()},

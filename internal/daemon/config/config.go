@@ -32,6 +32,7 @@ import (
 	"vigil/engine/ledger"
 	"vigil/engine/remedy"
 	"vigil/engine/tsdb"
+	"vigil/internal/daemon/archive"
 	"vigil/internal/daemon/settings"
 )
 
@@ -39,19 +40,20 @@ import (
 type Config struct {
 	DataDir string `toml:"data_dir"`
 
-	Log       Log           `toml:"log"`
-	API       api.Config    `toml:"api"`
-	Store     tsdb.Config   `toml:"store"`
-	Ledger    ledger.Config `toml:"ledger"`
-	Engine    engine.Config `toml:"engine"`
-	Host      host.Config   `toml:"host"`
-	Checks    check.Probes  `toml:"checks"`
-	Policies  Policies      `toml:"policies"`
-	Remedy    remedy.Config `toml:"remedy"`
-	Snapshots Snapshots     `toml:"snapshots"`
-	Self      Self          `toml:"self"`
-	Stop      Stop          `toml:"stop"`
-	Git       Git           `toml:"git"`
+	Log       Log            `toml:"log"`
+	API       api.Config     `toml:"api"`
+	Store     tsdb.Config    `toml:"store"`
+	Ledger    ledger.Config  `toml:"ledger"`
+	Engine    engine.Config  `toml:"engine"`
+	Host      host.Config    `toml:"host"`
+	Checks    check.Probes   `toml:"checks"`
+	Policies  Policies       `toml:"policies"`
+	Remedy    remedy.Config  `toml:"remedy"`
+	Snapshots Snapshots      `toml:"snapshots"`
+	Audit     archive.Config `toml:"audit"`
+	Self      Self           `toml:"self"`
+	Stop      Stop           `toml:"stop"`
+	Git       Git            `toml:"git"`
 
 	actions.Config // [actions.NAME], [notify.NAME], [[process]]
 
@@ -112,6 +114,7 @@ func Defaults(p Places) Config {
 		Checks:    check.Defaults().Checks,
 		Policies:  Policies{Starter: true, Rescan: dur(30 * time.Second)},
 		Remedy:    remedy.Defaults(),
+		Audit:     archive.Defaults(),
 		Snapshots: Snapshots{Every: dur(24 * time.Hour), Keep: 2},
 		Self:      Self{Every: dur(10 * time.Second)},
 		Stop:      Stop{Within: dur(15 * time.Second)},
@@ -148,6 +151,7 @@ func (c Config) Validate() error {
 	add("remedy", c.Remedy.Validate())
 	add("actions", c.Config.Validate())
 	add("git", c.Git.Validate())
+	add("audit", c.Audit.Validate())
 	if !filepath.IsAbs(c.DataDir) {
 		is.Add("data_dir", "%q is not an absolute path", c.DataDir)
 	}
