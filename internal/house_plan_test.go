@@ -153,7 +153,7 @@ var plan = []room{
 	{dir: "internal/daemon/archive", floor: 4, ours: []string{"floor 0", "engine/document"}, guests: []string{gSys}},
 	{dir: "internal/daemon/git", floor: 4, ours: []string{"engine", "floors 0-1", "gitwatch", "gitwatch/objects", "gitwatch/receive", "gitwatch/store", "api/guard"}, guests: []string{gGit}},
 	{dir: "internal/daemon/own", floor: 4, ours: []string{"engine", "engine/holds", "floors 0-1", "engine/check/probe"}},
-	{dir: "internal/daemon/desired", floor: 4, ours: []string{"engine", "floors 0-1", "engine/hall", "engine/judge", "engine/ledger", "engine/revision", "engine/reconcile/kustomize", "actions", "gitwatch/paths", "internal/daemon/config", "internal/daemon/git", "internal/daemon/own", "internal/daemon/parts"}},
+	{dir: "internal/daemon/desired", floor: 4, ours: []string{"engine", "floors 0-1", "engine/hall", "engine/judge", "engine/ledger", "engine/revision", "engine/reconcile/kustomize", "engine/world", "actions", "api/meter", "gitwatch/paths", "internal/daemon/config", "internal/daemon/git", "internal/daemon/own", "internal/daemon/parts"}},
 	{dir: "internal/daemon/parts", floor: 4, ours: []string{"engine/fault"}},
 	{dir: "internal/daemon/offline", floor: 4, ours: []string{"engine", "engine/policies", "engine/rehearse", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "actions", "internal/daemon/config", "internal/daemon/stories"}},
 	{dir: "internal/daemon/evidence", floor: 4, ours: []string{"engine/fault", "actions", "actions/launch", "internal/daemon/config"}},

@@ -77,6 +77,10 @@ func (k *Keeper) again(ctx context.Context) {
 	}
 	away, _, _ := ground.Leftovers(set, rows)
 	k.Install(k.Standing, set, ts, away)
+	// What of vigild's own is kept in memory alone, the checks, ended with the last run.
+	if err := k.Own.Adopt(ctx, row.Commit, set.Documents); err != nil {
+		k.Log.Error("vigild's own documents of the revision do not hold", "commit", ground.Short(row.Commit), "err", err)
+	}
 }
 
 // load takes over what the ledger holds. Steps that an earlier run queued and

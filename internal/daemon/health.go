@@ -17,6 +17,9 @@ func (h *house) ready() (reasons, degraded []string) {
 	if err := h.reload.bad(); err != nil {
 		degraded = append(degraded, fmt.Sprintf("config file: %v", err))
 	}
+	if why := h.desired.Stalled(); why != "" {
+		degraded = append(degraded, "desired state: "+why)
+	}
 	s := h.engine.Stats()
 	if s.LagSeconds > 5 {
 		degraded = append(degraded, fmt.Sprintf("evaluation is %.0f s behind", s.LagSeconds))

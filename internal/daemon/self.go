@@ -13,6 +13,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
+	"vigil/internal/daemon/desired"
 	"vigil/internal/daemon/pulse"
 )
 
@@ -113,6 +114,7 @@ func (h *house) figures() []figure {
 		{checkNames, h.checkFigures},
 		{processNames, h.processFigures},
 		{folderNames, h.folderFigures},
+		{desired.FigureNames(), h.desired.Figures},
 	}
 }
 

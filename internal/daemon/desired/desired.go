@@ -26,6 +26,7 @@ import (
 	"vigil/engine/reconcile/kustomize"
 	"vigil/engine/remedy"
 	"vigil/engine/revision"
+	"vigil/engine/world"
 	"vigil/gitwatch/paths"
 	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/git"
@@ -41,7 +42,7 @@ type Deps struct {
 	Actions remedy.Actions // the set, or something around it
 	Set     *actions.Set
 	Engine  *hall.Engine
-	World   reconcile.World
+	World   *world.World
 	Checks  *own.Checks
 	Nudge   func() // the worker looks for work
 	Clock   clock.Clock
@@ -93,7 +94,7 @@ func New(deps Deps) (d *Desired, err error) {
 	d.keeper, err = revision.New(cfg.Git.Keep, revision.Deps{
 		Journal: d.Journal, Kept: d.Ledger, Reader: d.Ledger, World: d.World, Actions: d.Actions,
 		Own: documents, Keep: d.Set.Contents().Put, Load: d.repo.Load, Mark: d.repo.Mark, Watch: d.watch,
-		Healthy: d.Engine.Healthy, Nudge: d.Nudge, Clock: d.Clock, Log: d.Log.With("room", "desired"),
+		Healthy: d.Engine.Healthy, Suspect: d.World.Suspect, Nudge: d.Nudge, Clock: d.Clock, Log: d.Log.With("room", "desired"),
 	})
 	if err != nil {
 		return d, err
@@ -205,7 +206,11 @@ func (d *Desired) Stalled() string {
 	if d == nil {
 		return ""
 	}
-	return d.Face().State().Stalled
+	v := d.Face().State()
+	if v.Stalled == "" && (v.State == engine.RevisionBad || v.State == engine.RevisionRefused) {
+		return "the newest revision is " + string(v.State) + ": " + v.Why
+	}
+	return v.Stalled
 }
 
 // Parts is what moves of it, in the order of the start.

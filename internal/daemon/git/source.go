@@ -234,3 +234,6 @@ func (s *Source) Stalled() string {
 	}
 	return missing
 }
+
+// Stats is what the git server did.
+func (s *Source) Stats() receive.Stats { return s.server.Stats() }
