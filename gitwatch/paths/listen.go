@@ -69,8 +69,15 @@ func (s *Spots) listen(ctx context.Context, f *os.File, sweep <-chan time.Time) 
 		f.Close()
 		<-ended
 	}()
+	now := make(chan struct{})
+	close(now)
+	var rest []*node // what the sweep that goes on has not looked at
 	for {
 		s.tell()
+		once := now
+		if len(rest) == 0 {
+			once = nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -79,10 +86,11 @@ func (s *Spots) listen(ctx context.Context, f *os.File, sweep <-chan time.Time) 
 			return err
 		case <-s.wake:
 		case <-sweep:
-			s.mu.Lock()
-			s.cover(s.root, false)
-			s.say()
-			s.mu.Unlock()
+			if len(rest) == 0 {
+				rest = s.folders()
+			}
+		case <-once:
+			rest = s.check(rest)
 		}
 	}
 }

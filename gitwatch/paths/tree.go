@@ -219,6 +219,55 @@ func (s *Spots) uncover(n *node) bool {
 	return was
 }
 
+// folders lists every folder that should be watched, those above first.
+func (s *Spots) folders() (out []*node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out = make([]*node, 0, len(s.wds)+len(s.lost))
+	var add func(n *node)
+	add = func(n *node) {
+		if n.folder() {
+			out = append(out, n)
+		}
+		for _, k := range n.kids {
+			add(k)
+		}
+	}
+	add(s.root)
+	return out
+}
+
+// slice is how many folders are checked before somebody else may go on.
+const slice = 128
+
+// check proves for the first of some folders that their watches are where they
+// should be, and returns the rest.
+func (s *Spots) check(list []*node) []*node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(list), slice)
+	for _, n := range list[:n] {
+		if s.fd < 0 || !n.folder() || n.up != nil && n.up.kids[n.name] != n { // the set has changed meanwhile
+			continue
+		}
+		fd, err := openFolder(n.path())
+		if err != nil {
+			if s.uncover(n) {
+				s.below(n)
+			}
+			continue
+		}
+		moved := s.watch(n, fd)
+		unix.Close(fd)
+		if moved {
+			s.cover(n, false)
+			s.below(n)
+		}
+	}
+	s.say()
+	return list[n:]
+}
+
 // below marks every spot from n on.
 func (s *Spots) below(n *node) {
 	s.mark(n)
