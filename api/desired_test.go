@@ -17,7 +17,7 @@ func TestDesiredRoutes(t *testing.T) {
 	d := apitest.NewDesired(clock.System())
 	s := serve(t, func(_ *api.Config, deps *api.Deps) { deps.Desired, deps.DesiredReader, deps.Reverse = d, d, d })
 	apitest.Run(t, s.http, s.base, s.tokens["admin"], apitest.DesiredCases)
-	want := []string{"rollback token:t-admin", "retry token:t-admin", "suspend token:t-admin", "unsuspend token:t-admin", "commit token:t-admin", "init token:t-admin"}
+	want := []string{"rollback token:t-admin", "retry token:t-admin", "retry token:t-admin", "suspend token:t-admin", "unsuspend token:t-admin", "commit token:t-admin", "init token:t-admin"}
 	if !slices.Equal(d.Actors, want) {
 		t.Errorf("kept %v", d.Actors)
 	}

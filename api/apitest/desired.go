@@ -42,7 +42,11 @@ func NewDesired(c clock.Clock) *Desired {
 		if i == 249 {
 			state = engine.RevisionGood
 		}
-		d.revisions = append(d.revisions, engine.Revision{N: int64(i + 1), Commit: fmt.Sprintf("%040x", i+1), Ref: "refs/heads/main", State: state, Seen: c()})
+		commit := fmt.Sprintf("%040x", i+1)
+		if i == 0 {
+			commit = "beef" + commit[4:]
+		}
+		d.revisions = append(d.revisions, engine.Revision{N: int64(i + 1), Commit: commit, Ref: "refs/heads/main", State: state, Seen: c()})
 		d.drifts = append(d.drifts, engine.Drift{ID: int64(i + 1), Ref: v.Ref, Subject: v.Subject, Found: c(), Ended: c(), How: "healed",
 			Difference: reconcile.Difference{Field: "sha256", Wanted: "aa", Found: "bb", Class: reconcile.Drift}})
 	}
@@ -247,8 +251,10 @@ var DesiredCases = []Case{
 	{Line: "plan of bad documents", Method: "GET", Path: "/api/v1/plan?commit=broken", Status: 422, Has: map[string]any{"detail": "^a.yaml:3:5: unknown field"}},
 	{Line: "rollback", Method: "POST", Path: "/api/v1/revisions/rollback", Body: `{"reason":"the site is down"}`, Status: 202, Has: map[string]any{"n": 251.0, "return": 250.0, "state": "seen"}},
 	{Line: "rollback without a reason", Method: "POST", Path: "/api/v1/revisions/rollback", Body: `{}`, Status: 422, Loc: "missing@body.reason"},
-	{Line: "rollback to nothing", Method: "POST", Path: "/api/v1/revisions/rollback", Body: `{"commit":"beef","reason":"r"}`, Status: 404},
+	{Line: "rollback to nothing", Method: "POST", Path: "/api/v1/revisions/rollback", Body: `{"commit":"dead","reason":"r"}`, Status: 404},
 	{Line: "retry", Method: "POST", Path: "/api/v1/revisions/retry", Body: `{"commit":"0000000000000000000000000000000000000003"}`, Status: 202, Has: map[string]any{"n": 3.0}},
+	{Line: "retry of a short commit that several begin with", Method: "POST", Path: "/api/v1/revisions/retry", Body: `{"commit":"0000"}`, Status: 409, Has: map[string]any{"detail": "^0000 is short for several commits"}},
+	{Line: "retry of a short commit", Method: "POST", Path: "/api/v1/revisions/retry", Body: `{"commit":"beef0"}`, Status: 202, Has: map[string]any{"n": 1.0}},
 	{Line: "retry of a good one", Method: "POST", Path: "/api/v1/revisions/retry", Body: `{"commit":"00000000000000000000000000000000000000fa"}`, Status: 409},
 	{Line: "suspend", Method: "POST", Path: "/api/v1/suspends", Body: `{"selector":"File/*","reason":"by hand","for":"2h"}`, Status: 201, Has: map[string]any{"id": "s1", "selector": "File/*", "until": Some, "actor": "token:t-admin"}},
 	{Line: "suspend without an end", Method: "POST", Path: "/api/v1/suspends", Body: `{"selector":"*","reason":"r"}`, Status: 422, Loc: "missing@body.for"},

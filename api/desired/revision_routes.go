@@ -3,6 +3,7 @@ package desired
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"vigil/api/contract"
 	"vigil/api/face"
@@ -61,7 +62,11 @@ func (d *Desired) revisions(r *face.Registrar) {
 			if err := d.on(); err != nil {
 				return nil, err
 			}
-			v, err := d.Deps.Desired.Rollback(ctx, c.Actor, in.Body.Commit, in.Body.Reason)
+			commit, err := d.whole(ctx, in.Body.Commit)
+			if err != nil {
+				return nil, err
+			}
+			v, err := d.Deps.Desired.Rollback(ctx, c.Actor, commit, in.Body.Reason)
 			if err != nil {
 				return nil, face.FieldIssues(err)
 			}
@@ -73,10 +78,43 @@ func (d *Desired) revisions(r *face.Registrar) {
 			if err := d.on(); err != nil {
 				return nil, err
 			}
-			v, err := d.Deps.Desired.Retry(ctx, c.Actor, in.Body.Commit)
+			commit, err := d.whole(ctx, in.Body.Commit)
+			if err != nil {
+				return nil, err
+			}
+			v, err := d.Deps.Desired.Retry(ctx, c.Actor, commit)
 			if err != nil {
 				return nil, err
 			}
 			return face.Say(wireRevision(v))
 		})
+}
+
+// lookBack is among how many of the newest revisions a short commit is looked for.
+const lookBack = 1000
+
+// whole completes a commit that was written short, from the revisions that came.
+// What none of them begins with is left as it is. Conflict: several do.
+func (d *Desired) whole(ctx context.Context, commit string) (string, error) {
+	if len(commit) < 4 || len(commit) >= 40 {
+		return commit, nil
+	}
+	rs, err := d.Reader.Revisions(ctx, 0, lookBack)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, r := range rs {
+		switch {
+		case !strings.HasPrefix(r.Commit, commit) || r.Commit == found:
+		case found != "":
+			return "", fault.New(fault.Conflict, "%s is short for several commits, %s and %s among them", commit, found, r.Commit).Mend("write more of its digits")
+		default:
+			found = r.Commit
+		}
+	}
+	if found == "" {
+		return commit, nil
+	}
+	return found, nil
 }

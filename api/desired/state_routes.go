@@ -34,7 +34,11 @@ func (d *Desired) state(r *face.Registrar) {
 			if err := d.on(); err != nil {
 				return nil, err
 			}
-			v, err := d.Deps.Desired.Plan(ctx, in.Commit)
+			commit, err := d.whole(ctx, in.Commit)
+			if err != nil {
+				return nil, err
+			}
+			v, err := d.Deps.Desired.Plan(ctx, commit)
 			if err != nil {
 				return nil, err
 			}

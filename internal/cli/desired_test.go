@@ -71,7 +71,7 @@ func TestDesiredCommands(t *testing.T) {
 		{"status", "status", 0, "desired state: 0000000000 applied|good; 250 things, 1 drifted", ""},
 		{"plan", "plan", 0, "speaks of 250 things|~ File/f007  set permissions and owner of /etc/f007|permissions: wanted 0644, found 0600 (drift", ""},
 		{"plan with an exit code", "plan --exit-code", 6, "File/f007", ""},
-		{"plan of no commit", "plan beef", 5, "", "there is no commit beef"},
+		{"plan of no commit", "plan dead", 5, "", "there is no commit dead"},
 		{"plan of bad documents", "plan broken", 3, "", "a.yaml:3:5: unknown field contnet"},
 		{"drift", "drift", 0, "File/f007  drifted  (a.yaml:1:1)|permissions: wanted 0644, found 0600", ""},
 		{"drift with an exit code", "drift --look --exit-code", 6, "File/f007", ""},

@@ -11,6 +11,7 @@ package desired
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/kustomize"
 	"vigil/engine/remedy"
+	"vigil/engine/reverse"
 	"vigil/engine/revision"
 	"vigil/engine/world"
 	"vigil/gitwatch/paths"
@@ -55,6 +57,7 @@ type Desired struct {
 	Deps
 	repo   *git.Repository
 	source *git.Source
+	back   *reverse.Reverse
 	keeper *revision.Keeper
 	spots  *paths.Spots // says which managed paths may have changed
 
@@ -104,8 +107,44 @@ func New(deps Deps) (d *Desired, err error) {
 	if err != nil {
 		return d, err
 	}
-	d.source, err = git.New(d.repo, d.keeper, d.Ledger)
+	if d.source, err = git.New(d.repo, d.keeper, d.Ledger); err != nil {
+		return d, err
+	}
+	d.back, err = reverse.New(reverse.Config{Host: host.Name, Trust: cfg.Trust()}, reverse.Deps{
+		Desired: d.keeper, World: d.World, Repository: d.source.Back(clone(cfg)), Record: d.record, Clock: d.Clock,
+	})
 	return d, err
+}
+
+// clone is where people clone the repository from on this machine, "" over TCP
+// nowhere.
+func clone(cfg *config.Loaded) string {
+	host, port, err := net.SplitHostPort(cfg.API.Listen)
+	if err != nil || port == "0" {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "http"
+	if cfg.API.Encrypted() {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + "/git/" + cfg.Git.Name
+}
+
+// record writes one audit record.
+func (d *Desired) record(ctx context.Context, r audit.Record) error {
+	_, err := d.Ledger.Commit(ctx, &engine.Decision{At: r.At, Audit: []audit.Record{r}})
+	return err
+}
+
+// Reverse is the way back from the machine to the repository.
+func (d *Desired) Reverse() engine.Reverse {
+	if d == nil {
+		return nil
+	}
+	return d.back
 }
 
 func healthy(h reconcile.Health) error {
@@ -246,10 +285,7 @@ func (d *Desired) loaded(ctx context.Context) error {
 func (d *Desired) follow(ctx context.Context) error {
 	if err := d.repo.Lost(); err != nil {
 		d.Log.Error("the repository was corrupt and is set aside; what was applied stays as it is until the next push or fetch", "err", err)
-		now := d.Clock()
-		_, aerr := d.Ledger.Commit(ctx, &engine.Decision{At: now, Audit: []audit.Record{{
-			At: now, Actor: "vigild", Verb: "repository.lost", Object: "repository:" + d.Config.Git.Name, Reason: err.Error(),
-		}}})
+		aerr := d.record(ctx, audit.Record{At: d.Clock(), Actor: "vigild", Verb: "repository.lost", Object: "repository:" + d.Config.Git.Name, Reason: err.Error()})
 		if aerr != nil && ctx.Err() == nil {
 			d.Log.Error("the loss of the repository is not in the audit", "err", aerr)
 		}

@@ -109,12 +109,18 @@ func (r *Repository) snapshot(ctx context.Context, commit string) (s objects.Sna
 	return objects.ReadRevision(ctx, v, objects.Source(r.cfg.Git.Source), r.store.Branch(), tip, tip, r.cfg.Git.Tree)
 }
 
-// read turns the files of a snapshot into what they want of this host.
-func (r *Repository) read(s objects.Snapshot) (*reconcile.Set, error) {
+func filesOf(s objects.Snapshot) []load.File {
 	files := make([]load.File, len(s.Files))
 	for i, f := range s.Files {
 		files[i] = load.File{Path: f.Path, Data: f.Data}
 	}
+	return files
+}
+
+// read turns the files of a snapshot into what they want of this host.
+func (r *Repository) read(s objects.Snapshot) (*reconcile.Set, error) { return r.readFiles(filesOf(s)) }
+
+func (r *Repository) readFiles(files []load.File) (*reconcile.Set, error) {
 	set, issues := load.Load(files, r.cfg.Host, r.cfg.Trust, load.Deps{Box: r.deps.Box, Render: r.deps.Render, Validate: r.deps.Validate})
 	if err := issues.Err(); err != nil {
 		return nil, err
