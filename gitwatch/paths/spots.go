@@ -110,21 +110,20 @@ func NewSpots(cfg SpotsConfig, deps SpotsDeps) (*Spots, error) {
 // Set replaces the set. While Run runs, a change after Set returned is told; look
 // at new paths after it, not before. The same path twice is one spot, and its
 // Inside counts if one says so. It blocks for the few microseconds that a new
-// folder takes. An error (a path that is not absolute and clean, or too many)
-// leaves the set as it was.
-func (s *Spots) Set(spots []Spot) error {
+// folder takes. An error names the first path that cannot be watched, because it
+// is not absolute and clean or beyond a bound; all others are.
+func (s *Spots) Set(spots []Spot) (err error) {
 	want := make(map[string]bool, len(spots))
 	for _, sp := range spots {
-		switch p := sp.Path; {
-		case !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" || strings.ContainsRune(p, 0) || len(p) > 4095:
-			return fault.New(fault.Unprocessable, "%q is not an absolute, clean path", p)
-		case strings.Count(p, "/") > maxNames:
-			return fault.New(fault.TooLarge, "%s has more than %d names", p, maxNames)
+		bad := sp.check()
+		if _, ok := want[sp.Path]; bad == nil && !ok && len(want) >= MaxSpots {
+			bad = fault.New(fault.TooLarge, "%d paths are watched, and %s is one more", MaxSpots, sp.Path)
 		}
-		want[sp.Path] = want[sp.Path] || sp.Inside
-	}
-	if len(want) > MaxSpots {
-		return fault.New(fault.TooLarge, "%d paths, at most %d are watched", len(want), MaxSpots)
+		if bad == nil {
+			want[sp.Path] = want[sp.Path] || sp.Inside
+		} else if err == nil {
+			err = bad
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,6 +145,16 @@ func (s *Spots) Set(spots []Spot) error {
 	if added && s.fd >= 0 {
 		s.cover(s.root, true)
 		s.say()
+	}
+	return err
+}
+
+func (sp Spot) check() error {
+	switch p := sp.Path; {
+	case !filepath.IsAbs(p) || filepath.Clean(p) != p || strings.ContainsRune(p, 0) || len(p) > 4095:
+		return fault.New(fault.Unprocessable, "%q is not an absolute, clean path", p)
+	case strings.Count(p, "/") > maxNames:
+		return fault.New(fault.TooLarge, "%s has more than %d names", p, maxNames)
 	}
 	return nil
 }

@@ -236,13 +236,17 @@ func TestSpots_SetFollows(t *testing.T) {
 	if st := e.Stats(); st.Dirs != 0 || len(e.root.kids) != 0 {
 		t.Errorf("an empty set leaves %+v, %v", st, e.root.kids)
 	}
-	for bad, kind := range map[string]fault.Kind{"relative": fault.Unprocessable, "/a/../b": fault.Unprocessable, "/a\x00": fault.Unprocessable, "/": fault.Unprocessable, strings.Repeat("/a", 100): fault.TooLarge} {
-		if err := e.Set([]Spot{{Path: bad}}); fault.KindOf(err) != kind {
+	for bad, kind := range map[string]fault.Kind{"": fault.Unprocessable, "relative": fault.Unprocessable, "/a/../b": fault.Unprocessable, "/a\x00": fault.Unprocessable, strings.Repeat("/a", 100): fault.TooLarge} {
+		if err := e.Set([]Spot{{Path: bad}, {Path: "/"}}); fault.KindOf(err) != kind {
 			t.Errorf("%.10q: %v", bad, err)
 		}
 	}
-	if err := e.Set(make([]Spot, 1)); err == nil {
-		t.Error("an empty path is taken")
+	if st := e.Stats(); st.Spots != 1 || st.Dirs != 1 { // what is good is watched all the same
+		t.Errorf("%+v", st)
+	}
+	must(t, e.Set(nil))
+	if st := e.Stats(); st.Dirs != 0 {
+		t.Errorf("%+v", st)
 	}
 }
 

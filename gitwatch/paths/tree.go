@@ -38,8 +38,8 @@ func (n *node) path() string {
 	return string(b)
 }
 
-// folder says that names in it matter.
-func (n *node) folder() bool { return n.inside || len(n.kids) > 0 }
+// folder says that names in it matter, or that no folder above tells of it.
+func (n *node) folder() bool { return n.inside || len(n.kids) > 0 || n.spot && n.up == nil }
 
 // What a watch asks the kernel for: names that come and go in the folder, what
 // happens to the folder itself, and for one that holds a spot what happens to the
@@ -52,6 +52,9 @@ const (
 )
 
 func (n *node) mask() uint32 {
+	if n.spot && n.up == nil {
+		return ofNames | ofSelf | ofFiles | asked
+	}
 	for _, k := range n.kids {
 		if k.spot {
 			return ofNames | ofSelf | ofFiles | asked
@@ -65,6 +68,9 @@ func (s *Spots) add(path string, inside bool) {
 	n := s.root
 	n.fresh = true
 	for name := range strings.SplitSeq(path[1:], "/") {
+		if name == "" { // the root itself
+			break
+		}
 		k := n.kids[name]
 		if k == nil {
 			if n.kids == nil {
