@@ -75,7 +75,7 @@ func TestRender_TextSurvives(t *testing.T) {
 		spec := encode(map[string]any{"content": text, "n": number, text + "k": []any{text, nil, true}})
 		a := fmt.Sprintf(`{"apiVersion":"vigil/v1","kind":"File","metadata":{"name":"a"},"spec":%s}`, spec)
 		tr := tree("kustomization.yaml", "resources: [a.json]\npatches: [{target: {kind: File}, path: p.json}, {target: {kind: File}, path: q.json}]", "a.json", a,
-			"p.json", string(encode([]any{map[string]any{"op": "add", "path": "/spec/patched", "value": text}})), "q.json", string(encode(map[string]any{"spec": map[string]any{"merged": text}})))
+			"p.json", string(encode([]any{map[string]any{"op": "add", "path": "/spec/patched", "value": text}, map[string]any{"op": "add", "path": "/spec/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(text) + "k/0", "value": number}})), "q.json", string(encode(map[string]any{"spec": map[string]any{"merged": text}})))
 		docs, is := Renderer{}.Render(tr, "")
 		if _, bad := document.Parse("a.json", []byte(a), document.Git); len(bad) > 0 {
 			if len(is) == 0 {
@@ -90,7 +90,7 @@ func TestRender_TextSurvives(t *testing.T) {
 		if is := docs[0].Spec.Decode(&got); len(is) > 0 {
 			t.Fatal(is)
 		}
-		want := map[string]any{"content": text, "n": number, text + "k": []any{text, nil, true}, "patched": text, "merged": text}
+		want := map[string]any{"content": text, "n": number, text + "k": []any{number, text, nil, true}, "patched": text, "merged": text}
 		if string(encode(want)) != string(encode(got)) {
 			t.Fatalf("\n%s\n%s", encode(want), encode(got))
 		}

@@ -1,7 +1,7 @@
 package kustomize
 
 import (
-	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -76,7 +76,12 @@ func refused() map[string]refusal {
 	}
 }
 
-var affix = regexp.MustCompile(`^[A-Za-z0-9._-]{0,63}$`)
+// affix reports whether a prefix or a suffix is one that any name can take.
+func affix(s string) bool {
+	return len(s) <= 63 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	})
+}
 
 // read reads one kustomization, strictly.
 func read(file string, data []byte) (s spec, root document.Node, issues fault.Issues) {
@@ -113,7 +118,7 @@ func read(file string, data []byte) (s spec, root document.Node, issues fault.Is
 		issues = append(issues, fault.Issue{Place: root.Place("apiVersion"), Msg: "this apiVersion is not spoken here", Hint: "write " + want})
 	}
 	for _, a := range [][2]string{{"namePrefix", s.NamePrefix}, {"nameSuffix", s.NameSuffix}} {
-		if !affix.MatchString(a[1]) {
+		if !affix(a[1]) {
 			issues.Add(root.Place(a[0]), "%s takes at most 63 letters, digits, dots, - and _", a[0])
 		}
 	}

@@ -18,7 +18,7 @@ type tokens struct {
 const tokenMark = "value-"
 
 // hide replaces the values in a tree of values; truth and nothing stay, and so do
-// keys and the words of merging.
+// plain keys and the words of merging.
 func (t *tokens) hide(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
@@ -27,7 +27,7 @@ func (t *tokens) hide(v any) any {
 			if k == "$patch" {
 				out[k] = e
 			} else {
-				out[k] = t.hide(e)
+				out[t.key(k)] = t.hide(e)
 			}
 		}
 		return out
@@ -38,32 +38,64 @@ func (t *tokens) hide(v any) any {
 		}
 		return out
 	case string, float64:
-		text := string(encode(x))
-		token, ok := t.by[text]
-		if !ok {
-			token = tokenMark + strconv.Itoa(len(t.values))
-			t.by[text] = token
-			t.values = append(t.values, x)
-		}
-		return token
+		return t.token(x)
 	}
 	return v
 }
 
-// show brings them back. Every text in what the library gives is a token.
+func (t *tokens) token(x any) string {
+	text := string(encode(x))
+	token, ok := t.by[text]
+	if !ok {
+		token = tokenMark + strconv.Itoa(len(t.values))
+		t.by[text] = token
+		t.values = append(t.values, x)
+	}
+	return token
+}
+
+// key hides a key that is more than plain text in one line.
+func (t *tokens) key(k string) string {
+	if strings.HasPrefix(k, tokenMark) || strings.ContainsFunc(k, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return t.token(k)
+	}
+	return k
+}
+
+// pointer hides such keys on the way to a value of the spec.
+func (t *tokens) pointer(p string) string {
+	if !strings.HasPrefix(p, "/spec/") {
+		return p
+	}
+	keys := strings.Split(p, "/")
+	for i, k := range keys {
+		plain := strings.NewReplacer("~1", "/", "~0", "~").Replace(k)
+		if h := t.key(plain); h != plain {
+			keys[i] = h
+		}
+	}
+	return strings.Join(keys, "/")
+}
+
+// show brings them back. Every value in what the library gives is a token, but no plain key is.
 func (t *tokens) show(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
+		out := make(map[string]any, len(x))
 		for k, e := range x {
-			x[k] = t.show(e)
+			name, _ := t.show(k).(string)
+			out[name] = t.show(e)
 		}
+		return out
 	case []any:
 		for i, e := range x {
 			x[i] = t.show(e)
 		}
 	case string:
-		if n, err := strconv.Atoi(strings.TrimPrefix(x, tokenMark)); err == nil && n >= 0 && n < len(t.values) {
-			return t.values[n]
+		if text, ok := strings.CutPrefix(x, tokenMark); ok {
+			if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < len(t.values) {
+				return t.values[n]
+			}
 		}
 	}
 	return v
@@ -83,8 +115,11 @@ func (t *tokens) patch(q prepared) []byte {
 		for i, o := range q.ops {
 			ops[i] = map[string]any{}
 			for k, e := range o {
-				if k == "value" {
+				switch x, text := e.(string); {
+				case k == "value":
 					e = t.hide(e)
+				case text && (k == "path" || k == "from"):
+					e = t.pointer(x)
 				}
 				ops[i][k] = e
 			}
