@@ -73,7 +73,8 @@ var plan = []room{
 	{dir: "engine/reconcile/kind", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/files", "engine/reconcile/site", "engine/reconcile/units"}},
 	{dir: "engine/reconcile/manifest", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/sealed"}, guests: []string{gYAML}},
 	{dir: "engine/reconcile/load", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/sealed"}},
-	{dir: "engine/reconcile/kustomize", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/load"}, guests: []string{gYAML, "sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml"}},
+	{dir: "engine/reconcile/kustomize/value", floor: 1, ours: []string{"engine/document", "engine/fault"}},
+	{dir: "engine/reconcile/kustomize", floor: 1, ours: []string{"engine/document", "engine/fault", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/kustomize/value", "engine/reconcile/load"}, guests: []string{gYAML, "sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml"}},
 
 	{dir: "engine", floor: 2, ours: []string{"floors 0-1"}, guests: []string{gYAML}},
 

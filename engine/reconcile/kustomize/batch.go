@@ -5,14 +5,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"vigil/engine/reconcile/kustomize/value"
 )
 
 // batch is some instances that come the same way, as the library gets them. It
 // compares each document with each, so that it is given few at once.
 type batch struct {
-	of   []int // instances
-	list []*instance
-	tokens
+	of     []int // instances
+	list   []*instance
+	tokens *value.Tokens
 }
 
 const batchSize = 32
@@ -30,7 +32,7 @@ func (p *planner) batches(root *node, list []*instance) (out []*batch) {
 		}
 		b := open[way.String()]
 		if b == nil || len(b.of) == batchSize {
-			b = &batch{tokens: tokens{by: map[string]string{}}}
+			b = &batch{tokens: value.New()}
 			open[way.String()] = b
 			out = append(out, b)
 		}
@@ -95,7 +97,7 @@ func (b *batch) rewritten(level int) []byte {
 		if t == nil { // what it names may be in another batch
 			t = &target{Kind: regexp.QuoteMeta(q.kind), Name: regexp.QuoteMeta(q.name)}
 		}
-		patches = append(patches, map[string]any{"patch": string(b.patch(q)), "target": t})
+		patches = append(patches, map[string]any{"patch": string(b.tokens.Patch(q.merge, q.ops)), "target": t})
 	}
 	var labels []map[string]any
 	for _, pairs := range n.pairs() {
@@ -103,6 +105,6 @@ func (b *batch) rewritten(level int) []byte {
 			labels = append(labels, map[string]any{"pairs": pairs})
 		}
 	}
-	return encode(map[string]any{"apiVersion": version, "kind": "Kustomization", "resources": resources, "patches": patches, "labels": labels,
+	return value.Encode(map[string]any{"apiVersion": version, "kind": "Kustomization", "resources": resources, "patches": patches, "labels": labels,
 		"namePrefix": n.spec.NamePrefix, "nameSuffix": n.spec.NameSuffix})
 }

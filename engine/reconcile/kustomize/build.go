@@ -15,6 +15,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile/kustomize/value"
 )
 
 // library guards the state that the library keeps for the whole process: the
@@ -52,11 +53,11 @@ func (b *batch) build(into map[int]made) (err error) {
 	}
 	for k, i := range b.list {
 		d := i.from.doc
-		spec, err := b.hidden(i.from.json)
+		spec, err := b.tokens.Hidden(i.from.json)
 		if err != nil {
 			return err
 		}
-		text := encode(map[string]any{"apiVersion": document.Version, "kind": d.Kind, "spec": spec,
+		text := value.Encode(map[string]any{"apiVersion": document.Version, "kind": d.Kind, "spec": spec,
 			"metadata": map[string]any{"name": d.Name, "labels": d.Labels, "annotations": map[string]string{ticket: strconv.Itoa(k)}}})
 		if err := fs.WriteFile(fmt.Sprintf("/k0/d%d.json", k), text); err != nil {
 			return err
@@ -87,14 +88,14 @@ func (b *batch) build(into map[int]made) (err error) {
 		if err != nil || k < 0 || k >= len(b.of) {
 			return fmt.Errorf("%s/%s comes out of nowhere", r.GetKind(), r.GetName())
 		}
-		d.Spec = b.show(d.Spec)
+		d.Spec = b.tokens.Show(d.Spec)
 		into[b.of[k]] = d
 	}
 	return nil
 }
 
 var (
-	hiddenValue = regexp.MustCompile(`\b` + tokenMark + `\d+\b`)
+	hiddenValue = regexp.MustCompile(`\b` + value.Mark + `\d+\b`)
 	inFolder    = regexp.MustCompile(`recursed accumulation of path '/k(\d+)': `)
 	invented    = regexp.MustCompile(`(?:\.\./|/)?\b(?:k0/)?([kd])(\d+)(\.json)?\b`)
 )
@@ -110,7 +111,7 @@ func (b *batch) blame(err error) fault.Issue {
 		}
 		msg = msg[last[1]:]
 	}
-	msg = hiddenValue.ReplaceAllStringFunc(msg, func(s string) string { return fmt.Sprint(b.show(s)) })
+	msg = hiddenValue.ReplaceAllStringFunc(msg, func(s string) string { return fmt.Sprint(b.tokens.Show(s)) })
 	msg = invented.ReplaceAllStringFunc(msg, func(s string) string {
 		m := invented.FindStringSubmatch(s)
 		k, err := strconv.Atoi(m[2])

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vigil/engine/document"
+	"vigil/engine/reconcile/kustomize/value"
 )
 
 // prepared is one patch as the library gets it.
@@ -142,12 +143,12 @@ func (p *planner) merge(n *node, root document.Node, dir string, t *target) {
 		}
 	}
 	p.directives(root)
-	value, issues := canonicalPatch(root, dir, t != nil, kind)
+	v, issues := value.Patch(root, dir, t != nil, kind)
 	for _, x := range issues {
 		p.add(x.Place, x.Hint, "%s", x.Msg)
 	}
 	if len(p.issues) == before {
-		n.patches = append(n.patches, prepared{place: root.Place(), merge: value, size: len(encode(value)), target: t, kind: kind, name: name})
+		n.patches = append(n.patches, prepared{place: root.Place(), merge: v, size: len(value.Encode(v)), target: t, kind: kind, name: name})
 	}
 }
 
@@ -196,11 +197,11 @@ func (p *planner) operations(n *node, root document.Node, dir string, t *target)
 			p.add(at, "", "%s needs a value", o.Op)
 		}
 	}
-	value, issues := canonicalOps(root, dir)
+	v, issues := value.Ops(root, dir)
 	for _, x := range issues {
 		p.add(x.Place, x.Hint, "%s", x.Msg)
 	}
 	if len(p.issues) == before {
-		n.patches = append(n.patches, prepared{place: root.Place(), ops: value, size: len(encode(value)), target: t})
+		n.patches = append(n.patches, prepared{place: root.Place(), ops: v, size: len(value.Encode(v)), target: t})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile/kustomize/value"
 	"vigil/engine/reconcile/load"
 )
 
@@ -212,7 +213,7 @@ func (p *planner) documents(n *node, file string) {
 			p.add(d.Place, "write it as a document with kind: Policy", "a policy in the short form cannot be part of a kustomization")
 			continue
 		}
-		json, issues := canonical(d.Spec, path.Dir(file), d.Kind)
+		json, issues := value.Spec(d.Spec, path.Dir(file), d.Kind)
 		for _, i := range issues {
 			p.add(i.Place, i.Hint, "%s", i.Msg)
 		}

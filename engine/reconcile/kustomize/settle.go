@@ -10,6 +10,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile/kustomize/value"
 )
 
 // rendered is one document on its way out.
@@ -66,7 +67,7 @@ func (p *planner) document(root *node, from *source, m made, patched bool) docum
 	if !patched {
 		return d
 	}
-	text := encode(m.Spec)
+	text := value.Encode(m.Spec)
 	if bytes.Equal(text, from.json) {
 		return d
 	}

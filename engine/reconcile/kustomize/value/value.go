@@ -1,4 +1,10 @@
-package kustomize
+// Package value brings values to the library that patches, and back: specs and
+// patches of strictly read documents as JSON, with every file of the tree that they
+// name made whole, and with tokens in place of text and numbers.
+//
+// It refuses knowledge of what a value means. Invariant: what was hidden is shown
+// as it was, type and all. Pure; a [Tokens] serves one goroutine.
+package value
 
 import (
 	"encoding/json"
@@ -15,8 +21,8 @@ import (
 // made whole before the two are one.
 func sourced(kind string) bool { return kind == "File" || kind == "Service" }
 
-// canonical is a spec as JSON.
-func canonical(spec document.Node, dir, kind string) ([]byte, fault.Issues) {
+// Spec is a spec as JSON.
+func Spec(spec document.Node, dir, kind string) ([]byte, fault.Issues) {
 	var v any
 	if is := spec.Decode(&v); len(is) > 0 {
 		return nil, is
@@ -24,12 +30,12 @@ func canonical(spec document.Node, dir, kind string) ([]byte, fault.Issues) {
 	if sourced(kind) {
 		whole(v, dir)
 	}
-	return encode(v), nil
+	return Encode(v), nil
 }
 
-// canonicalPatch is a patch to merge. With a target it needs no kind and
+// Patch is a patch to merge. With a target it needs no kind and
 // no name of its own, but the library wants to see some.
-func canonicalPatch(root document.Node, dir string, aimed bool, kind string) (map[string]any, fault.Issues) {
+func Patch(root document.Node, dir string, aimed bool, kind string) (map[string]any, fault.Issues) {
 	var v map[string]any
 	if is := root.Decode(&v); len(is) > 0 {
 		return nil, is
@@ -51,8 +57,8 @@ func canonicalPatch(root document.Node, dir string, aimed bool, kind string) (ma
 	return v, nil
 }
 
-// canonicalOps is a list of operations.
-func canonicalOps(root document.Node, dir string) ([]map[string]any, fault.Issues) {
+// Ops is a list of operations.
+func Ops(root document.Node, dir string) ([]map[string]any, fault.Issues) {
 	var v []map[string]any
 	if is := root.Decode(&v); len(is) > 0 {
 		return nil, is
@@ -82,9 +88,9 @@ func absolute(s, dir string) string {
 	return path.Join("/", dir, s)
 }
 
-// encode writes JSON that is YAML too: of what JSON lets stand in text, YAML
+// Encode writes JSON that is YAML too: of what JSON lets stand in text, YAML
 // readers do not take some control characters.
-func encode(v any) []byte {
+func Encode(v any) []byte {
 	plain, err := json.Marshal(v)
 	if err != nil { // decoded values are text, numbers, lists and maps
 		return []byte("null")

@@ -1,4 +1,4 @@
-package kustomize
+package value
 
 import (
 	"encoding/json"
@@ -6,20 +6,24 @@ import (
 	"strings"
 )
 
-// tokens keep text and numbers out of the library: it moves values about and has
+// Tokens keep text and numbers out of the library: it moves values about and has
 // no need to know them, and the YAML that it writes and reads on its way does not
 // bring back every text that it was given. Equal values have equal tokens, so that
 // a test still tests.
-type tokens struct {
+type Tokens struct {
 	by     map[string]string // JSON of a value -> its token
 	values []any
 }
 
-const tokenMark = "value-"
+// Mark is how a token begins.
+const Mark = "value-"
+
+// New makes an empty table.
+func New() *Tokens { return &Tokens{by: map[string]string{}} }
 
 // hide replaces the values in a tree of values; truth and nothing stay, and so do
 // plain keys and the words of merging.
-func (t *tokens) hide(v any) any {
+func (t *Tokens) hide(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(x))
@@ -43,11 +47,11 @@ func (t *tokens) hide(v any) any {
 	return v
 }
 
-func (t *tokens) token(x any) string {
-	text := string(encode(x))
+func (t *Tokens) token(x any) string {
+	text := string(Encode(x))
 	token, ok := t.by[text]
 	if !ok {
-		token = tokenMark + strconv.Itoa(len(t.values))
+		token = Mark + strconv.Itoa(len(t.values))
 		t.by[text] = token
 		t.values = append(t.values, x)
 	}
@@ -55,15 +59,15 @@ func (t *tokens) token(x any) string {
 }
 
 // key hides a key that is more than plain text in one line.
-func (t *tokens) key(k string) string {
-	if strings.HasPrefix(k, tokenMark) || strings.ContainsFunc(k, func(r rune) bool { return r < ' ' || r > '~' }) {
+func (t *Tokens) key(k string) string {
+	if strings.HasPrefix(k, Mark) || strings.ContainsFunc(k, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return t.token(k)
 	}
 	return k
 }
 
 // pointer hides such keys on the way to a value of the spec.
-func (t *tokens) pointer(p string) string {
+func (t *Tokens) pointer(p string) string {
 	if !strings.HasPrefix(p, "/spec/") {
 		return p
 	}
@@ -77,22 +81,22 @@ func (t *tokens) pointer(p string) string {
 	return strings.Join(keys, "/")
 }
 
-// show brings them back. Every value in what the library gives is a token, but no plain key is.
-func (t *tokens) show(v any) any {
+// Show brings them back. Every value in what the library gives is a token, but no plain key is.
+func (t *Tokens) Show(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(x))
 		for k, e := range x {
-			name, _ := t.show(k).(string)
-			out[name] = t.show(e)
+			name, _ := t.Show(k).(string)
+			out[name] = t.Show(e)
 		}
 		return out
 	case []any:
 		for i, e := range x {
-			x[i] = t.show(e)
+			x[i] = t.Show(e)
 		}
 	case string:
-		if text, ok := strings.CutPrefix(x, tokenMark); ok {
+		if text, ok := strings.CutPrefix(x, Mark); ok {
 			if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < len(t.values) {
 				return t.values[n]
 			}
@@ -101,18 +105,19 @@ func (t *tokens) show(v any) any {
 	return v
 }
 
-// hidden is the JSON of a spec with its values hidden.
-func (t *tokens) hidden(spec []byte) (any, error) {
+// Hidden is the JSON of a spec with its values hidden.
+func (t *Tokens) Hidden(spec []byte) (any, error) {
 	var v any
 	err := json.Unmarshal(spec, &v)
 	return t.hide(v), err
 }
 
-// patch is the text of a patch with its values hidden.
-func (t *tokens) patch(q prepared) []byte {
-	if q.merge == nil {
-		ops := make([]map[string]any, len(q.ops))
-		for i, o := range q.ops {
+// Patch is the text of a patch with its values hidden: a document to merge, or
+// operations when merge is nil.
+func (t *Tokens) Patch(merge map[string]any, list []map[string]any) []byte {
+	if merge == nil {
+		ops := make([]map[string]any, len(list))
+		for i, o := range list {
 			ops[i] = map[string]any{}
 			for k, e := range o {
 				switch x, text := e.(string); {
@@ -124,14 +129,14 @@ func (t *tokens) patch(q prepared) []byte {
 				ops[i][k] = e
 			}
 		}
-		return encode(ops)
+		return Encode(ops)
 	}
 	out := map[string]any{}
-	for k, e := range q.merge {
+	for k, e := range merge {
 		if k == "spec" {
 			e = t.hide(e)
 		}
 		out[k] = e
 	}
-	return encode(out)
+	return Encode(out)
 }
