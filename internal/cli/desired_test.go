@@ -107,7 +107,7 @@ func TestDesiredCommands(t *testing.T) {
 		{"adopt into where it is", "adopt /etc/motd --into " + into, 6, "", "is there already"},
 		{"init", "init", 0, "dddddddddd on main: README.md", ""},
 		{"init twice", "init", 6, "", "has commits"},
-		{"init into", "init --host web1 --into " + into, 0, "hosts/web1/motd.yaml", ""},
+		{"init into", "init --host web1 --into " + into, 0, "hosts/web1/example-motd.yaml", ""},
 	}
 	for _, tt := range tests {
 		t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {

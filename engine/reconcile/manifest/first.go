@@ -14,8 +14,8 @@ func First(host string) []File {
 		{"vigil.yaml", []byte(firstRoot)},
 		{"base/README.md", []byte("Documents that every host reads go here.\n")},
 		{folder + "/README.md", []byte("Documents for this host alone go here. One of the same kind and name as in base/ replaces it.\n")},
-		{folder + "/motd.yaml", []byte(firstFile)},
-		{folder + "/disk.yaml", []byte(firstPolicy)},
+		{folder + "/example-motd.yaml", []byte(firstFile)},
+		{folder + "/example-disk.yaml", []byte(firstPolicy)},
 	}
 }
 
