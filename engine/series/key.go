@@ -51,6 +51,20 @@ func (k Key) AppendTo(ls Labels) Labels {
 	return ls
 }
 
+// Sorted is AppendTo for a key of unknown origin; ok says that it holds nothing but
+// labels of valid UTF-8, each once, sorted and with a value, laid out as by
+// [Labels.Key].
+func (k Key) Sorted(ls Labels) (out Labels, ok bool) {
+	last := ""
+	for l, rest := k.next(); l.Name != ""; l, rest = rest.next() {
+		if l.Name <= last || l.Value == "" || !utf8.ValidString(l.Name) || !utf8.ValidString(l.Value) || len(k)-len(rest) != labelLen(l.Name, l.Value) {
+			return ls, false
+		}
+		ls, k, last = append(ls, l), rest, l.Name
+	}
+	return ls, len(k) == 0
+}
+
 // Get returns the value of a label, "" where it is absent. It allocates nothing.
 func (k Key) Get(name string) string {
 	for l, rest := k.next(); l.Name != ""; l, rest = rest.next() {

@@ -24,6 +24,12 @@ func TestKeySaysWhatTheLabelsSay(t *testing.T) {
 		for _, l := range order {
 			b = AppendLabel(b, l.Name, l.Value)
 		}
+		if in, ok := k.Sorted(nil); !ok || !in.Equal(ls) {
+			t.Fatalf("%s is in order: %v, %s", ls, ok, in)
+		}
+		if _, ok := Key(b).Sorted(nil); ok != slices.Equal(order, []Label(ls)) {
+			t.Fatalf("%v in order: %v", order, ok)
+		}
 		if mixed := Key(b); !mixed.Equal(ls) || !mixed.Labels().Equal(ls) {
 			t.Fatalf("in the order %v: %s", order, mixed.Labels())
 		}
@@ -56,6 +62,9 @@ func FuzzKey(f *testing.F) {
 	f.Add([]byte{0x0a, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		read := Key(b).Labels()
+		if in, ok := Key(b).Sorted(nil); ok && !in.Equal(read) {
+			t.Fatalf("%q is %s and %s", b, read, in)
+		}
 		ls, err := ParseKey(b)
 		if err != nil {
 			return

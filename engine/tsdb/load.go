@@ -14,8 +14,8 @@ import (
 // loader rebuilds the store from samples.db and the log.
 type loader struct {
 	s          *Store
-	byRef      map[series.Ref]*live.Head
-	dense      []*live.Head // the same by index, while refs are small
+	byRef      map[series.Ref]*live.Head // those whose refs are large
+	dense      []*live.Head              // the others, by index
 	batch      series.Batch
 	undefined  uint64 // samples of series that nothing defines
 	unreadable uint64
@@ -30,14 +30,15 @@ func (l *loader) find(ref series.Ref) *live.Head {
 }
 
 func (l *loader) know(h *live.Head) {
-	l.byRef[h.Ref] = h
 	const most = 1 << 24
-	for uint64(h.Ref) >= uint64(len(l.dense)) && h.Ref < most {
-		l.dense = append(l.dense, make([]*live.Head, max(1024, len(l.dense)))...)
+	if h.Ref >= most {
+		l.byRef[h.Ref] = h
+		return
 	}
-	if uint64(h.Ref) < uint64(len(l.dense)) {
-		l.dense[h.Ref] = h
+	for uint64(h.Ref) >= uint64(len(l.dense)) {
+		l.dense = append(l.dense, make([]*live.Head, max(1024, len(l.dense)/2))...)
 	}
+	l.dense[h.Ref] = h
 }
 
 // load does the work of Start, up to what runs.

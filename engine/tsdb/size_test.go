@@ -69,3 +69,62 @@ func TestASeriesTakesFewBytes(t *testing.T) {
 		}
 	}
 }
+
+// A start allocates little beside what stays: the log and the rows are read
+// through, not into memory.
+func TestStartAllocatesLittleBesideWhatStays(t *testing.T) {
+	const n = 5000
+	for _, killed := range []bool{true, false} {
+		cfg := Defaults()
+		cfg.Dir, cfg.SnapshotEvery = t.TempDir(), 0
+		start := func() *Store {
+			s, err := Open(cfg, Deps{Clock: clock.System()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Start(context.Background(), 0, &follower{s: s}); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		s := start()
+		for l, sent := newLoad(n, 1000), 0; sent < 10*n; sent += 1000 {
+			if err := l.send(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if killed {
+			halt(t, s)
+		} else if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s = start()
+		runtime.ReadMemStats(&after)
+		if st := s.Stats(); st.Series != n {
+			t.Fatalf("%d series after the start", st.Series)
+		}
+		halt(t, s)
+		each := float64(int64(after.TotalAlloc-before.TotalAlloc)-startFixed) / n
+		t.Logf("killed %v: %.0f bytes a series", killed, each)
+		if each > 800 {
+			t.Errorf("killed %v: a start allocates %.0f bytes a series, want at most 800", killed, each)
+		}
+	}
+}
+
+// startFixed is what a start allocates whatever the number of series: above all a
+// segment of the log for each of its two passes.
+const startFixed = 9 << 20
+
+// halt ends a store as a kill would: nothing is cut.
+func halt(t testing.TB, s *Store) {
+	s.stop()
+	s.wg.Wait()
+	for _, err := range []error{s.log.Close(), s.db.Close(), s.lock.Close()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -175,9 +175,11 @@ func (h *house) close() error {
 func (h *house) parts() []parts.Part {
 	within := h.d.cfg.Stop.Within.Std()
 	first := []parts.Part{
-		{Name: "memory", Run: memory, Bound: within},
 		{Name: "ledger", Run: h.ledger.Run, Bound: within},
 		{Name: "engine", Run: h.engine.Run, Ready: h.engineReady, Bound: within},
+		// Not before all is loaded: a limit below what is being loaded would spend
+		// half of the processor on collecting nothing.
+		{Name: "memory", Run: memory, Bound: within},
 		{Name: "store events", Run: h.storeEvents, Bound: within},
 		{Name: "processes", Run: h.set.Run, Bound: within},
 		{Name: "process states", Run: h.pulse.Run, Bound: within},

@@ -26,6 +26,7 @@ type Registry struct {
 	undef   []*Head // not in the log yet
 	unsaved []*Head // not in samples.db yet
 	scratch series.Labels
+	bytes   []byte // scratch of keyOf
 }
 
 // NewRegistry makes an empty one; the look-up by raw labels takes aliasBytes.
@@ -65,7 +66,7 @@ func (r *Registry) find(print uint64, ls series.Labels) *Head {
 }
 
 // insert makes h live. The lock is held.
-func (r *Registry) insert(h *Head, ls series.Labels) {
+func (r *Registry) insert(h *Head) {
 	r.locals.give(h)
 	r.prints.add(h)
 	h.share.live++
@@ -78,15 +79,20 @@ func (r *Registry) insert(h *Head, ls series.Labels) {
 // Restore makes a series live that was defined before. It says no when the
 // definition does not read.
 func (r *Registry) Restore(ref series.Ref, token string, key []byte, saved bool) (*Head, bool) {
-	ls, err := series.ParseKey(key)
-	if err != nil {
-		return nil, false
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	k := series.Key(key)
+	ls, ok := k.Sorted(r.scratch[:0])
+	if !ok {
+		return nil, false
+	}
+	r.scratch = ls
+	if ls.Get(series.OriginLabel) == series.OriginOpen {
+		k = r.keyOf(ls)
+	}
 	r.nextRef = max(r.nextRef, uint64(ref)+1)
-	h := newHead(ref, keyOf(ls), ls.Fingerprint(), r.shareOf(token, ls))
-	r.insert(h, ls)
+	h := newHead(ref, k, ls.Fingerprint(), r.shareOf(token, ls))
+	r.insert(h)
 	if !saved {
 		r.unsaved = append(r.unsaved, h)
 	}
@@ -95,14 +101,27 @@ func (r *Registry) Restore(ref series.Ref, token string, key []byte, saved bool)
 
 // keyOf lays labels out so that what a sender without a token writes, which is
 // all but the mark of its origin, is a piece of it.
-func keyOf(ls series.Labels) series.Key {
-	if ls.Get(series.OriginLabel) == series.OriginOpen {
-		return ls.Drop(series.OriginLabel).Key() + originKey
+// The lock is held.
+func (r *Registry) keyOf(ls series.Labels) series.Key {
+	r.bytes = r.bytes[:0]
+	open := false
+	for _, l := range ls {
+		if l == origin {
+			open = true
+			continue
+		}
+		r.bytes = series.AppendLabel(r.bytes, l.Name, l.Value)
 	}
-	return ls.Key()
+	if open {
+		r.bytes = append(r.bytes, originKey...)
+	}
+	return series.Key(r.bytes)
 }
 
-var originKey = series.Labels{{Name: series.OriginLabel, Value: series.OriginOpen}}.Key()
+var (
+	origin    = series.Label{Name: series.OriginLabel, Value: series.OriginOpen}
+	originKey = series.Labels{origin}.Key()
+)
 
 // All is the live series, nil where a local is free.
 func (r *Registry) All() []*Head {
@@ -142,10 +161,10 @@ func (r *Registry) Obtain(c Caps, hooks engine.Hooks, b *series.Batch, raw []byt
 		if r.live() >= c.Series || sh.name != "" && sh.live >= c.PerToken {
 			return nil, series.SeriesCap
 		}
-		h = newHead(series.Ref(r.nextRef), keyFrom(raw, ls), print, sh)
+		h = newHead(series.Ref(r.nextRef), r.keyFrom(raw, ls), print, sh)
 		h.Born = boot
 		r.nextRef++
-		r.insert(h, ls)
+		r.insert(h)
 		r.undef = append(r.undef, h)
 		r.unsaved = append(r.unsaved, h)
 		hooks.Registered(h.Ref, h.Local, h.Key)
@@ -154,14 +173,15 @@ func (r *Registry) Obtain(c Caps, hooks engine.Hooks, b *series.Batch, raw []byt
 	return h, series.Accepted
 }
 
-// keyFrom is keyOf in the order in which the labels came, if that will do.
-func keyFrom(raw []byte, ls series.Labels) series.Key {
+// keyFrom is keyOf in the order in which the labels came, if that will do. The
+// lock is held.
+func (r *Registry) keyFrom(raw []byte, ls series.Labels) series.Key {
 	if k := series.Key(raw); k.Equal(ls) {
 		return k
 	} else if k += originKey; k.Equal(ls) {
 		return k
 	}
-	return keyOf(ls)
+	return r.keyOf(ls)
 }
 
 // remember lets Get find h under a spelling: under one of them, the first, for
