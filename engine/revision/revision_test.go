@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vigil/engine"
+	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 )
 
@@ -173,6 +174,20 @@ func TestRevision_Rollback(t *testing.T) {
 	revs, err := r.ledger.Revisions(t.Context(), 0, 10)
 	if err != nil || len(revs) != 3 || revs[1].State != engine.RevisionBad || revs[0].State != engine.RevisionGood {
 		t.Fatalf("%+v %v", revs, err)
+	}
+
+	// The branch is still at what was left: a person may have it tried again.
+	if _, err := r.Retry(t.Context(), "ada", revs[2].Commit); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("what the branch is not at was tried again: %v", err)
+	}
+	if rev, err = r.Retry(t.Context(), "ada", revs[1].Commit); err != nil || rev.Return != 0 {
+		t.Fatalf("%+v %v", rev, err)
+	}
+	if err := r.Await(t.Context(), rev.N, func(string) {}); err != nil || r.is("a") != "two\n" {
+		t.Fatalf("a=%q %v", r.is("a"), err)
+	}
+	if _, err := r.Retry(t.Context(), "ada", revs[1].Commit); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("what is good was tried again: %v", err)
 	}
 }
 

@@ -163,10 +163,14 @@ func (k *Keeper) Retry(ctx context.Context, actor, commit string) (rev engine.Re
 	if err := k.loaded(ctx); err != nil {
 		return rev, err
 	}
+	kept, err := k.Kept.Revisions(ctx, 0, 1000)
+	if err != nil {
+		return rev, err
+	}
 	err = k.Ask(ctx, func() error {
-		row := k.Rows[k.Newest]
+		row := k.tip(kept)
 		if row == nil || commit != "" && !strings.HasPrefix(row.Commit, commit) {
-			return fault.New(fault.NotFound, "the newest revision is not %s: push it again to have it back", commit)
+			return fault.New(fault.NotFound, "the branch is not at %s: push it again to have it back", commit)
 		}
 		if row.State.Open() || row.State == engine.RevisionGood {
 			return fault.New(fault.Conflict, "revision %s is %s", ground.Short(row.Commit), row.State)
@@ -181,6 +185,21 @@ func (k *Keeper) Retry(ctx context.Context, actor, commit string) (rev engine.Re
 		return err
 	})
 	return rev, err
+}
+
+// tip is the newest revision that landed by itself, which the branch is at: what a
+// person went back to came after it and is none.
+func (k *Keeper) tip(kept []engine.Revision) *engine.Revision {
+	for _, r := range kept {
+		if r.Return != 0 {
+			continue
+		}
+		if now := k.Rows[r.N]; now != nil {
+			return now
+		}
+		return &r
+	}
+	return k.Rows[k.Newest]
 }
 
 // Resync looks at everything now; see engine.Desired.
