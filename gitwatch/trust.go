@@ -71,22 +71,29 @@ func about(c objects.Commit, err error) error {
 	return fault.New(fault.Forbidden, "commit %s (%s): %v", c.ID.String()[:10], c.Subject, err)
 }
 
+// ReadSigners reads a list on this machine. One that others than root and vigild's
+// user can write is Unavailable: it says who is let in.
+func ReadSigners(path string) (*signers.Allowed, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the allowed signers")
+	}
+	if err := paths.Trusted(info); err != nil {
+		return nil, fault.New(fault.Unavailable, "the allowed signers are not to be trusted: %v", err).At(path)
+	}
+	text, err := readSmall(path, maxSigners)
+	if err != nil {
+		return nil, err
+	}
+	return signers.Parse(path, text)
+}
+
 // allowed is the list on this machine with that of the adopted commit's tree.
 func (t *Trust) allowed(s objects.Snapshot) (*signers.Allowed, error) {
 	var list *signers.Allowed
 	if path := t.cfg.AllowedSigners; path != "" {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "the allowed signers")
-		}
-		if err := paths.Trusted(info); err != nil {
-			return nil, fault.New(fault.Unavailable, "the allowed signers are not to be trusted: %v", err).At(path)
-		}
-		text, err := readSmall(path, maxSigners)
-		if err != nil {
-			return nil, err
-		}
-		if list, err = signers.Parse(path, text); err != nil {
+		var err error
+		if list, err = ReadSigners(path); err != nil {
 			return nil, err
 		}
 	}

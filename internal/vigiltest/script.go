@@ -162,7 +162,11 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	case neg:
 		ts.Fatalf("vigild started, and should not have")
 	}
-	ts.Setenv("URL", "http://"+m[1])
+	scheme := "http://"
+	if strings.Contains(r.log.String(), " tls=true") {
+		scheme = "https://"
+	}
+	ts.Setenv("URL", scheme+m[1])
 }
 
 var readyLine = regexp.MustCompile(`msg="?ready"? .*listen=(\S+)`)

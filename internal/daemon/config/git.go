@@ -138,6 +138,28 @@ func (l *Loaded) Box() (*sealed.Box, error) {
 	return box, nil
 }
 
+// CheckGit looks at the files that `[git]` names, so that a mistake is told at the
+// start and not at the first push.
+func (l *Loaded) CheckGit() error {
+	if !l.Git.Enabled {
+		return nil
+	}
+	if path := l.Git.AllowedSigners; path != "" {
+		if _, err := gitwatch.ReadSigners(path); err != nil {
+			var is fault.Issues
+			if errors.As(err, &is) {
+				return is
+			}
+			return fault.New(fault.Unprocessable, "%v", err).At("git.allowed_signers").Mend("a file of root or vigild's user that nobody else can write")
+		}
+	}
+	if _, err := l.Box(); err != nil {
+		return err
+	}
+	_, err := l.Chosen()
+	return err
+}
+
 // Trust is what documents of a revision may touch. It looks at the disk, for what
 // is refused is refused by its real path too.
 func (l *Loaded) Trust() reconcile.Trust {

@@ -72,6 +72,9 @@ func New(deps Deps) (d *Desired, err error) {
 	if !cfg.Git.Enabled {
 		return nil, nil
 	}
+	if err := cfg.CheckGit(); err != nil {
+		return nil, err
+	}
 	host, err := cfg.Chosen()
 	if err != nil {
 		return nil, err
