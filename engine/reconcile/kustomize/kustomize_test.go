@@ -104,6 +104,9 @@ patchesJson6902: [{target: {kind: File, name: motd}, path: ops.json}]
 		{"sources stay beside who names them", []string{"b/kustomization.yaml", "resources: [a.yaml]", "b/a.yaml", doc("File", "a", "path: /etc/a, source: files/a"), "b/files/a", "1",
 			"o/kustomization.yaml", "resources: [../b]\npatches: [{path: x/p.yaml}]", "o/x/p.yaml", doc("File", "a", "source: files/b")}, "o", []string{
 			`o/kustomization.yaml (File/a of b/a.yaml): File/a {"path":"/etc/a","source":"/o/x/files/b"}`}},
+		{"lists are replaced, whatever is in them", []string{"kustomization.yaml", "resources: [a.yaml]\npatches: [{patch: '{apiVersion: vigil/v1, kind: Service, metadata: {name: a}, spec: {containers: [{name: x, b: 2}], ports: [{port: 1, q: 2}]}}'}]",
+			"a.yaml", doc("Service", "a", "containers: [{name: x, a: 1}, {name: y}], ports: [{port: 1, p: 1}], kept: [{name: x}]")}, "", []string{
+			`kustomization.yaml (Service/a of a.yaml): Service/a {"containers":[{"b":2,"name":"x"}],"kept":[{"name":"x"}],"ports":[{"port":1,"q":2}]}`}},
 		{"words of Kubernetes in documents of ours", []string{"kustomization.yaml", "resources: [a.yaml]\nnamePrefix: x-\nlabels: [{pairs: {l: v}}]",
 			"a.yaml", doc("Service", "a", "unit: a, selector: {app: a}, template: {metadata: {labels: {}}}, serviceName: a, containers: [{image: a}]")}, "", []string{
 			`a.yaml:1:1: Service/x-a map[l:v]{"containers":[{"image":"a"}],"selector":{"app":"a"},"serviceName":"a","template":{"metadata":{"labels":{}}},"unit":"a"}`}},

@@ -210,7 +210,7 @@ func TestRender_ThroughTheLibraryAndBeside(t *testing.T) {
 			text += fmt.Sprintf("namePrefix: %q\nnameSuffix: %q\n", affix.Draw(t, "prefix"), affix.Draw(t, "suffix"))
 			noop := "patches: [{target: {kind: .*}, patch: '{metadata: {labels: {}}}'}]\n"
 			docs := ""
-			for n := range rapid.IntRange(1, 12).Draw(t, "n") {
+			for n := range rapid.IntRange(1, 6).Draw(t, "n") {
 				docs += fmt.Sprintf("---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: %s%d, labels: {own: %q}}\nspec: {x: [1, 'yes'], dependsOn: [File/%s0]}\n", dir, n, dir, dir)
 			}
 			plain = append(plain, dir+"/kustomization.yaml", text, dir+"/d.yaml", docs)
