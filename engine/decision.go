@@ -18,6 +18,7 @@ type Decision struct {
 	Policies     []PolicyRow          // put
 	Deleted      []string             // policies
 	Remediations []remedy.Remediation // new ones; ids come back in the receipt
+	Claims       map[int]remedy.Claim // of new remediations, by place: they are claimed in this very transaction
 	Moves        []RemediationMove
 	Holds        []Hold   // put: pauses, silences, maintenance windows, hands-off
 	Released     []string // holds ended before their time, by id

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vigil/engine/clock"
+	"vigil/engine/remedy"
 	"vigil/engine/series"
 )
 
@@ -86,10 +87,15 @@ type Journal interface {
 
 // Receipt is what the ledger gave out for a decision.
 type Receipt struct {
-	Remediations []int64 // ids, in the decision's order
-	AuditSeq     int64   // of the last record written
+	Remediations []int64             // ids, in the decision's order
+	Claimed      map[int]remedy.Move // what became of the decision's claims, by place
+	AuditSeq     int64               // of the last record written
 	At           time.Time
 }
+
+// Waits says whether a new remediation waits for the worker to look: one of n was
+// not claimed with the decision.
+func (r Receipt) Waits(n int) bool { return len(r.Claimed) < n }
 
 // Notices is where the engine says "look now"; sending never blocks.
 type Notices struct {

@@ -88,7 +88,9 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 		return none, fault.New(fault.Internal, "the ledger gave out %d ids for one action", len(rc.Remediations))
 	}
 	r.ID, r.Version = rc.Remediations[0], 1
-	d.nudge()
+	if rc.Waits(1) {
+		d.nudge()
+	}
 	return r, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"vigil/engine"
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
@@ -257,6 +258,84 @@ func TestHistoryStandsFirmWhenClocksMove(t *testing.T) {
 				}})
 			if err != nil {
 				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestClaimComesWithItsDecision: a decision and the claim of what it queues are
+// one: both are there, the claim told after the decision and on the firing as the
+// decision left it; or, when the claim cannot be, neither is.
+func TestClaimComesWithItsDecision(t *testing.T) {
+	claim := func(r *rig, version int64) remedy.Claim {
+		return remedy.Claim{
+			Policy: "web1", Fingerprint: firing("web1", "a", 0).Fingerprint, FiringVersion: version, Now: r.now(),
+			Query:  remedy.Query{Subject: "s", Policy: "web1", Kind: "exec"},
+			Decide: func(m remedy.Remediation, h remedy.History) remedy.Move { return start(m, r.Epoch(), r.now()) },
+		}
+	}
+	decision := func(r *rig, c remedy.Claim) *engine.Decision {
+		m := order("web1", "s")
+		m.Policy = "web1"
+		return &engine.Decision{
+			At: r.now(), Firings: []engine.FiringRow{firing("web1", "a", 0)}, Remediations: []remedy.Remediation{order("x", "other"), m},
+			Claims: map[int]remedy.Claim{1: c}, Audit: []audit.Record{record("firing.fire", "f"), record("remediation.queue", "f")},
+		}
+	}
+	t.Run("both", func(t *testing.T) {
+		r := newRig(t, config(t.TempDir()))
+		rc := r.commit(decision(r, claim(r, 1)))
+		m, ok := rc.Claimed[1]
+		if !ok || len(rc.Claimed) != 1 || m.Open == nil || m.Next.ID != rc.Remediations[1] {
+			t.Fatalf("%+v", rc)
+		}
+		if got := r.remediation(rc.Remediations[1]); got.State != remedy.Running || got.Version != m.Next.Version {
+			t.Errorf("on disk it is %s at version %d, said to be at %d", got.State, got.Version, m.Next.Version)
+		}
+		if got := r.remediation(rc.Remediations[0]); got.State != remedy.Queued {
+			t.Errorf("the one that nobody claimed is %s", got.State)
+		}
+		var told []string
+		rs, err := r.Ledger.Audit(context.Background(), 0, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range rs {
+			told = append(told, x.Verb)
+		}
+		if diff := cmp.Diff([]string{"firing.fire", "remediation.queue", "attempt.start"}, told); diff != "" {
+			t.Error(diff)
+		}
+		r.verify()
+		if err := r.Apply(context.Background(), m.Next.Version, finish(m.Next, *m.Open, r.now())); err != nil {
+			t.Errorf("its end: %v", err)
+		}
+	})
+	for _, tt := range []struct {
+		name   string
+		change func(*remedy.Claim)
+		want   fault.Kind
+	}{
+		{"another firing", func(c *remedy.Claim) { c.FiringVersion = 2 }, fault.Conflict},
+		{"an act without an attempt", func(c *remedy.Claim) {
+			c.Decide = func(m remedy.Remediation, _ remedy.History) remedy.Move {
+				m.State = remedy.Running
+				return remedy.Move{Next: m}
+			}
+		}, fault.Internal},
+		{"a decision that fails", func(c *remedy.Claim) {
+			c.Decide = func(remedy.Remediation, remedy.History) remedy.Move { panic("planted") }
+		}, fault.Internal},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, config(t.TempDir()))
+			before := r.verify()
+			c := claim(r, 1)
+			tt.change(&c)
+			_, err := r.Commit(context.Background(), decision(r, c))
+			wantKind(t, err, tt.want)
+			if s := r.load(); len(s.Firings) != 0 || len(s.Active) != 0 || r.verify() != before {
+				t.Errorf("something of it is there: %+v", s)
 			}
 		})
 	}

@@ -26,6 +26,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/ledger/conn"
 	"vigil/engine/ledger/disk"
+	"vigil/engine/ledger/schema"
 	"vigil/engine/ledger/table"
 	"vigil/engine/remedy"
 )
@@ -128,7 +129,7 @@ func (c Config) disk() disk.Config {
 }
 
 func (l *Ledger) schema() disk.Schema {
-	return disk.Schema{AppID: table.AppID, Migrations: table.Migrations(), Verify: l.verifyHead, Check: table.Check}
+	return disk.Schema{AppID: schema.AppID, Migrations: schema.Migrations(), Verify: l.verifyHead, Check: table.Check}
 }
 
 // Run does the upkeep until ctx ends: checkpoints, ballast, trimming.

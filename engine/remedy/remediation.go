@@ -2,8 +2,8 @@
 //
 // A remediation moves through a closed state machine (see [Next]); the gates are
 // pure and run inside the transaction that claims it; the only way to obtain an
-// open [Attempt] is [Ledger.Claim], which has fsynced it, so no act happens
-// without a record on disk. After the act the remediation is verified on
+// open [Attempt] is a [Claim], by itself or with the decision that queues it (see
+// [Taker]), which has fsynced it, so no act happens without a record on disk. After the act the remediation is verified on
 // samples younger than the attempt's end plus settle; unknown is not success.
 //
 // This room holds the nouns, the table of states ([Next]), the plan with its

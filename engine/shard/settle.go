@@ -41,11 +41,12 @@ func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 	s.Mu.Lock()
 	d := Decide(o, s.c.Track.Position(), now)
 	s.Mu.Unlock()
-	if !s.commit(ctx, d) {
+	rc, ok := s.commit(ctx, d)
+	if !ok {
 		return false
 	}
 	s.Committed(d.Firings)
-	if len(d.Remediations) > 0 {
+	if rc.Waits(len(d.Remediations)) {
 		s.c.Nudge()
 	}
 	return true
@@ -73,19 +74,19 @@ func (s *Shard) Committed(rows []engine.FiringRow) {
 // commit writes a decision, again and again while the ledger cannot be written:
 // what was decided is never dropped, and evaluation waits, which ingest feels as
 // Lagging. It returns false only when ctx ended.
-func (s *Shard) commit(ctx context.Context, d *engine.Decision) bool {
+func (s *Shard) commit(ctx context.Context, d *engine.Decision) (rc engine.Receipt, ok bool) {
 	c := s.c
 	conflicts := 0
 	wait := 50 * time.Millisecond
 	for {
-		_, err := c.Journal.Commit(ctx, d)
+		rc, err := c.Journal.Commit(ctx, d)
 		if err == nil {
 			c.Count.Decisions.Add(1)
 			c.Stored(d.Position)
-			return true
+			return rc, true
 		}
 		if ctx.Err() != nil {
-			return false
+			return rc, false
 		}
 		c.Count.CommitErrors.Add(1)
 		if fault.KindOf(err) == fault.Conflict {
@@ -102,12 +103,12 @@ func (s *Shard) commit(ctx context.Context, d *engine.Decision) bool {
 				continue
 			}
 			c.Log.Error("decision conflicts with the ledger and is dropped", "error", err, "firings", len(d.Firings))
-			return true
+			return rc, true
 		}
 		c.Log.Warn("decision not written, will retry", "error", err, "wait", wait)
 		select {
 		case <-ctx.Done():
-			return false
+			return rc, false
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, 2*time.Second)

@@ -12,6 +12,7 @@ import (
 	"vigil/actions"
 	"vigil/api"
 	"vigil/engine"
+	"vigil/engine/atonce"
 	"vigil/engine/check"
 	"vigil/engine/clock"
 	"vigil/engine/document"
@@ -82,12 +83,13 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	work, seams := make(chan struct{}, 1), d.opt.Seams
+	journal := atonce.New(through[engine.Journal](seams.Journal, h.ledger))
 	engineCfg := cfg.Engine
 	engineCfg.AuthOpen = cfg.API.Auth == "open"
 	engineCfg.Remedy = cfg.Remedy
 	engineCfg.LocalNames = localNames()
 	h.engine, err = hall.New(engineCfg, engine.Deps{
-		Samples: through[engine.Samples](seams.Samples, h.store), Journal: through[engine.Journal](seams.Journal, h.ledger),
+		Samples: through[engine.Samples](seams.Samples, h.store), Journal: journal,
 		Reader: h.ledger, Actions: h.set,
 		Notices: engine.Notices{Work: work}, Clock: d.clock, Log: log.With("room", "engine"),
 	})
@@ -107,7 +109,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	}
 	h.checked = own.NewChecks(h.checks, h.checks.Probe())
 	h.desired, err = desired.New(desired.Deps{
-		Config: cfg, Journal: through[engine.Journal](seams.Journal, h.ledger), Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
+		Config: cfg, Journal: journal, Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
 		Set: h.set, Engine: h.engine, World: capture, Checks: h.checked, Nudge: h.engine.Nudge, Clock: d.clock, Log: log,
 	})
 	if err != nil {
@@ -121,6 +123,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
+	journal.Introduce(h.worker)
 	h.folder = source.New(source.Deps{
 		Dirs: cfg.Sources, Log: log.With("room", "policies"), Rescan: cfg.Policies.Rescan.Std(),
 		Sinks: []source.Sink{h.policySink(), h.checkSink()},

@@ -120,6 +120,9 @@ timeout = "10s"
 		if err := d.push("load_breach", 0, strconv.Itoa(n)); err != nil {
 			return nil, err
 		}
+		if err := d.over(int64(n+1), 15*time.Second); err != nil {
+			return nil, err
+		}
 	}
 	r := report(lat, c.trials)
 	if after := d.syncs(); after > syncs && len(lat) > 0 {
@@ -340,6 +343,24 @@ func (d *daemon) stamped(action int64, most time.Duration) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("action %d has told no time within %s", action, most)
+}
+
+// over waits until an action is verified and its firing has cleared: the writes
+// of the trial before would else stand in the way of the next.
+func (d *daemon) over(action int64, most time.Duration) error {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		var a struct {
+			Status string `json:"status"`
+		}
+		if err := d.get("/api/v1/actions/"+strconv.FormatInt(action, 10), &a); err != nil {
+			return err
+		}
+		if a.Status == "completed" || a.Status == "failed" || a.Status == "cancelled" {
+			time.Sleep(20 * time.Millisecond)
+			return nil
+		}
+	}
+	return fmt.Errorf("action %d is not over after %s:\n%s", action, most, d.state(action))
 }
 
 func (d *daemon) isUp(most time.Duration) error {

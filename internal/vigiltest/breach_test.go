@@ -1,29 +1,42 @@
 package vigiltest
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"vigil/api/contract"
 )
 
 // A breach was acknowledged, and vigild died before it was decided: it is found
-// and acted on after the restart, once, without another sample. A daemon that
-// does not look again at what was not decided is found out by the same story.
+// and acted on after the restart, once, without another sample. Once it was
+// decided its attempt is open on disk too: whether it was carried out is asked
+// where it can be asked, and an act that cannot be asked for is not done again. A
+// daemon that does not look again at what was not decided is found out by the
+// same story.
 func TestBreachAcknowledgedBeforeTheCrash(t *testing.T) {
 	tests := []struct {
 		name  string
 		point string
 		plant string
-		want  int // acts
+		probe bool // the act can be asked for
+		want  int  // acts
 	}{
-		{"decided after the restart", "decision.before:1", "", 1},
-		{"decided before the crash", "decision.after:1", "", 1},
-		{"a planted bug: nothing is replayed", "decision.before:1", "VIGIL_PLANT=replay", 0},
+		{"decided after the restart", "decision.before:1", "", false, 1},
+		{"decided before the crash", "decision.after:1", "", true, 1},
+		{"decided before the crash, and nobody can say", "decision.after:1", "", false, 0},
+		{"a planted bug: nothing is replayed", "decision.before:1", "VIGIL_PLANT=replay", false, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLane(t, 1)
+			if tt.probe {
+				put(t, l.effects(), "")
+				l.configure(fmt.Sprintf("class = \"probed\"\nprobe = [\"/usr/bin/grep\", \"-q\", \"once\", %q]\n", l.effects()))
+			}
 			l.mustBeReady(Pointed, "VIGIL_CRASH_POINT="+tt.point)
 			status, text, err := l.ask(t.Context(), "POST", "/api/v1/ingest", breached("once", 1))
 			switch {
@@ -42,11 +55,19 @@ func TestBreachAcknowledgedBeforeTheCrash(t *testing.T) {
 			if tt.want == 0 {
 				wait(1000, t.Context().Done())
 				if n := len(l.readEffects()); n != 0 {
-					t.Errorf("%d acts; the planted bug is not where the test looks", n)
+					t.Errorf("%d acts, expected none", n)
+				}
+				var c checker
+				c.lane, c.m = l, newModel()
+				c.actions(t.Context())
+				switch {
+				case tt.plant != "":
+				case len(c.acts) != 1 || slices.ContainsFunc(c.acts, func(a contract.Action) bool { return a.State != "indeterminate" }):
+					t.Errorf("remediations %+v, expected one that is indeterminate", c.acts)
 				}
 				return
 			}
-			if tt.name == "decided before the crash" {
+			if tt.probe {
 				// What was queued before the start waits for a sample since the start.
 				if status, text, err := l.ask(t.Context(), "POST", "/api/v1/ingest", breached("once", 1)); err != nil || status != http.StatusCreated {
 					t.Fatalf("%d %s %v", status, text, err)

@@ -132,6 +132,12 @@ func newLane(t testing.TB, seed uint64) *lane {
 	return l
 }
 
+// configure adds to the table of the one act.
+func (l *lane) configure(more string) {
+	l.t.Helper()
+	put(l.t, filepath.Join(l.dir, "vigil.toml"), fmt.Sprintf(laneConfig, l.effects())+more)
+}
+
 func (l *lane) effects() string { return filepath.Join(l.dir, "effects") }
 
 // start begins a daemon; it may die at any time.

@@ -3,6 +3,7 @@ package table
 import (
 	"vigil/engine"
 	"vigil/engine/ledger/desired"
+	"vigil/engine/remedy"
 )
 
 // Decide writes everything of a decision, in the order that the constraints ask
@@ -23,7 +24,12 @@ func (t *Tx) Decide(d *engine.Decision, rc *engine.Receipt) error {
 			return err
 		}
 	}
-	for _, m := range d.Remediations {
+	for i, m := range d.Remediations {
+		if _, claimed := d.Claims[i]; claimed { // stored below, as its claim leaves it
+			t.State.Remediation++
+			rc.Remediations = append(rc.Remediations, t.State.Remediation)
+			continue
+		}
 		id, err := t.AddRemediation(m)
 		if err != nil {
 			return err
@@ -52,5 +58,29 @@ func (t *Tx) Decide(d *engine.Decision, rc *engine.Receipt) error {
 		// Shards finish in any order; what is stored never goes back.
 		t.State.Position = max(t.State.Position, d.Position)
 	}
-	return t.Chain(d.Audit...)
+	if err := t.Chain(d.Audit...); err != nil {
+		return err
+	}
+	return t.claims(d, rc)
+}
+
+// claims asks the gates about the new remediations that somebody is ready to act
+// on; what they say is told after the decision that brought it about.
+func (t *Tx) claims(d *engine.Decision, rc *engine.Receipt) error {
+	for i, r := range d.Remediations {
+		c, claimed := d.Claims[i]
+		if !claimed {
+			continue
+		}
+		r.ID, r.Version = rc.Remediations[i], 1
+		m, err := t.Claim(r, c, true)
+		if err != nil {
+			return err
+		}
+		if rc.Claimed == nil {
+			rc.Claimed = map[int]remedy.Move{}
+		}
+		rc.Claimed[i] = m
+	}
+	return nil
 }

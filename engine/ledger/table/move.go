@@ -26,6 +26,11 @@ func (t *Tx) Move(version int64, m remedy.Move) error {
 	if err := t.PutRemediation(version, m.Next); err != nil {
 		return err
 	}
+	return t.beside(m)
+}
+
+// beside writes what a move changes beside its remediation, and tells of it.
+func (t *Tx) beside(m remedy.Move) error {
 	if err := t.PutBudget(m.Budget, m.Storm); err != nil {
 		return err
 	}

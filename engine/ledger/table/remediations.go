@@ -112,8 +112,12 @@ func (t *Tx) AddRemediation(m remedy.Remediation) (int64, error) {
 	if m.State == remedy.Running || m.State == remedy.Verifying {
 		return 0, fault.New(fault.Internal, "a new remediation cannot be %s: nothing was claimed", m.State)
 	}
+	return m.ID, t.insertRemediation(m)
+}
+
+func (t *Tx) insertRemediation(m remedy.Remediation) error {
 	_, err := t.Exec("INSERT INTO remediations ("+remediationColumns+", sum) VALUES "+remediationValues, remediationRow(m))
-	return m.ID, err
+	return err
 }
 
 // PutRemediation writes a remediation whose row is at version.

@@ -1,3 +1,11 @@
+// Package table is what the ledger's tables hold: one file per noun, with its
+// columns, the way it is written and the way it is read back. Those of desired
+// state stand in desired.
+//
+// It knows the constraints of the schema, which carry the invariants, and the order
+// that they ask for. It refuses decisions, clocks, and files: what it does is
+// done on a connection inside somebody's transaction, and is nothing until that
+// commits. Everything here blocks on disk; nothing is started.
 package table
 
 import (

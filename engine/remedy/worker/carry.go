@@ -23,36 +23,70 @@ func (w *Worker) carry(cs contexts, r remedy.Remediation) {
 		}
 	}()
 	if r.State == remedy.Indeterminate {
-		w.claim(cs, r, decide.Case{Now: w.Clock()})
+		w.claim(cs, r, w.asClaim(ready{r: r, now: w.Clock()}))
 		return
 	}
-	q, err := r.Request()
-	if err != nil {
+	var p ready
+	var err error
+	if p.request, err = r.Request(); err != nil {
 		w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.Reject(r, err.Error(), w.Clock()) })
 		return
 	}
-	action, spec, err := w.resolve(&q)
-	if err != nil {
+	if p.action, p.spec, err = w.resolve(&p.request); err != nil {
 		w.notStarted(cs, r, nil, err)
 		return
 	}
-	r.Subject = spec.Subject
-	f, err := w.Judge.Facts(cs.look, r, spec)
-	if err != nil {
+	if err := w.ask(cs.look, &p, r); err != nil {
 		w.failing("gathering facts", err)
 		w.cool(r.ID)
 		return
 	}
-	f.Spec = spec
-	m, ok := w.claim(cs, r, decide.Case{Request: q, Facts: f, Epoch: w.Ledger.Epoch(), Now: w.Clock()})
-	if !ok || m.Open == nil {
+	if m, ok := w.claim(cs, p.r, w.asClaim(p)); ok && m.Open != nil {
+		handed = true
+		w.actOn(cs, p, m)
+	}
+}
+
+// ready is a remediation with all that its claim needs.
+type ready struct {
+	r       remedy.Remediation
+	request remedy.Request
+	action  remedy.Action
+	spec    remedy.Spec
+	facts   remedy.Facts
+	now     clock.Stamp // of the claim
+}
+
+// ask gathers the facts about what is otherwise known.
+func (w *Worker) ask(ctx context.Context, p *ready, r remedy.Remediation) (err error) {
+	r.Subject = p.spec.Subject
+	p.r = r
+	if p.facts, err = w.Judge.Facts(ctx, r, p.spec); err != nil {
+		return err
+	}
+	p.facts.Spec, p.now = p.spec, w.Clock()
+	return nil
+}
+
+// asClaim is the claim of what is ready.
+func (w *Worker) asClaim(p ready) remedy.Claim {
+	a := decide.Case{Request: p.request, Facts: p.facts, Epoch: w.Ledger.Epoch(), Now: p.now}
+	return remedy.Claim{
+		ID: p.r.ID, Version: p.r.Version, Policy: p.r.Policy, Fingerprint: p.r.Fingerprint, FiringVersion: p.facts.FiringVersion,
+		Query: w.rules.Lookback(&p.r, p.facts.Spec), Now: p.now,
+		Decide: func(r remedy.Remediation, h remedy.History) remedy.Move { return w.rules.Decide(r, h, a) },
+	}
+}
+
+// actOn acts on an attempt that is open on disk, and verifies. It releases the
+// remediation.
+func (w *Worker) actOn(cs contexts, p ready, m remedy.Move) {
+	after, ok := w.act(cs, p.action, p.spec, m.Next, *m.Open)
+	if ok && after.State == remedy.Verifying {
+		w.verifyBeside(cs, after)
 		return
 	}
-	after, ok := w.act(cs, action, spec, m.Next, *m.Open)
-	if ok && after.State == remedy.Verifying {
-		handed = true
-		w.verifyBeside(cs, after)
-	}
+	w.release(m.Next.ID)
 }
 
 // resolve finds the action and asks it what the request would do.
@@ -79,12 +113,7 @@ func (w *Worker) resolve(q *remedy.Request) (remedy.Action, remedy.Spec, error) 
 
 // claim asks the gates inside the ledger's transaction. False: nothing was
 // written, and r is left for later.
-func (w *Worker) claim(cs contexts, r remedy.Remediation, a decide.Case) (remedy.Move, bool) {
-	c := remedy.Claim{
-		ID: r.ID, Version: r.Version, Policy: r.Policy, Fingerprint: r.Fingerprint, FiringVersion: a.Facts.FiringVersion,
-		Query: w.rules.Lookback(&r, a.Facts.Spec), Now: a.Now,
-		Decide: func(r remedy.Remediation, h remedy.History) remedy.Move { return w.rules.Decide(r, h, a) },
-	}
+func (w *Worker) claim(cs contexts, r remedy.Remediation, c remedy.Claim) (remedy.Move, bool) {
 	m, err := w.Ledger.Claim(cs.look, c)
 	if err != nil {
 		w.failing("claiming", err)

@@ -68,11 +68,12 @@ func (w *Worker) lifted(cs contexts) (remedy.Remediation, bool) {
 			continue
 		}
 		w.mu.Lock()
-		free := w.room(r)
+		free := w.room(r) && w.places > 0
 		if free {
 			delete(w.held, r.ID)
 			if free = w.reserve(r.ID); free {
 				w.busy[r.ID].idle = idle(r)
+				w.places--
 			}
 		}
 		w.mu.Unlock()

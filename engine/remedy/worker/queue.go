@@ -13,18 +13,21 @@ import (
 
 func runtimeJitter() float64 { return rand.Float64() }
 
-// next waits for a remediation whose turn has come and reserves it. One worker
-// at a time looks; the others wait for its token. False: ctx ended.
-func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
+// next waits for a remediation whose turn has come and reserves it, or for one
+// whose attempt is open already (taken is not nil then). One worker at a time
+// looks; the others wait for its token. False: ctx ended.
+func (w *Worker) next(cs contexts) (r remedy.Remediation, t *taken, ok bool) {
 	select {
+	case t := <-w.handed:
+		return r, &t, true
 	case <-cs.look.Done():
-		return remedy.Remediation{}, false
+		return r, nil, false
 	case <-w.lead:
 	}
 	defer func() { w.lead <- struct{}{} }()
 	for cs.look.Err() == nil {
 		if r, ok := w.take(); ok {
-			return r, true
+			return r, nil, true
 		}
 		now := w.Clock()
 		due, later, err := w.Ledger.Due(cs.look, now, w.batch())
@@ -34,18 +37,20 @@ func (w *Worker) next(cs contexts) (remedy.Remediation, bool) {
 		}
 		w.looked(now, due)
 		if r, ok := w.take(); ok {
-			return r, true
+			return r, nil, true
 		}
 		if w.wasNudged() {
 			w.stopCancelled(cs)
 			if r, ok := w.lifted(cs); ok {
 				w.renudge() // there may be more
-				return r, true
+				return r, nil, true
 			}
 		}
-		w.wait(cs.look, later)
+		if t := w.wait(cs.look, later); t != nil {
+			return r, t, true
+		}
 	}
-	return remedy.Remediation{}, false
+	return r, nil, false
 }
 
 // maxBatch is how many are looked at in one go.
@@ -81,12 +86,12 @@ func (w *Worker) looked(now clock.Stamp, due []remedy.Remediation) {
 	}
 }
 
-// take reserves the first of the backlog that nobody is at work on.
+// take reserves the first of the backlog that nobody is at work on, and a place.
 func (w *Worker) take() (remedy.Remediation, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.Clock()
-	for len(w.backlog) > 0 {
+	for len(w.backlog) > 0 && w.places > 0 {
 		r := w.backlog[0]
 		w.backlog = w.backlog[1:]
 		if c, is := w.cold[r.ID]; is && !now.Reached(c.until) || r.Source == remedy.FromExternal {
@@ -98,10 +103,30 @@ func (w *Worker) take() (remedy.Remediation, bool) {
 		}
 		if w.reserve(r.ID) {
 			w.busy[r.ID].idle = idle(r)
+			w.places--
 			return r, true
 		}
 	}
 	return remedy.Remediation{}, false
+}
+
+// vacate gives the place of an act back.
+func (w *Worker) vacate() {
+	w.mu.Lock()
+	w.places++
+	first := w.places == 1
+	w.mu.Unlock()
+	if first { // somebody may have found no place
+		poke(w.again)
+	}
+}
+
+// poke makes whoever waits on c look; it never blocks.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // reserve marks one as being worked on; false when it already is. w.mu is held.
@@ -122,10 +147,7 @@ func (w *Worker) release(id int64) {
 	w.mu.Lock()
 	delete(w.busy, id)
 	w.mu.Unlock()
-	select {
-	case w.again <- struct{}{}:
-	default:
-	}
+	poke(w.again)
 }
 
 // stoppable lets a cancelled remediation end what runs for it.
@@ -139,22 +161,16 @@ func (w *Worker) stoppable(id int64, stop context.CancelFunc) {
 	j.stop = stop
 	if stop == nil && j.idle { // a verification holds no worker: its lane is free
 		j.idle = false
-		select {
-		case w.again <- struct{}{}:
-		default:
-		}
+		poke(w.again)
 	}
 	if stop != nil {
-		select {
-		case w.began <- struct{}{}:
-		default:
-		}
+		poke(w.began)
 	}
 }
 
 // wait blocks until a nudge, or until later has come; it looks at least every
-// so often, since a nudge may be missed.
-func (w *Worker) wait(ctx context.Context, later clock.Stamp) {
+// so often, since a nudge may be missed. It returns what was handed over meanwhile.
+func (w *Worker) wait(ctx context.Context, later clock.Stamp) *taken {
 	now := w.Clock()
 	d := sweepEvery
 	if !later.IsZero() {
@@ -171,11 +187,16 @@ func (w *Worker) wait(ctx context.Context, later clock.Stamp) {
 			d = min(d, left)
 		}
 	}
+	if w.places == 0 { // every place is kept for an offer: whoever gives one up pokes
+		d = max(d, fullEvery)
+	}
 	w.mu.Unlock()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+	case t := <-w.handed:
+		return &t
 	case _, open := <-w.Wake:
 		w.mu.Lock()
 		w.nudged = true
@@ -186,6 +207,7 @@ func (w *Worker) wait(ctx context.Context, later clock.Stamp) {
 	case <-w.again:
 	case <-t.C:
 	}
+	return nil
 }
 
 // wasNudged says whether a nudge came since it was last asked: a cancel nudges.

@@ -72,6 +72,10 @@ func (w *Worker) sweep(cs contexts) bool {
 	var attempts []remedy.Attempt
 	var rest []remedy.Remediation
 	for _, a := range open {
+		if w.offered(&a) { // on its way to a worker, or about to be
+			w.touched[a.Remediation] = true
+			continue
+		}
 		if free(a.Remediation) {
 			attempts = append(attempts, a)
 		}

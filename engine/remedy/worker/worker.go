@@ -1,10 +1,11 @@
 // Package worker carries remediations out: it is the only moving part of remedy.
 //
-// It wakes on a nudge or when something falls due, claims in the ledger with
-// the gates inside the transaction, acts, records the end, verifies and goes
-// on. Acts run in parallel up to a bound; between the nudge and the act lie one
-// read, one durable transaction and no hand-over between goroutines: whoever
-// finds the work carries it out, while another takes its place at the door.
+// It takes what is offered to it while it is being queued (see offer.go), and
+// wakes on a nudge or when something falls due. It claims in the ledger with the
+// gates inside the transaction, acts, records the end, verifies and goes on. Acts
+// run in parallel up to a bound. Between a decision and the act lies the decision's
+// own transaction where a place is free, else one read and one more: whoever finds
+// the work carries it out, while another takes its place at the door.
 //
 // It refuses to decide (that is remedy/decide), to act without an attempt that
 // is on disk, and to touch what belongs to an outside remediator. An act whose
@@ -53,6 +54,7 @@ const (
 	writeTime   = 5 * time.Second // to record the last ends when vigild stops
 	actTime     = time.Minute     // of an act for which nobody named a timeout
 	maxVerifies = 256             // verifications that wait beside the acts
+	fullEvery   = 50 * time.Millisecond
 )
 
 // Worker is one host's. Its methods may be called concurrently; Run once.
@@ -65,16 +67,23 @@ type Worker struct {
 	began chan struct{} // an act or a verification began: it may be cancelled
 	slots chan struct{} // verifications under way
 
-	mu       sync.Mutex
-	busy     map[int64]*job
-	touched  map[int64]bool // reserved since a sweep began; nil when none runs
-	cold     map[int64]chill
-	backlog  []remedy.Remediation
-	crowded  bool // something due was put off because its lane was full
-	nudged   bool
-	held     map[int64]heldUp // what may be lifted; see held.go
-	liftedAt clock.Stamp      // when nothing more was found lifted
-	stats    Stats
+	handed  chan taken    // opened attempts whose places are kept
+	settled chan struct{} // an offer came to its end
+
+	mu        sync.Mutex
+	open      bool                  // offers are made: Run is past its first sweep and not at its end
+	places    int                   // for acts: workers that neither act nor are kept for an offer
+	offers    map[int64]clock.Stamp // under way, since when
+	lastOffer int64
+	busy      map[int64]*job
+	touched   map[int64]bool // reserved since a sweep began; nil when none runs
+	cold      map[int64]chill
+	backlog   []remedy.Remediation
+	crowded   bool // something due was put off because its lane was full
+	nudged    bool
+	held      map[int64]heldUp // what may be lifted; see held.go
+	liftedAt  clock.Stamp      // when nothing more was found lifted
+	stats     Stats
 }
 
 // job is one remediation that somebody here is at work on.
@@ -107,6 +116,7 @@ func New(c remedy.Config, d Deps) (*Worker, error) {
 	w := &Worker{
 		Deps: d, rules: rules,
 		lead: make(chan struct{}, 1), again: make(chan struct{}, 1), began: make(chan struct{}, 1), slots: make(chan struct{}, maxVerifies),
+		handed: make(chan taken, c.Workers), settled: make(chan struct{}, 1), places: c.Workers, offers: map[int64]clock.Stamp{},
 		busy: map[int64]*job{}, cold: map[int64]chill{}, held: map[int64]heldUp{},
 	}
 	w.lead <- struct{}{}
@@ -133,7 +143,9 @@ func (w *Worker) Run(ctx context.Context) error {
 
 	over := make(chan struct{})
 	rest.Go(func() {
-		if !passes(over, ctx.Done(), 0) || !passes(over, nil, w.rules.StopGrace.Std()) {
+		began := passes(over, ctx.Done(), 0)
+		w.admit(false)
+		if !began || !passes(over, nil, w.rules.StopGrace.Std()) {
 			return
 		}
 		stopActs()
@@ -142,15 +154,24 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	})
 	w.firstSweep(cs)
+	w.admit(ctx.Err() == nil)
 	for range w.rules.Workers {
 		work.Go(func() { w.loop(cs) })
 	}
 	work.Go(func() { w.sweeps(cs) })
 	work.Wait()
+	w.last(cs)
 	verifies.Wait()
 	close(over)
 	rest.Wait()
 	return nil
+}
+
+// admit says whether offers are made from now on.
+func (w *Worker) admit(open bool) {
+	w.mu.Lock()
+	w.open = open
+	w.mu.Unlock()
 }
 
 // passes waits for then, or for the time when then is nil; false: over came first.
@@ -173,10 +194,15 @@ func passes(over, then <-chan struct{}, d time.Duration) bool {
 // loop is one of the workers.
 func (w *Worker) loop(cs contexts) {
 	for {
-		r, ok := w.next(cs)
+		r, t, ok := w.next(cs)
 		if !ok {
 			return
 		}
-		w.carry(cs, r)
+		if t != nil {
+			w.actOn(cs, t.ready, t.move)
+		} else {
+			w.carry(cs, r)
+		}
+		w.vacate()
 	}
 }

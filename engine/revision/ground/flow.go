@@ -91,7 +91,7 @@ func (g *Ground) Write(ctx context.Context, r *Round) error {
 		f()
 	}
 	g.Mu.Unlock()
-	if len(r.flows) > 0 {
+	if rc.Waits(len(r.flows)) {
 		g.Nudge()
 	}
 	return nil

@@ -1,12 +1,8 @@
-// Package table is what the ledger's tables hold: one file per noun, with its
-// columns, the way it is written and the way it is read back. Those of desired
-// state stand in desired.
+// Package schema is the numbered steps by which ledger.db came to be as it is.
 //
-// It knows the schema, whose constraints carry the invariants, and the order
-// that they ask for. It refuses decisions, clocks, and files: what it does is
-// done on a connection inside somebody's transaction, and is nothing until that
-// commits. Everything here blocks on disk; nothing is started.
-package table
+// It refuses everything but text: how the steps are taken stands in disk, what
+// the tables hold in table and desired.
+package schema
 
 import "vigil/engine/ledger/desired"
 
