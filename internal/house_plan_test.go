@@ -85,7 +85,6 @@ var plan = []room{
 	{dir: "engine/atonce", floor: 2, ours: []string{"engine", "floors 0-1"}},
 	{dir: "engine/holds", floor: 2, ours: []string{"engine", "floors 0-1"}},
 	{dir: "engine/direct", floor: 2, ours: []string{"engine", "floors 0-1"}},
-	{dir: "engine/health", floor: 2, ours: []string{"engine", "floors 0-1"}},
 	{dir: "engine/revision/ground", floor: 2, ours: []string{"engine", "floors 0-1"}},
 	{dir: "engine/revision/carry", floor: 2, ours: []string{"engine", "floors 0-1", "engine/revision/ground"}},
 	{dir: "engine/revision", floor: 2, ours: []string{"engine", "floors 0-1", "engine/revision/ground", "engine/revision/carry"}},

@@ -38,7 +38,7 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 	}
 	k.TakeOver(t, seen)
 	diffs := reconcile.Carry(t.Diffs, t.Differences(t.Row.Last, seen), now)
-	k.Note(ctx, r, t, diffs, "gone")
+	k.Note(r, t, diffs, "gone")
 	r.After = append(r.After, func() { t.Diffs, t.Unseen, t.Looked = diffs, "", now; k.Looks++ })
 	switch {
 	case len(diffs) == 0:
@@ -84,7 +84,7 @@ func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(cont
 				}
 				w.Heals = row.Heals
 				row = w
-				k.Note(ctx, r, t, nil, "healed")
+				k.Note(r, t, nil, "healed")
 				r.After = append(r.After, func() { t.Diffs, t.Looked = nil, now })
 			}
 		}

@@ -227,3 +227,32 @@ func TestRevision_ComesBackAfterAStop(t *testing.T) {
 		t.Fatalf("%+v %v", ds, err)
 	}
 }
+
+// TestRevision_DriftEndsWithItsDocument: what nobody speaks of any more has no
+// drift that stands, over a restart too, and can drift again later.
+func TestRevision_DriftEndsWithItsDocument(t *testing.T) {
+	r := newRig(t).start()
+	watched := func(content string) string { return r.file("w", content, "  mode: detect") }
+	stands := func() int {
+		ds, err := r.ledger.Drifts(t.Context(), 0, "File/w", true, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(ds)
+	}
+	r.good("a1", r.file("w", "one\n"), r.file("x", "x\n"))
+	r.good("a2", watched("one\n"), r.file("x", "x\n"))
+	r.touch("w", "by hand\n")
+	r.until("it drifts", func() bool { return stands() == 1 })
+	r.stop()
+	r.start()
+	r.good("a3", r.file("x", "x\n"))
+	if n := stands(); n != 0 {
+		t.Fatalf("%d drifts stand of what nobody speaks of", n)
+	}
+	r.write("w", "one\n")
+	r.good("a4", r.file("w", "one\n"), r.file("x", "x\n"))
+	r.good("a5", watched("one\n"), r.file("x", "x\n"))
+	r.touch("w", "by hand\n")
+	r.until("it drifts again", func() bool { return stands() == 1 })
+}

@@ -3,10 +3,12 @@ package revision
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"vigil/engine"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 	"vigil/engine/revision/ground"
 )
@@ -76,7 +78,7 @@ func (k *Keeper) again(ctx context.Context) {
 		ts = append(ts, ground.NewThing(it, r, kept))
 	}
 	away, _, _ := ground.Leftovers(set, rows)
-	k.Install(k.Standing, set, ts, away)
+	k.Install(ctx, k.Standing, set, ts, away)
 	// What of vigild's own is kept in memory alone, the checks, ended with the last run.
 	if err := k.Own.Adopt(ctx, row.Commit, set.Documents); err != nil {
 		k.Log.Error("vigild's own documents of the revision do not hold", "commit", ground.Short(row.Commit), "err", err)
@@ -109,9 +111,13 @@ func (k *Keeper) load(ctx context.Context) error {
 		k.Things[ref] = t // without a resource: install gives it one
 	}
 	for _, d := range s.Drifts {
-		if t := k.Things[d.Ref]; t != nil {
-			t.Drifts[d.Field] = d
+		t := k.Things[d.Ref]
+		if t == nil { // never written, and compared all the same
+			kind, name, _ := strings.Cut(d.Ref, "/")
+			t = &ground.Thing{Ref: d.Ref, Row: engine.Resource{Key: reconcile.Key{Subject: d.Subject, Kind: kind, Name: name}}, Drifts: map[string]engine.Drift{}}
+			k.Things[d.Ref] = t
 		}
+		t.Drifts[d.Field] = d
 	}
 	k.Mu.Unlock()
 	if err := k.settle(ctx, s.Active); err != nil {

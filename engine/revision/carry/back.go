@@ -111,6 +111,9 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 			r.D.Desired.Resources = append(r.D.Desired.Resources, *u.Before)
 		} else {
 			r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, u.Ref)
+			if len(t.Drifts) > 0 {
+				k.Note(r, t, nil, "replaced")
+			}
 		}
 		r.After = append(r.After, func() { k.recall(u) })
 	}
@@ -167,7 +170,7 @@ func keyOf(u engine.Undo) reconcile.Key {
 func (k *Carrier) returnTo(ctx context.Context, good *engine.Revision) error {
 	if good == nil {
 		err := k.Own.Adopt(ctx, "", nil)
-		k.Install(0, nil, nil, k.orphans())
+		k.Install(ctx, 0, nil, nil, k.orphans())
 		return err
 	}
 	set, err := k.Load(ctx, good.Commit)
@@ -184,7 +187,7 @@ func (k *Carrier) returnTo(ctx context.Context, good *engine.Revision) error {
 		ts = append(ts, ground.NewThing(it, row, kept))
 	}
 	away, _, _ := ground.Leftovers(set, rows)
-	k.Install(good.N, set, ts, away)
+	k.Install(ctx, good.N, set, ts, away)
 	return k.Own.Adopt(ctx, good.Commit, set.Documents)
 }
 

@@ -66,7 +66,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 		k.Put(r, row, engine.RevisionGood, "mode detect: it is compared with, nothing is applied")
 		r.After = append(r.After, func() { row.Items = len(p.Things) })
 		if k.Write(ctx, r) == nil {
-			k.Install(row.N, set, p.Things, p.Away)
+			k.Install(ctx, row.N, set, p.Things, p.Away)
 			k.Finish(row, nil)
 		}
 		return
@@ -75,8 +75,8 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	if k.Write(ctx, r) != nil {
 		return
 	}
-	say(fmt.Sprintf("applying %s: %d steps", ground.Short(row.Commit), len(p.Steps)))
-	k.Install(row.N, set, p.Things, p.Away)
+	say(fmt.Sprintf("applying %s: %s", ground.Short(row.Commit), ground.Count(len(p.Steps), "step")))
+	k.Install(ctx, row.N, set, p.Things, p.Away)
 	did, err := k.apply(ctx, row, p, say)
 	if err == nil {
 		err = k.applied(ctx, row, p, did)
@@ -202,6 +202,7 @@ func (k *Carrier) wanted(ctx context.Context, r *ground.Round, row *engine.Revis
 	if len(diffs) == 0 {
 		switch {
 		case t.Item == nil:
+			k.Note(r, t, nil, "replaced")
 			r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
 			r.After = append(r.After, func() { delete(k.Things, t.Ref) })
 		case t.Item.Mode != reconcile.Detect && (!t.Kept || t.Row.Hash != t.Item.Hash || t.Row.Commit != row.Commit && t.Row.Prune != t.Item.Prunes()):
@@ -237,6 +238,7 @@ func (k *Carrier) stepped(ctx context.Context, r *ground.Round, row *engine.Revi
 	}
 	say(fmt.Sprintf("%s: %s", t.Ref, f.Steps[len(f.Steps)-1].Summary))
 	if t.Item == nil {
+		k.Note(r, t, nil, "replaced")
 		r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
 		r.After = append(r.After, func() { delete(k.Things, t.Ref) })
 		return
@@ -247,7 +249,7 @@ func (k *Carrier) stepped(ctx context.Context, r *ground.Round, row *engine.Revi
 	}
 	next := t.Written(seen, row.Commit, &r.D)
 	r.D.Desired.Resources = append(r.D.Desired.Resources, next)
-	k.Note(ctx, r, t, nil, "replaced")
+	k.Note(r, t, nil, "replaced")
 	r.After = append(r.After, func() { t.Row, t.Kept, t.Diffs = next, true, nil })
 }
 
@@ -286,6 +288,7 @@ func (k *Carrier) good(ctx context.Context, row *engine.Revision) {
 	if err := k.Mark(ctx, "good", row.Commit); err != nil {
 		k.Log.Warn("the repository does not say what is good", "commit", ground.Short(row.Commit), "err", err)
 	}
+	k.Telling(row.N)(fmt.Sprintf("%s is good: %d changed, %d taken away", ground.Short(row.Commit), row.Changed, row.Pruned))
 	k.Log.Info("revision is good", "commit", ground.Short(row.Commit), "subject", row.Subject, "changed", row.Changed, "pruned", row.Pruned)
 	k.Finish(row, nil)
 }

@@ -1,15 +1,13 @@
 package ground
 
 import (
-	"context"
-
 	"vigil/engine"
 	"vigil/engine/reconcile"
 )
 
 // note writes drift that is new and drift that ended. A change that is only
 // pending is no drift: nobody touched anything.
-func (g *Ground) Note(ctx context.Context, r *Round, t *Thing, diffs []reconcile.Difference, how string) {
+func (g *Ground) Note(r *Round, t *Thing, diffs []reconcile.Difference, how string) {
 	stands := map[string]engine.Drift{}
 	for _, d := range diffs {
 		if d.Class == reconcile.Pending || d.Class == reconcile.Orphan {

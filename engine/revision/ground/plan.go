@@ -145,11 +145,19 @@ func (p *Plan) Say(say func(string)) {
 		say("  " + c)
 	}
 	for i, t := range p.Things {
-		if i < len(p.Things) && len(t.Held) > 0 && len(changed) < most {
+		if len(t.Held) > 0 && i < most {
 			say(fmt.Sprintf("  %s: differs in %s and is left (%s)", t.Ref, t.Held[0].Field, t.Item.Mode))
 		}
 	}
-	say(fmt.Sprintf("plan: %d things wanted, %d of them change, %d are taken away, %d documents of vigild itself", len(p.Things), len(changed)-p.Goes(), p.Goes(), len(p.Set.Documents)))
+	say(fmt.Sprintf("plan: %s wanted, %d of them to change, %d to take away; %s of vigild itself", Count(len(p.Things), "thing"), len(changed)-p.Goes(), p.Goes(), Count(len(p.Set.Documents), "document")))
+}
+
+// Count is a number with its noun.
+func Count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // goes is how many things are taken away.

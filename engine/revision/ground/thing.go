@@ -147,7 +147,7 @@ func all(last reconcile.State, base string, parts map[string]bool) bool {
 // install makes the things of a set what is kept from now on. What was known of
 // a thing that stays (drifts, what is under way) stays.
 // rest are remembered and not looked at: what waits to be taken away.
-func (g *Ground) Install(n int64, set *reconcile.Set, ts, rest []*Thing) {
+func (g *Ground) Install(ctx context.Context, n int64, set *reconcile.Set, ts, rest []*Thing) {
 	g.Mu.Lock()
 	before := g.Things
 	g.Things, g.Order = make(map[string]*Thing, len(ts)), slices.Clone(ts)
@@ -180,7 +180,18 @@ func (g *Ground) Install(n int64, set *reconcile.Set, ts, rest []*Thing) {
 		}
 		g.Things[t.Ref] = t
 	}
+	r := g.Begin()
+	var lost []*Thing // of which nobody speaks any more
+	for ref, t := range before {
+		if g.Things[ref] == nil && len(t.Drifts) > 0 {
+			lost = append(lost, t)
+		}
+	}
 	g.Mu.Unlock()
+	for _, t := range lost {
+		g.Note(r, t, nil, "replaced")
+	}
+	_ = g.Write(ctx, r) // an error is the end of ctx: the next start finds them again
 	slices.Sort(units)
 	g.Watch(spots, slices.Compact(units))
 }
