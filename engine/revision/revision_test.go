@@ -229,30 +229,35 @@ func TestRevision_ComesBackAfterAStop(t *testing.T) {
 }
 
 // TestRevision_DriftEndsWithItsDocument: what nobody speaks of any more has no
-// drift that stands, over a restart too, and can drift again later.
+// drift that stands, over a restart too, and can drift again later; whether it
+// might be taken away or not.
 func TestRevision_DriftEndsWithItsDocument(t *testing.T) {
-	r := newRig(t).start()
-	watched := func(content string) string { return r.file("w", content, "  mode: detect") }
-	stands := func() int {
-		ds, err := r.ledger.Drifts(t.Context(), 0, "File/w", true, 10)
-		if err != nil {
-			t.Fatal(err)
+	for _, prune := range []string{"  prune: true", "  prune: false"} {
+		r := newRig(t).start()
+		wanted := func(mode string) string { return r.file("w", "one\n", "  mode: "+mode, prune) }
+		stands := func() int {
+			ds, err := r.ledger.Drifts(t.Context(), 0, "File/w", true, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(ds)
 		}
-		return len(ds)
+		other := r.file("x", "x\n")
+		r.good("a1", wanted("enforce"), other)
+		r.good("a2", wanted("detect"), other)
+		r.touch("w", "by hand\n")
+		r.until("it drifts", func() bool { return stands() == 1 })
+		r.stop()
+		r.start()
+		r.good("a3", other)
+		if n := stands(); n != 0 {
+			t.Fatalf("%s: %d drifts stand of what nobody speaks of", prune, n)
+		}
+		r.write("w", "one\n")
+		r.good("a4", wanted("enforce"), other)
+		r.good("a5", wanted("detect"), other)
+		r.touch("w", "by hand\n")
+		r.until("it drifts again", func() bool { return stands() == 1 })
+		r.stop()
 	}
-	r.good("a1", r.file("w", "one\n"), r.file("x", "x\n"))
-	r.good("a2", watched("one\n"), r.file("x", "x\n"))
-	r.touch("w", "by hand\n")
-	r.until("it drifts", func() bool { return stands() == 1 })
-	r.stop()
-	r.start()
-	r.good("a3", r.file("x", "x\n"))
-	if n := stands(); n != 0 {
-		t.Fatalf("%d drifts stand of what nobody speaks of", n)
-	}
-	r.write("w", "one\n")
-	r.good("a4", r.file("w", "one\n"), r.file("x", "x\n"))
-	r.good("a5", watched("one\n"), r.file("x", "x\n"))
-	r.touch("w", "by hand\n")
-	r.until("it drifts again", func() bool { return stands() == 1 })
 }
