@@ -3,8 +3,10 @@ package heal
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -223,7 +225,7 @@ func (a file) check(ctx context.Context, w fileWant) func(string) error {
 		case o.TimedOut || o.Cancelled:
 			return fault.New(fault.Timeout, "the validation of %s did not end in time", w.path)
 		case o.Exit != 0:
-			return fault.New(fault.Conflict, "%s stays as it is: %s refuses the new one (exit %d %s): %.500s", w.path, argv[0], o.Exit, o.Signal, o.Output)
+			return fault.New(fault.Conflict, "%s stays as it is: %s refuses the new one (%s)", w.path, argv[0], ended(o))
 		}
 		return nil
 	}
@@ -274,4 +276,16 @@ func (a file) keep(p *place.Place, r remedy.Request, w fileWant) (*remedy.Reques
 	back.With = with(p.Path, st)
 	back.With["sha256"] = sum
 	return &back, nil
+}
+
+// ended says how a program refused, with the beginning of what it said.
+func ended(o launch.Outcome) string {
+	how := fmt.Sprintf("exit %d", o.Exit)
+	if o.Signal != "" {
+		how = "signal " + o.Signal
+	}
+	if said := strings.TrimSpace(o.Output); said != "" {
+		how += fmt.Sprintf(": %.500s", said)
+	}
+	return how
 }
