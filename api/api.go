@@ -89,6 +89,8 @@ type Deps struct {
 	// asks; nil: there is none.
 	Webhook http.Handler
 
+	Replays engine.Replays // keeps answers for Idempotency-Keys over restarts; nil: only while this server lives
+
 	// The desired state; nil where git is off, and then its routes answer 501.
 	Desired       engine.Desired
 	DesiredReader engine.DesiredReader
@@ -139,10 +141,12 @@ func New(cfg Config, d Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, deps: d, log: d.Log, clock: d.Clock, started: d.Clock(),
-		door:    guard.NewDoor(guard.Mode(cfg.Auth), keys, os.Geteuid(), d.Clock),
-		limits:  guard.NewLimiter(d.Clock, 10_000),
-		replays: replay.New(d.Clock),
-		mux:     http.NewServeMux(), byPath: map[string]*route{},
+		door:   guard.NewDoor(guard.Mode(cfg.Auth), keys, os.Geteuid(), d.Clock),
+		limits: guard.NewLimiter(d.Clock, 10_000),
+		mux:    http.NewServeMux(), byPath: map[string]*route{},
+	}
+	if s.replays, err = replay.New(d.Clock, d.Replays, d.Log); err != nil {
+		return nil, err
 	}
 	s.live.Store(liveOf(cfg))
 	if s.ingest, err = ingest.New(cfg.Ingest, ingest.Deps{Sink: d.Engine, Now: func() int64 { return d.Clock().Millis() }}); err != nil {

@@ -130,7 +130,7 @@ var plan = []room{
 	{dir: "gitwatch/signers", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/hiddeco/sshsig", "golang.org/x/crypto", "github.com/ProtonMail/go-crypto"}},
 	{dir: "gitwatch/paths", floor: 3, ours: []string{"engine/fault"}, guests: []string{"github.com/fsnotify/fsnotify", gSys}},
 	{dir: "api", floor: 3, ours: []string{"engine", "floors 0-1", "api/ingest", "api/problem", "api/contract", "api/guard", "api/listen", "api/face", "api/policies", "api/manage", "api/desired", "api/meter", "api/docs", "api/replay"}, guests: []string{"github.com/danielgtaylor/huma/v2"}},
-	{dir: "api/replay", floor: 3, ours: []string{"engine/clock", "engine/fault"}},
+	{dir: "api/replay", floor: 3, ours: []string{"engine", "engine/clock", "engine/fault"}},
 	{dir: "api/problem", floor: 3, ours: []string{"engine/fault"}},
 	{dir: "api/contract", floor: 3, ours: []string{"engine/clock"}},
 	{dir: "api/guard", floor: 3, ours: []string{"engine", "floor 0"}},

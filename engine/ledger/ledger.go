@@ -94,6 +94,7 @@ var (
 	_ engine.Journal = (*Ledger)(nil)
 	_ engine.Reader  = (*Ledger)(nil)
 	_ remedy.Ledger  = (*Ledger)(nil)
+	_ engine.Replays = (*Ledger)(nil)
 
 	_ engine.DesiredReader = (*Ledger)(nil)
 )

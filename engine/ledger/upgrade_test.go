@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"vigil/engine/audit"
 	"vigil/engine/ledger"
 	"vigil/engine/ledger/powercut"
+	"vigil/engine/ledger/schema"
 	"vigil/engine/remedy"
 )
 
@@ -119,7 +121,7 @@ func TestOldLedgerIsUpgradedWhole(t *testing.T) {
 	if s := r.desired(); len(s.Resources) != 3 || len(s.Undo) != 3 {
 		t.Fatalf("%+v", s)
 	}
-	if err := ledger.Verify(context.Background(), r.cfg, r.deps, filepath.Join(dir, "ledger.db.before-v2")); err != nil {
+	if err := ledger.Verify(context.Background(), r.cfg, r.deps, filepath.Join(dir, fmt.Sprintf("ledger.db.before-v%d", len(schema.Migrations())))); err != nil {
 		t.Fatalf("the copy of the old file: %v", err)
 	}
 }

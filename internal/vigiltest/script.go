@@ -217,6 +217,9 @@ func send(ts *testscript.TestScript, method, path, kind string, body []byte) (in
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", kind)
 	}
+	if key := ts.Getenv("IDEMPOTENCY_KEY"); key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	resp, err := overSocket(ts).Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()

@@ -22,6 +22,7 @@ var sealed = [...]struct{ name, columns string }{
 	{"breakers", "subject, failures, opened, until"},
 	{"holds", holdColumns},
 	{"tokens", tokenColumns},
+	{"replays", replayColumns},
 }
 
 // Check reads every row and compares its checksum: it finds a changed byte that
