@@ -35,7 +35,15 @@ func (s *Server) git() (out []route) {
 func (s *Server) gitRequest(need guard.Permission) http.HandlerFunc {
 	rt := &route{Text: true, Git: true}
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := s.mayGit(r, need); err != nil {
+		asked := need
+		if r.URL.Query().Get("service") == "git-receive-pack" {
+			asked = guard.Push
+		}
+		err := MayGit(guard.From(r.Context()), listen.Peer(r), r.TLS != nil, asked)
+		if len(r.URL.Path)+len(r.URL.RawQuery) > maxGitURL {
+			err = fault.New(fault.Invalid, "no git asks for so long a name")
+		}
+		if err != nil {
 			s.fail(w, r, rt, err)
 			return
 		}
@@ -43,20 +51,13 @@ func (s *Server) gitRequest(need guard.Permission) http.HandlerFunc {
 	}
 }
 
-// mayGit refuses a push by a role that may not, and any push whose token and
-// documents could be read, or changed, on the way.
-func (s *Server) mayGit(r *http.Request, need guard.Permission) error {
-	if len(r.URL.Path)+len(r.URL.RawQuery) > maxGitURL {
-		return fault.New(fault.Invalid, "no git asks for so long a name")
-	}
-	if r.URL.Query().Get("service") == "git-receive-pack" {
-		need = guard.Push
-	}
-	c := guard.From(r.Context())
-	switch p := listen.Peer(r); {
+// MayGit refuses what the caller's role may not, and a push whose token and
+// documents could be read, or changed, on the way. Forbidden.
+func MayGit(c guard.Caller, p guard.Peer, tls bool, need guard.Permission) error {
+	switch {
 	case !c.Role.May(need):
 		return fault.New(fault.Forbidden, "%s has the role %s, which may not %s", c.Actor, c.Role, need)
-	case need == guard.Push && r.TLS == nil && !p.Unix && !p.Loopback:
+	case need == guard.Push && !tls && !p.Unix && !p.Loopback:
 		return fault.New(fault.Forbidden, "a push from another machine needs TLS, and here is none").Mend(`api.tls = "self" makes a certificate; this token has crossed the network in clear text, replace it`)
 	}
 	return nil

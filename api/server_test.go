@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -59,6 +60,8 @@ func serve(t testing.TB, change func(*api.Config, *api.Deps)) *served {
 		deps.Fixed = append(deps.Fixed, engine.Token{Name: "t-" + r.String(), Hash: hash, Role: r.String()})
 		s.tokens[r.String()] = secret
 	}
+	deps.Git = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, guard.From(r.Context()).Actor) })
+	deps.Webhook = deps.Git
 	if change != nil {
 		change(&cfg, &deps)
 	}

@@ -40,9 +40,17 @@ func (s *Server) describePlain(doc *huma.OpenAPI, reg huma.Registry) {
 		{"POST", "/api/v1/ingest", "ingest", "Push one sample, an array of samples, or NDJSON", "ingest", 201, ingested, "", sample, jsonTypes},
 		{"POST", "/api/v1/ingest/agent/metrics", "ingestAgent", "Another name of POST /api/v1/ingest", "ingest", 201, ingested, "", sample, jsonTypes},
 		{"POST", "/api/v1/write", "remoteWrite", "Push samples by Prometheus remote write 1.0 (snappy)", "ingest", 204, nil, "", nil, []string{"application/x-protobuf"}},
+		{"GET", "/git/{name}/info/refs", "gitRefs", "What a git client asks first; a token is the password of Basic auth", "desired", 200, nil, "application/octet-stream", nil, nil},
+		{"POST", "/git/{name}/git-upload-pack", "gitFetch", "Clone and fetch, as git speaks it", "desired", 200, nil, "application/x-git-upload-pack-result", nil, []string{"application/x-git-upload-pack-request"}},
+		{"POST", "/git/{name}/git-receive-pack", "gitPush", "Push, as git speaks it", "desired", 200, nil, "application/x-git-receive-pack-result", nil, []string{"application/x-git-receive-pack-request"}},
+		{"POST", "/api/v1/git/webhook", "gitWebhook", "A signed webhook of GitHub, Gitea, Forgejo or GitLab: look now", "desired", 202, nil, "", nil, []string{"application/json"}},
 	} {
+		rt := s.byPath[d.method+" "+d.path]
+		if rt == nil {
+			continue // there is no repository here, or no webhook
+		}
 		op := &huma.Operation{
-			OperationID: d.id, Method: d.method, Path: d.path, Summary: d.summary, Description: s.byPath[d.method+" "+d.path].Permission.Explain(), Tags: []string{d.tag},
+			OperationID: d.id, Method: d.method, Path: d.path, Summary: d.summary, Description: rt.Permission.Explain(), Tags: []string{d.tag},
 			Responses: responses(), Security: face.Security,
 		}
 		ok := &huma.Response{Description: http.StatusText(d.status)}

@@ -235,6 +235,19 @@ func FuzzBearer(f *testing.F) {
 	})
 }
 
+// FuzzPassword: as FuzzBearer, for what git sends.
+func FuzzPassword(f *testing.F) {
+	for _, s := range []string{"", "Basic dTpw", "Basic dTo=", "Basic dQ==", "Basic \x00", "basic  dTpwOnE=", "Bearer x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, h string) {
+		secret, given, err := guard.Password(h)
+		if err == nil && given != (secret != "") || err != nil && secret != "" {
+			t.Fatalf("%q: %q %v %v", h, secret, given, err)
+		}
+	})
+}
+
 // TestDoorByWhereTheCallerStands: what a caller without a credential may do,
 // for every mode and place, at the door itself (a test cannot come from outside).
 func TestDoorByWhereTheCallerStands(t *testing.T) {
@@ -254,9 +267,9 @@ func TestDoorByWhereTheCallerStands(t *testing.T) {
 		{guard.Auto, guard.Peer{UID: -1}, "", "anyone"},
 		{guard.TokenMode, guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone"},
 		{guard.TokenMode, guard.Peer{Addr: outside, UID: -1}, "", "anyone"},
-		{guard.OpenMode, guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone read ingest operate administer"},
-		{guard.TokenMode, guard.Peer{Unix: true, UID: 0}, "", "anyone read ingest operate administer"},
-		{guard.TokenMode, guard.Peer{Unix: true, UID: 1234}, "", "anyone read ingest operate administer"},
+		{guard.OpenMode, guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone read ingest operate administer fetch push"},
+		{guard.TokenMode, guard.Peer{Unix: true, UID: 0}, "", "anyone read ingest operate administer fetch push"},
+		{guard.TokenMode, guard.Peer{Unix: true, UID: 1234}, "", "anyone read ingest operate administer fetch push"},
 		{guard.OpenMode, guard.Peer{Unix: true, UID: 4321}, "", "anyone"},
 		{guard.OpenMode, guard.Peer{Unix: true, UID: -1}, "", "anyone"},
 		{"", guard.Peer{Addr: near, Loopback: true, UID: -1}, "", "anyone"},
@@ -268,7 +281,7 @@ func TestDoorByWhereTheCallerStands(t *testing.T) {
 			r.Header.Set(tc.header, "x")
 		}
 		var got []string
-		for p := guard.Undeclared; p <= guard.Administer; p++ {
+		for p := guard.Undeclared; p <= guard.Push; p++ {
 			c, err := d.Admit(r, tc.peer, p)
 			if err == nil {
 				got = append(got, p.String())

@@ -3,6 +3,7 @@
 package files
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -32,6 +33,9 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
+	if err := l.CheckGit(); err != nil {
+		return err
+	}
 	rep := config.Describe(l)
 	return s.Print(rep, func() error {
 		if rep.File == "" {
@@ -42,6 +46,9 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 		fmt.Fprintf(s.Out, "policies and checks come from %s\n", strings.Join(rep.Sources, ", "))
 		for _, dir := range l.Missing() {
 			fmt.Fprintf(s.Out, "policies.dirs: %s does not exist (yet)\n", dir)
+		}
+		if t := l.Trust(); l.Git.Enabled {
+			fmt.Fprintf(s.Out, "revisions come by %s, may hold %s, and may touch %s\n", l.Git.Source, strings.Join(t.Kinds, ", "), cmp.Or(strings.Join(t.Places(), ", "), "no file"))
 		}
 		for _, o := range rep.Legacy {
 			if o.Key == "" {
