@@ -11,6 +11,7 @@ package desired
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 
 	"vigil/api/contract"
@@ -79,8 +80,23 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
+// secretKey is the last part of a managed key whose value is nobody's business:
+// somebody may have put a secret there by hand.
+var secretKey = regexp.MustCompile(`(?i)^(json|yaml|toml|ini):.*(passw|passphrase|secret|token|credential|private|api[_-]?key)[^/]*$`)
+
 func wireDifference(x reconcile.Difference) contract.Difference {
+	if secretKey.MatchString(x.Field) {
+		x.Wanted, x.Found = hidden(x.Wanted), hidden(x.Found)
+	}
 	return contract.Difference{Field: x.Field, Wanted: x.Wanted, Found: x.Found, Class: string(x.Class), Since: moment(x.Since)}
+}
+
+// hidden stands for a value that is not shown; that there is none is.
+func hidden(v string) string {
+	if v == "" {
+		return ""
+	}
+	return "(not shown)"
 }
 
 func wireDifferences(xs []reconcile.Difference) []contract.Difference {

@@ -76,6 +76,8 @@ func TestDesiredCommands(t *testing.T) {
 		{"drift", "drift", 0, "File/f007  drifted  (a.yaml:1:1)|permissions: wanted 0644, found 0600", ""},
 		{"drift with an exit code", "drift --look --exit-code", 6, "File/f007", ""},
 		{"drift of one that does not", "drift File/f001 --exit-code", 0, "nothing differs", ""},
+		{"everything", "drift --all", 0, "File/f000  in_sync|File/f007  drifted|File/f249  in_sync", ""},
+		{"everything with an exit code", "drift --all --exit-code", 6, "File/f000", ""},
 		{"drift of no ref", "drift motd", 2, "", "write Kind/name"},
 		{"drift history", "drift --history --limit 3", 0, "File/f249|sha256|healed", ""},
 		{"drift history of one", "drift --history File/f003", 0, "File/f003", ""},

@@ -171,6 +171,7 @@ func TestAdopt_WarnsAndRefuses(t *testing.T) {
 		{"a private key", all(manifest.OfPath("/srv/x", file("-----BEGIN RSA PRIVATE KEY-----\n", 0o644), o)), "a private key"},
 		{"a password", all(manifest.OfPath("/srv/x", file("[db]\npassword = hunter22\n", 0o644), o)), "a password"},
 		{"a password in a URL", all(manifest.OfPath("/srv/x", file("url = postgres://app:hunter2@db/x\n", 0o644), o)), "a password in a URL"},
+		{"a hash", all(manifest.OfPath("/srv/x", file("ada:$6$abcdefgh$0123456789012345678901:1:2\n", 0o644), o)), "the hash of a password"},
 		{"no password", all(manifest.OfPath("/srv/x", file("# password = \npassword_file = \n", 0o644), o)), ""},
 		{"a link", all(manifest.OfPath("/srv/x", reconcile.File{Type: "link"}, o)), "realpath"},
 		{"nothing", all(manifest.OfPath("/srv/x", reconcile.File{}, o)), "there is nothing at /srv/x"},

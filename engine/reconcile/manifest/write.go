@@ -134,6 +134,7 @@ var secrets = []struct {
 	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----`)},
 	{"an age identity", regexp.MustCompile(`AGE-SECRET-KEY-1[0-9A-Z]{20}`)},
 	{"an access key", regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bxox[abp]-[0-9A-Za-z-]{10}`)},
+	{"the hash of a password", regexp.MustCompile(`\$(y|gy|7|6|5|2[abxy]|argon2id?)\$[A-Za-z0-9./$,=+-]{16}`)},
 	{"a token of vigild", regexp.MustCompile(`\bvgl_[A-Za-z0-9_-]{16}`)},
 	{"what looks like a password", regexp.MustCompile(`(?im)^[^#;\n]*\b[a-z_.-]*(password|passwd|passphrase|secret|api[_-]?key|auth[_-]?token|access[_-]?token)\b["']?\s*[=:]\s*["']?[^\s"'#;,]{4}`)},
 	{"a password in a URL", regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s/:@]{1,64}:[^\s/@]{3,}@`)},

@@ -31,9 +31,18 @@ func splitRef(ref string) (kind, name string, err error) {
 }
 
 // drifting reads every page of what differs.
-func drifting(ctx context.Context, r *client.Client) (all []contract.Resource, err error) {
+func drifting(ctx context.Context, r *client.Client) ([]contract.Resource, error) {
+	return pages(ctx, r.Drift)
+}
+
+// everything reads every page of what documents speak of.
+func everything(ctx context.Context, r *client.Client) ([]contract.Resource, error) {
+	return pages(ctx, r.Resources)
+}
+
+func pages(ctx context.Context, read func(ctx context.Context, after string, limit int) (contract.ResourceList, error)) (all []contract.Resource, err error) {
 	for after := ""; ; {
-		page, err := r.Drift(ctx, after, pageSize)
+		page, err := read(ctx, after, pageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +51,14 @@ func drifting(ctx context.Context, r *client.Client) (all []contract.Resource, e
 			return all, nil
 		}
 	}
+}
+
+// count is how many there are of something.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // short is a commit as people say it, "-" for none.

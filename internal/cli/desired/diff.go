@@ -21,6 +21,10 @@ func (DiffCmd) Help() string {
 		"lines with - are wanted and not there, lines with + are there.\n\nExamples:\n  vigild diff\n  vigild diff File/motd\n  vigild diff --exit-code --no-text"
 }
 
+// maxTexts is of how many things the files are compared line by line: each is read
+// again for it.
+const maxTexts = 50
+
 // diffed is a thing that differs, with its files.
 type diffed struct {
 	contract.Resource
@@ -53,6 +57,10 @@ func (c *DiffCmd) Run(ctx context.Context, s *session.Session) error {
 	text := !c.NoText
 	for i, v := range all {
 		out[i].Resource = v
+		if text && i == maxTexts {
+			text = false
+			fmt.Fprintf(s.Err, "vigild: the lines of files are shown for the first %d; name one to see its\n", maxTexts)
+		}
 		if !text || len(v.Drift) == 0 {
 			continue
 		}

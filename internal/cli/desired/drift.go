@@ -3,6 +3,7 @@ package desired
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vigil/api/contract"
@@ -15,6 +16,7 @@ var exitDiffers = fault.Conflict.Exit()
 
 type DriftCmd struct {
 	Ref          string `arg:"" optional:"" help:"Only this one, such as File/motd."`
+	All          bool   `help:"Everything that documents speak of, not only what differs."`
 	History      bool   `help:"Every difference that was found, newest first, with its end."`
 	Limit        int    `help:"How many lines of the history." default:"100"`
 	Look         bool   `help:"Look at everything first."`
@@ -54,7 +56,11 @@ func (c *DriftCmd) Run(ctx context.Context, s *session.Session) error {
 			return err
 		}
 	}
-	all, err := drifting(ctx, r)
+	lists := drifting
+	if c.All {
+		lists = everything
+	}
+	all, err := lists(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -70,16 +76,23 @@ func (c *DriftCmd) Run(ctx context.Context, s *session.Session) error {
 			resource(s, v)
 		}
 		if list.Total == 0 {
-			fmt.Fprintln(s.Out, "nothing differs")
+			fmt.Fprintln(s.Out, nothing(c.All))
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	if c.ExitCode && list.Total > 0 {
+	if c.ExitCode && slices.ContainsFunc(list.Resources, func(v contract.Resource) bool { return len(v.Drift) > 0 }) {
 		return session.ExitCode(exitDiffers)
 	}
 	return nil
+}
+
+func nothing(all bool) string {
+	if all {
+		return "no document speaks of anything"
+	}
+	return "nothing differs"
 }
 
 func (c *DriftCmd) history(ctx context.Context, s *session.Session) error {
@@ -120,7 +133,7 @@ func (c *DriftCmd) history(ctx context.Context, s *session.Session) error {
 }
 
 func (c *DriftCmd) commit(ctx context.Context, s *session.Session) error {
-	if c.Ref != "" || c.History || c.Look || c.ExitCode {
+	if c.Ref != "" || c.History || c.All || c.Look || c.ExitCode {
 		return fault.New(fault.Usage, "--commit takes its ref itself: vigild drift --commit File/motd")
 	}
 	if _, _, err := splitRef(c.Commit); err != nil {

@@ -38,7 +38,7 @@ func (c *PlanCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 func printPlan(s *session.Session, p contract.Plan) error {
-	fmt.Fprintf(s.Out, "commit %s speaks of %d things", short(p.Commit), p.Items)
+	fmt.Fprintf(s.Out, "commit %s speaks of %s", short(p.Commit), count(p.Items, "thing"))
 	if p.From != "" && p.From != p.Commit {
 		fmt.Fprintf(s.Out, "; %s holds now", short(p.From))
 	}

@@ -165,6 +165,9 @@ func stands(s *session.Session, d contract.Desired) string {
 		}
 	}
 	line += fmt.Sprintf("; %d things", d.Resources)
+	if d.Resources == 1 {
+		line = strings.TrimSuffix(line, "s")
+	}
 	if d.Drifted > 0 {
 		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d drifted", d.Drifted))
 	}
