@@ -16,8 +16,10 @@ import (
 const raiseEvery = 15 * time.Second
 
 // settle decides on what a round found, commits it and only then nudges the
-// worker. It returns false when ctx ended before the decision was on disk; then
-// nothing counts as evaluated and the log brings it back.
+// worker: piece by piece, so that ten thousand firings at once are neither one
+// transaction nor in memory as one. It returns false when ctx ended before all of
+// it was on disk; then nothing counts as evaluated, and the log brings back what
+// the ledger does not know.
 func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 	s.Mu.Lock()
 	o := Outcome{changes: s.changes, Closing: s.closing}
@@ -29,14 +31,20 @@ func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 			o.raises = append(o.raises, x)
 		}
 	}
+	for _, piece := range o.pieces(pieceMost) {
+		if !s.settlePiece(ctx, piece, now) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Shard) settlePiece(ctx context.Context, o Outcome, now clock.Stamp) bool {
 	for i := range o.changes {
 		c := &o.changes[i]
 		if c.tr.To == policy.StateOK && told(c.tr) && c.inst.En.P.Doc.Remedy != nil {
 			o.moves = append(o.moves, s.c.withdraw(ctx, c.inst, now)...)
 		}
-	}
-	if o.empty() {
-		return true
 	}
 	s.Mu.Lock()
 	d := Decide(o, s.c.Track.Position(), now)
