@@ -35,6 +35,7 @@ type rig struct {
 
 	actions remedy.Actions // acts, unless runWith says otherwise
 	capture remedy.Capturer
+	ended   func(remedy.Remediation)
 
 	w    *worker.Worker
 	stop func()
@@ -73,7 +74,7 @@ func (r *rig) run() {
 	}
 	w, err := worker.New(r.cfg, worker.Deps{
 		Ledger: r.face, Judge: r.judge, Actions: r.actions, Capture: r.capture, Clock: r.clock, Wake: r.wake,
-		Log: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 1 },
+		Log: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 1 }, Ended: r.ended,
 	})
 	if err != nil {
 		r.Fatal(err)

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,37 @@ func TestCarriesOutAndVerifies(t *testing.T) {
 		s := r.w.Stats()
 		if s.Acts[[2]string{"test", "ok"}] != 1 || s.Verified["ok"] != 1 || s.Verdicts[[2]string{"", "admit"}] != 1 || s.Busy != 0 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestEndsOfReconcileAreTold: succeeded after its verification, given up, and
+// refused before the act; each once it is on disk, at its version, and those of
+// nobody else.
+func TestEndsOfReconcileAreTold(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		told := map[int64]remedy.Remediation{}
+		var mu sync.Mutex
+		r.ended = func(x remedy.Remediation) {
+			now, err := r.l.Remediation(context.Background(), x.ID)
+			mu.Lock()
+			defer mu.Unlock()
+			if _, twice := told[x.ID]; twice || err != nil || now.State != x.State || now.Version != x.Version {
+				t.Errorf("told of %d at version %d as %s, on disk it is %d and %s (%v)", x.ID, x.Version, x.State, now.Version, now.State, err)
+			}
+			told[x.ID] = x
+		}
+		r.acts.add("a", remedy.Convergent, nil)
+		r.acts.add("b", remedy.Convergent, nil)
+		r.acts.add("c", remedy.Convergent, nil)
+		r.run()
+		mine := r.queue(remedy.Remediation{Source: remedy.FromReconcile, Plan: plan("a")}, remedy.Remediation{Source: remedy.FromReconcile, Plan: plan("nobody knows it")})
+		r.queue(remedy.Remediation{Plan: plan("b")}, remedy.Remediation{Source: remedy.FromAPI, Plan: plan("c")})
+		r.pass(2 * time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(told) != 2 || told[mine[0]].State != remedy.Succeeded || !told[mine[1]].State.Final() {
+			t.Errorf("told of %v", told)
 		}
 	})
 }

@@ -133,7 +133,10 @@ func (r *Repository) readFiles(files []load.File) (*reconcile.Set, error) {
 			issues.Add(it.Place, "health: %v", err)
 		}
 	}
-	return set, issues.Err()
+	if err := issues.Err(); err != nil {
+		return nil, err
+	}
+	return set, nil
 }
 
 // Mark points refs/vigil/NAME (applied, good) at a commit, for those who fetch; ""

@@ -1,0 +1,287 @@
+package git
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/load"
+	"vigil/gitwatch"
+	"vigil/gitwatch/objects"
+	"vigil/gitwatch/receive"
+	"vigil/gitwatch/store"
+)
+
+// keeper remembers what it was told; it is a ledger of revisions too.
+type keeper struct {
+	mu     sync.Mutex
+	rows   []engine.Revision
+	refuse error
+}
+
+func (k *keeper) Inspect(_ context.Context, _ engine.Revision, set *reconcile.Set, say func(string)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	say("plan")
+	return k.refuse
+}
+
+func (k *keeper) Land(_ context.Context, r engine.Revision) (int64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r.N = int64(len(k.rows) + 1)
+	k.rows = append(k.rows, r)
+	return r.N, k.refuse
+}
+
+func (k *keeper) Await(context.Context, int64, func(string)) error { return nil }
+
+func (k *keeper) Revisions(_ context.Context, before int64, limit int) (out []engine.Revision, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range slices.Backward(k.rows) {
+		if (before == 0 || r.N < before) && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func (k *keeper) commits() (out []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range k.rows {
+		out = append(out, r.Commit)
+	}
+	return out
+}
+
+func open(t *testing.T, change func(*gitwatch.Config)) *Repository {
+	t.Helper()
+	cfg := gitwatch.Defaults()
+	cfg.DataDir = t.TempDir()
+	if change != nil {
+		change(&cfg)
+	}
+	r, err := Open(Config{Git: cfg, Host: load.Host{Name: "web1"}, Trust: reconcile.Trust{Kinds: []string{"File"}, Paths: []string{"/srv"}}},
+		Deps{Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *Repository) commit(t *testing.T, files map[string]string) string {
+	t.Helper()
+	var cs []store.Change
+	for p, text := range files {
+		cs = append(cs, store.Change{Path: p, Data: []byte(text)})
+	}
+	c, err := r.store.Write(t.Context(), r.store.Branch(), r.store.Ref(r.store.Branch()), cs,
+		store.Note{Author: objects.Person{Name: "Ada", Mail: "ada@example.org", When: time.Now()}, Message: "x\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.ID.String()
+}
+
+func tree(name string) map[string]string {
+	return map[string]string{name + ".yaml": "apiVersion: vigil/v1\nkind: File\nmetadata: {name: " + name + "}\nspec: {path: /srv/" + name + ", content: x}\n"}
+}
+
+// TestCatchUp_LandsWhatACrashCutOff, once; and nothing that was landed, went bad,
+// or that a person went back from.
+func TestCatchUp_LandsWhatACrashCutOff(t *testing.T) {
+	r := open(t, nil)
+	k := &keeper{}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(want ...string) {
+		t.Helper()
+		for range 2 {
+			if err := s.catchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := k.commits(); !slices.Equal(got, want) {
+			t.Errorf("landed %v, expected %v", got, want)
+		}
+	}
+	look()
+	first := r.commit(t, tree("a"))
+	look(first)
+	second := r.commit(t, tree("b"))
+	look(first, second)
+	k.rows[1].State = engine.RevisionBad
+	k.rows = append(k.rows, engine.Revision{N: 3, Commit: first, Return: 1, State: engine.RevisionGood})
+	look(first, second, first)
+	third := r.commit(t, tree("c"))
+	look(first, second, first, third)
+	if got := k.rows[3]; got.Author != "Ada <ada@example.org>" || got.Source != "push" || got.Ref != "refs/heads/main" || got.Tree == "" || got.Subject != "x" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestStalled_UntilItIsLanded: a ledger that refuses is said, and no more once it
+// takes.
+func TestStalled_UntilItIsLanded(t *testing.T) {
+	r := open(t, nil)
+	k := &keeper{refuse: errors.New("the disk is full")}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.landed(t.Context(), objects.Revision{Commit: strings.Repeat("a", 40)}, receive.Options{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "next start") {
+		t.Errorf("the pusher hears %v", err)
+	}
+	if s.Stalled() != "the disk is full" {
+		t.Errorf("stalled: %q", s.Stalled())
+	}
+	k.refuse = nil
+	if err := s.landed(t.Context(), objects.Revision{Commit: strings.Repeat("b", 40)}, receive.Options{}, func(string) {}); err != nil || s.Stalled() != "" {
+		t.Errorf("%v, stalled: %q", err, s.Stalled())
+	}
+}
+
+// TestVerify_TheAdoptedTreeSaysWhoSigns: not the tree that is judged, neither to
+// let itself in nor to take the rule away.
+func TestVerify_TheAdoptedTreeSaysWhoSigns(t *testing.T) {
+	r := open(t, nil)
+	root := func(required string) map[string]string {
+		return map[string]string{"vigil.yaml": "apiVersion: vigil/v1\nkind: Vigil\nmetadata: {name: x}\nspec:\n  signers: {required: " + required + ", file: signers}\n", "signers": ""}
+	}
+	verify := func(commit, before string) error {
+		t.Helper()
+		v := r.store.View()
+		defer v.Close()
+		snap, err := objects.ReadRevision(t.Context(), v, objects.Push, r.store.Branch(), plumbing.NewHash(commit), plumbing.NewHash(before), r.cfg.Git.Tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Verify(t.Context(), snap)
+		return err
+	}
+	plain := r.commit(t, tree("a"))
+	if err := verify(plain, ""); err != nil {
+		t.Errorf("nothing requires a signature yet: %v", err)
+	}
+	requires := r.commit(t, root("true"))
+	if err := verify(requires, plain); err != nil {
+		t.Errorf("the commit that brings the rule is judged by the one before: %v", err)
+	}
+	off := r.commit(t, root("false"))
+	if err := verify(off, requires); err == nil || !strings.Contains(err.Error(), "not signed") {
+		t.Errorf("an unsigned commit took the rule away: %v", err)
+	}
+	// What was applied counts, not where the branch was.
+	if err := r.Mark(t.Context(), "applied", plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(off, requires); err != nil {
+		t.Errorf("the rule was never applied: %v", err)
+	}
+}
+
+// TestWebhook_MeansLookNow, when it is signed, and nothing when it is not.
+func TestWebhook_MeansLookNow(t *testing.T) {
+	upstream := open(t, nil)
+	first := upstream.commit(t, tree("a"))
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, func(c *gitwatch.Config) {
+		c.Source, c.URL, c.Poll, c.WebhookSecret = "remote", "file://"+upstream.store.Dir(), time.Hour, "file:"+secret
+	})
+	k := &keeper{}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	until := func(want ...string) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); !slices.Equal(k.commits(), want); {
+			if time.Now().After(end) {
+				t.Fatalf("landed %v, expected %v (stalled: %q)", k.commits(), want, s.Stalled())
+			}
+			<-time.After(2 * time.Millisecond)
+		}
+	}
+	until(first)
+	ask := func(signature string) int {
+		q := httptest.NewRequest(http.MethodPost, "/api/v1/git/webhook", strings.NewReader("body"))
+		q.Header.Set("X-Hub-Signature-256", signature)
+		w := httptest.NewRecorder()
+		s.Webhook().ServeHTTP(w, q)
+		return w.Code
+	}
+	if code := ask("sha256=00"); code != http.StatusForbidden {
+		t.Errorf("a forged webhook: %d", code)
+	}
+	mac := hmac.New(sha256.New, []byte("key"))
+	mac.Write([]byte("body"))
+	second := upstream.commit(t, tree("b"))
+	if code := ask("sha256=" + hex.EncodeToString(mac.Sum(nil))); code != http.StatusAccepted {
+		t.Errorf("a signed webhook: %d", code)
+	}
+	until(first, second)
+	// Nobody pushes where commits come from elsewhere, whatever the role.
+	q := httptest.NewRequest("GET", "/git/desired/info/refs?service=git-receive-pack", nil)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, q)
+	if w.Code != http.StatusForbidden {
+		t.Errorf("a push to a clone of a remote: %d", w.Code)
+	}
+}
+
+// TestLoad_NamesWhatIsWrong: no such commit, no documents that can be read, health
+// that cannot be asked.
+func TestLoad_NamesWhatIsWrong(t *testing.T) {
+	r := open(t, nil)
+	r.deps.Health = func(h reconcile.Health) error {
+		if h.Check == "none" {
+			return errors.New("there is no check of that name")
+		}
+		return nil
+	}
+	if _, err := r.Load(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "nothing was ever pushed") {
+		t.Errorf("an empty repository: %v", err)
+	}
+	good := r.commit(t, tree("a"))
+	if set, err := r.Load(t.Context(), good); err != nil || len(set.Items) != 1 {
+		t.Errorf("%v, %v", set, err)
+	}
+	for commit, want := range map[string]string{
+		"HEAD": "give all of its 40 digits", strings.Repeat("a", 40): "",
+		r.commit(t, map[string]string{"b.yaml": "kind: ["}): "b.yaml:2:1",
+		r.commit(t, map[string]string{"b.yaml": strings.Replace(tree("b")["b.yaml"], "content: x", "content: x, health: {check: none}", 1)}): "b.yaml:1:1: health: there is no check",
+	} {
+		if set, err := r.Load(t.Context(), commit); err == nil || set != nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v; expected %q", commit, set, err, want)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package own_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"vigil/engine/check"
+	"vigil/engine/document"
+	"vigil/engine/fault"
+	"vigil/internal/daemon/own"
+)
+
+// engine says what it is told to say, and remembers what it adopted.
+type engine struct {
+	policies, holds error
+	applied         []string
+}
+
+func (e *engine) FolderChanges(document.Owner, []document.Document) ([]string, error) {
+	return []string{"create Policy/p"}, e.policies
+}
+
+func (e *engine) ChangesOf(document.Owner, []document.Document) ([]string, error) {
+	return []string{"create Silence/s"}, e.holds
+}
+
+func (e *engine) ApplyFolder(_ context.Context, actor string, o document.Owner, _ []document.Document) error {
+	e.applied = append(e.applied, "policies by "+actor+" as "+string(o))
+	return nil
+}
+
+func (e *engine) ApplyDocuments(_ context.Context, actor string, o document.Owner, _ []document.Document) error {
+	e.applied = append(e.applied, "holds by "+actor+" as "+string(o))
+	return nil
+}
+
+func checks(t *testing.T, owner document.Owner, names ...string) []document.Document {
+	t.Helper()
+	var text strings.Builder
+	for _, n := range names {
+		name, every, _ := strings.Cut(n, " ")
+		if every == "" {
+			every = "1m"
+		}
+		text.WriteString("---\napiVersion: vigil/v1\nkind: Check\nmetadata: {name: " + name + "}\nspec: {kind: tcp, address: \"127.0.0.1:9\", every: " + every + "}\n")
+	}
+	ds, is := document.Parse(string(owner)+".yaml", []byte(text.String()), owner)
+	if len(is) > 0 {
+		t.Fatal(is)
+	}
+	return ds
+}
+
+// runner is the real room of checks, which nobody runs.
+func runner(t *testing.T) (*check.Runner, *own.Checks) {
+	t.Helper()
+	cfg := check.Defaults()
+	r, err := check.New(cfg, check.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, own.NewChecks(r, r.Probe())
+}
+
+// TestChecks_OfFoldersAndGitStandBesideEachOther: setting those of one owner
+// leaves the other's; one name under two owners is refused, naming the other place,
+// and changes nothing.
+func TestChecks_OfFoldersAndGitStandBesideEachOther(t *testing.T) {
+	_, c := runner(t)
+	o := own.New(&engine{}, c)
+	if err := c.Set(document.Folder, checks(t, document.Folder, "a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(ds []document.Document, want ...string) {
+		t.Helper()
+		says, is := o.Check(t.Context(), ds)
+		want = append(want, "create Policy/p", "create Silence/s")
+		slices.Sort(want)
+		if len(is) > 0 || !slices.Equal(says, want) {
+			t.Errorf("%v, %v; expected %v", says, is, want)
+		}
+	}
+	ask(checks(t, document.Git, "c", "d"), "create Check/c", "create Check/d")
+	if err := o.Adopt(t.Context(), "abc", checks(t, document.Git, "c", "d")); err != nil {
+		t.Fatal(err)
+	}
+	ask(checks(t, document.Git, "c", "d"))
+	ask(checks(t, document.Git, "c 2m"), "change Check/c", "delete Check/d")
+	if _, is := o.Check(t.Context(), checks(t, document.Git, "b")); len(is) != 1 || !strings.Contains(is.Error(), "folder.yaml:7") || !strings.Contains(is.Error(), "git.yaml:2") {
+		t.Errorf("one name under two owners: %v", is)
+	}
+	if err := c.Set(document.Folder, checks(t, document.Folder, "a", "c")); err == nil {
+		t.Error("a folder took a name of Git's")
+	}
+	ask(checks(t, document.Git, "c", "d"))
+	if err := c.Set(document.Folder, checks(t, document.Folder, "a")); err != nil {
+		t.Fatal(err)
+	}
+	ask(checks(t, document.Git, "c", "d"))
+	ask(nil, "delete Check/c", "delete Check/d")
+	if err := o.Adopt(t.Context(), "", nil); err != nil {
+		t.Fatal(err)
+	}
+	ask(checks(t, document.Git, "d"), "create Check/d")
+}
+
+// TestAdopt_AllOrNothing: one issue anywhere and no room is asked to change
+// anything; every issue is told at once.
+func TestAdopt_AllOrNothing(t *testing.T) {
+	_, c := runner(t)
+	e := &engine{}
+	o := own.New(e, c)
+	bad := checks(t, document.Git, "c")
+	bad[0].Name = "host"
+	for name, tc := range map[string]struct {
+		policies, holds error
+		ds              []document.Document
+	}{
+		"a policy": {policies: fault.Issues{{Place: "p.yaml:1", Msg: "x"}}},
+		"a hold":   {holds: fault.Issues{{Place: "h.yaml:1", Msg: "x"}}},
+		"a check":  {ds: bad},
+		"a room":   {holds: errors.New("the evaluator is not ready")},
+	} {
+		e.policies, e.holds = tc.policies, tc.holds
+		if err := o.Adopt(t.Context(), "abc", tc.ds); err == nil || len(e.applied) > 0 {
+			t.Errorf("%s: %v, and %v", name, err, e.applied)
+		}
+	}
+	e.policies, e.holds = fault.Issues{{Place: "p.yaml:1", Msg: "x"}}, fault.Issues{{Place: "h.yaml:1", Msg: "y"}}
+	if _, is := o.Check(t.Context(), bad); len(is) < 3 {
+		t.Errorf("not every issue at once: %v", is)
+	}
+	e.policies, e.holds = nil, nil
+	if err := o.Adopt(t.Context(), "abc", nil); err != nil || !slices.Equal(e.applied, []string{"policies by commit:abc as git", "holds by commit:abc as git"}) {
+		t.Errorf("%v, %v", err, e.applied)
+	}
+}
