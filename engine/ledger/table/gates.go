@@ -6,11 +6,26 @@ import (
 
 	"vigil/engine/clock"
 	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/past"
 	"vigil/engine/remedy"
 )
 
 // What the gates remember: the host's budget and storm brake in one row, one
 // breaker a subject.
+
+// History loads what the gates look back on, as it is inside the transaction.
+func (t *Tx) History(q remedy.Query, now clock.Stamp) (h remedy.History, err error) {
+	if err := past.Read(t.Conn, q, now, &h); err != nil {
+		return h, err
+	}
+	if q.Subject != "" {
+		if h.Breaker, err = t.breaker(q.Subject); err != nil {
+			return h, err
+		}
+	}
+	h.Budget, h.Storm, err = t.budget()
+	return h, err
+}
 
 func (t *Tx) budget() (b remedy.Budget, storm clock.Stamp, err error) {
 	err = t.Query(context.Background(), "SELECT points, at, storm, sum FROM budget", conn.Row{}, func(cs *conn.Cells) error {
