@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"runtime"
 	"slices"
@@ -111,6 +112,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	h.desired, err = desired.New(desired.Deps{
 		Config: cfg, Journal: journal, Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
 		Set: h.set, Engine: h.engine, World: capture, Checks: h.checked, Nudge: h.engine.Nudge, Clock: d.clock, Log: log,
+		Listen: func() net.Addr { return h.server.Addr() },
 	})
 	if err != nil {
 		return h, err

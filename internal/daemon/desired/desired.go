@@ -46,7 +46,8 @@ type Deps struct {
 	Engine  *hall.Engine
 	World   *world.World
 	Checks  *own.Checks
-	Nudge   func() // the worker looks for work
+	Nudge   func()          // the worker looks for work
+	Listen  func() net.Addr // where the daemon listens on TCP, nil nowhere
 	Clock   clock.Clock
 	Log     *slog.Logger
 }
@@ -114,16 +115,21 @@ func New(deps Deps) (d *Desired, err error) {
 		return d, err
 	}
 	d.back, err = reverse.New(reverse.Config{Host: host.Name, Trust: cfg.Trust()}, reverse.Deps{
-		Desired: d.keeper, World: d.World, Repository: d.source.Back(clone(cfg)), Record: d.record, Clock: d.Clock,
+		Desired: d.keeper, World: d.World, Repository: d.source.Back(d.clone), Record: d.record, Clock: d.Clock,
 	})
 	return d, err
 }
 
-// clone is where people clone the repository from on this machine, "" over TCP
-// nowhere.
-func clone(cfg *config.Loaded) string {
-	host, port, err := net.SplitHostPort(cfg.API.Listen)
-	if err != nil || port == "0" {
+// clone is where people clone the repository from on this machine, "" where
+// nothing listens on TCP.
+func (d *Desired) clone() string {
+	at := d.Listen()
+	if at == nil {
+		return ""
+	}
+	cfg := d.Config
+	host, port, err := net.SplitHostPort(at.String())
+	if err != nil {
 		return ""
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {

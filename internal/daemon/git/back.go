@@ -18,13 +18,13 @@ import (
 // It is safe for concurrent use, and blocks on the disk.
 type Back struct {
 	s     *Source
-	clone string
+	clone func() string
 }
 
 var _ reverse.Repository = (*Back)(nil)
 
 // Back is made once; clone is the URL that people clone from, "" unknown.
-func (s *Source) Back(clone string) *Back { return &Back{s, clone} }
+func (s *Source) Back(clone func() string) *Back { return &Back{s, clone} }
 
 // Files are all files of a commit.
 func (b *Back) Files(ctx context.Context, commit string) ([]load.File, error) {
@@ -61,7 +61,7 @@ func (b *Back) First(ctx context.Context, actor string, w reverse.Write) (commit
 	case cfg.RequireSigned:
 		return "", "", "", fault.New(fault.Conflict, "every commit has to be signed here, and vigild has no key").Mend("write the examples and sign the commit yourself: vigild init --into DIR")
 	case !st.Ref(st.Branch()).IsZero():
-		return "", "", "", fault.New(fault.Conflict, "the repository has commits").Mend("git clone %s", b.clone)
+		return "", "", "", fault.New(fault.Conflict, "the repository has commits").Mend("git clone %s", b.clone())
 	case len(known) > 0: // an empty tree would say that all of it is to go
 		return "", "", "", fault.New(fault.Conflict, "this host has followed commits before, and they are not in the repository any more").Mend("push them again from a clone")
 	}
@@ -79,7 +79,7 @@ func (b *Back) First(ctx context.Context, actor string, w reverse.Write) (commit
 	if _, err := b.s.land(ctx, rev); err != nil {
 		return commit, "", "", fault.Wrap(fault.Unavailable, err, "the commit is made, and waits for the next start to be written down")
 	}
-	return commit, cfg.Branch, b.clone, nil
+	return commit, cfg.Branch, b.clone(), nil
 }
 
 func changes(w reverse.Write) []store.Change {

@@ -3,6 +3,8 @@ package git
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,7 +104,24 @@ func (s *Source) inspect(ctx context.Context, snap objects.Snapshot, o receive.O
 	if err != nil {
 		return err
 	}
+	for _, name := range unread(snap.Files, set.Read) {
+		say(name + " is not read: vigil.yaml names the folders that are (" + strings.Join(set.Read, ", ") + ")")
+	}
 	return s.keeper.Inspect(ctx, revision(snap.Revision, o), set, say)
+}
+
+// unread are documents that lie beside vigil.yaml, where they look as if they
+// counted, and that are in none of the folders that are read.
+func unread(files []objects.File, read []string) (out []string) {
+	if slices.Contains(read, "/") {
+		return nil
+	}
+	for _, f := range files {
+		if !strings.Contains(f.Path, "/") && f.Path != rootFile && (strings.HasSuffix(f.Path, ".yaml") || strings.HasSuffix(f.Path, ".yml")) && len(out) < 10 {
+			out = append(out, f.Path)
+		}
+	}
+	return out
 }
 
 // landing bounds how long the ledger may take to write a revision down.
