@@ -23,6 +23,10 @@ func (l *Ledger) Attempts(ctx context.Context, id int64) (out []remedy.Attempt, 
 	return out, err
 }
 
+// unfinished is what runs, or has an attempt that does.
+const unfinished = "id IN (SELECT id FROM remediations WHERE " + standing + ` AND state IN ('running', 'verifying')
+	UNION SELECT remediation FROM attempts WHERE finished IS NULL) ORDER BY id`
+
 // Unfinished lists attempts that are open on disk and remediations that are
 // running or verifying.
 func (l *Ledger) Unfinished(ctx context.Context) (as []remedy.Attempt, rs []remedy.Remediation, err error) {
@@ -30,8 +34,7 @@ func (l *Ledger) Unfinished(ctx context.Context) (as []remedy.Attempt, rs []reme
 		if as, err = table.Attempts(ctx, c, "finished IS NULL", conn.Row{}); err != nil {
 			return err
 		}
-		rs, err = table.Remediations(ctx, c, `state IN ('running', 'verifying')
-			OR id IN (SELECT remediation FROM attempts WHERE finished IS NULL) ORDER BY id`, conn.Row{})
+		rs, err = table.Remediations(ctx, c, unfinished, conn.Row{})
 		return err
 	})
 	return as, rs, err

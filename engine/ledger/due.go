@@ -9,9 +9,14 @@ import (
 	"vigil/engine/remedy"
 )
 
+// standing is, word for word, the condition of the index remediations_waiting:
+// SQLite uses it only where it reads just this. Without it each look at the queue
+// reads the whole history.
+const standing = "state IN ('queued', 'held', 'running', 'verifying', 'gave_up', 'indeterminate')"
+
 // waiting is what may fall due: never an external one, and never one that
 // waits for a person without an end.
-const waiting = "state IN ('queued', 'held', 'gave_up', 'indeterminate') AND source <> 'external'"
+const waiting = standing + " AND state IN ('queued', 'held', 'gave_up', 'indeterminate') AND source <> 'external'"
 
 // reached is true of those whose turn has come.
 const reached = `CASE WHEN until_wall IS NULL THEN state = 'queued'
