@@ -19,6 +19,7 @@ package disk
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -117,6 +118,11 @@ func (f *File) open(ctx context.Context) (err error) {
 	}
 	if _, err = f.anchor.Int(ctx, "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} { // SQLite makes them by the umask, and later ones like the first
+		if err := os.Chmod(f.Path()+suffix, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return ioFault(err, "keeping %s to its owner", f.Path())
+		}
 	}
 	if f.opened, err = os.Stat(f.Path()); err != nil {
 		return ioFault(err, "looking at %s", f.Path())

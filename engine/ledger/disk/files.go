@@ -26,7 +26,7 @@ func settle(half, path string) error {
 	if err != nil {
 		return ioFault(err, "opening %s", half)
 	}
-	if err := errors.Join(h.Sync(), h.Close(), os.Rename(half, path), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(h.Chmod(0o600), h.Sync(), h.Close(), os.Rename(half, path), syncDir(filepath.Dir(path))); err != nil {
 		return ioFault(err, "writing %s", path)
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -169,6 +170,9 @@ func (d *DB) open(ctx context.Context) error {
 	}
 	d.r.SetMaxOpenConns(d.cfg.Readers)
 	d.r.SetMaxIdleConns(d.cfg.Readers)
+	if err := d.private(); err != nil {
+		return err
+	}
 	if d.ranged, err = d.r.PrepareContext(ctx, overlap); err != nil {
 		return err
 	}
@@ -176,6 +180,17 @@ func (d *DB) open(ctx context.Context) error {
 		return err
 	}
 	return d.measure(ctx)
+}
+
+// private keeps the files to their owner: SQLite makes the first by the umask, and
+// later ones like it.
+func (d *DB) private() error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Chmod(d.cfg.Path+suffix, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fault.Wrap(fault.Unavailable, err, "keeping samples.db to its owner")
+		}
+	}
+	return nil
 }
 
 // prepareSchema makes an empty file ours and turns away what is not.
