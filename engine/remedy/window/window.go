@@ -40,8 +40,34 @@ type Schedule struct {
 
 // Parse checks a cron expression of five fields (minute, hour, day, month,
 // weekday) or one of the names @hourly, @daily, @weekly, @monthly, @yearly, an
-// IANA zone ("" is UTC) and a length. Errors are of kind Unprocessable.
+// IANA zone ("" is UTC) and a length. Errors are of kind Unprocessable; a
+// schedule that never comes, such as the 31st of February, is one.
 func Parse(schedule, zone string, length time.Duration) (*Schedule, error) {
+	s, err := parse(schedule, zone, length)
+	if err != nil {
+		return nil, err
+	}
+	if !s.comes() {
+		return nil, fault.New(fault.Unprocessable, "%.80q never comes: no month that it names has such a day", schedule)
+	}
+	return s, nil
+}
+
+// comes says whether there is a day that the schedule names. The calendar repeats
+// after 28 years, but for a century that is no leap year.
+func (s *Schedule) comes() bool {
+	fields := strings.Fields(s.expr)
+	days := "0 0 0 " + strings.Join(fields[3:], " ")
+	cron := gronx.New()
+	for day, last := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2052, 1, 1, 0, 0, 0, 0, time.UTC); day.Before(last); day = day.AddDate(0, 0, 1) {
+		if due, err := cron.IsDue(days, day); err == nil && due {
+			return true
+		}
+	}
+	return false
+}
+
+func parse(schedule, zone string, length time.Duration) (*Schedule, error) {
 	expr := strings.Join(strings.Fields(schedule), " ")
 	if named, ok := byName[expr]; ok {
 		expr = named
@@ -78,9 +104,10 @@ func (s *Schedule) In(now time.Time) (open bool, until time.Time) {
 	return true, at.Add(s.length).UTC()
 }
 
-// In is Parse and Schedule.In, for schedules that were checked when written.
+// In is Schedule.In for a schedule that Parse took when it was written; one that
+// never comes is never open.
 func In(schedule, zone string, length time.Duration, now time.Time) (open bool, until time.Time, err error) {
-	s, err := Parse(schedule, zone, length)
+	s, err := parse(schedule, zone, length)
 	if err != nil {
 		return false, time.Time{}, err
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"vigil/engine/fault"
 )
 
 func at(t testing.TB, s string) time.Time {
@@ -131,4 +133,21 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("open for longer than its length: %s", until)
 		}
 	})
+}
+
+// TestWindowThatNeverComesIsRefused: when it is written, and not when one that was
+// written by an older vigild is asked about.
+func TestWindowThatNeverComesIsRefused(t *testing.T) {
+	for schedule, comes := range map[string]bool{
+		"0 3 31 2 *": false, "0 3 30 2 *": false, "0 3 31 4,6,9,11 *": false, "0 3 31 feb *": false,
+		"0 3 29 2 *": true, "0 3 31 1,2 *": true, "0 3 31 * *": true, "0 3 31 2 1": true, "0 3 * 2 *": true, "@yearly": true, "*/5 * * * *": true, "0 3 L 2 *": true, "0 3 29 2 */2": true,
+	} {
+		_, err := Parse(schedule, "UTC", time.Hour)
+		if (err == nil) != comes || err != nil && fault.KindOf(err) != fault.Unprocessable {
+			t.Errorf("%s: %v", schedule, err)
+		}
+		if _, _, err := In(schedule, "UTC", time.Hour, time.Now()); err != nil {
+			t.Errorf("asked about %s: %v", schedule, err)
+		}
+	}
 }
