@@ -478,3 +478,19 @@ func pair(t *testing.T, cert, key, name string) {
 		}
 	}
 }
+
+// TestKeysThatStandTwiceAreRefused: nobody is to guess which of two a caller means.
+func TestKeysThatStandTwiceAreRefused(t *testing.T) {
+	s := serve(t, nil)
+	for body, want := range map[string]int{
+		`{"target":"web","action":"service"}`:                   201,
+		`{"target":"web","action":"service","target":"db"}`:     422,
+		`{"target":"web","action":"service","Target":"db"}`:     422,
+		`{"target":"web","action":"service","\u0074arget":"b"}`: 422,
+	} {
+		resp, b := apitest.Ask(t, s.http, s.base, s.tokens["admin"], apitest.Case{Method: "POST", Path: "/api/v1/actions", Body: body})
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d %s", body, resp.StatusCode, b)
+		}
+	}
+}

@@ -310,6 +310,9 @@ var jsonFormat = huma.Format{
 		if at, ok := tooDeep(data); !ok {
 			return errors.New(notJSON + strconv.Itoa(at) + ":nested over 32 levels deep")
 		}
+		if key, at := twice(data); at > 0 {
+			return errors.New(notJSON + strconv.FormatInt(at, 10) + ":" + strconv.Quote(key) + " stands twice")
+		}
 		err := json.Unmarshal(data, v)
 		var se *json.SyntaxError
 		if errors.As(err, &se) {
