@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"vigil/engine"
 	"vigil/engine/clock"
@@ -21,7 +20,7 @@ const TokenFile = "token"
 func fixed(cfg *config.Loaded, now clock.Clock) ([]engine.Token, error) {
 	var out []engine.Token
 	for _, t := range cfg.Tokens {
-		secret, err := resolve(t.Secret, cfg.Lookup)
+		secret, err := config.Secret(t.Secret, cfg.Lookup)
 		if err != nil {
 			return nil, fault.Wrap(fault.Unprocessable, err, "token %s", t.Name)
 		}
@@ -32,38 +31,6 @@ func fixed(cfg *config.Loaded, now clock.Clock) ([]engine.Token, error) {
 		out = append(out, k)
 	}
 	return out, nil
-}
-
-// resolve reads file:PATH or env:NAME. A secret that others may read is no
-// secret.
-func resolve(ref string, lookup func(string) (string, bool)) (string, error) {
-	if name, ok := strings.CutPrefix(ref, "env:"); ok {
-		v, _ := lookup(name)
-		if v == "" {
-			return "", fault.New(fault.Unprocessable, "the environment has no %s", name)
-		}
-		return v, nil
-	}
-	file := strings.TrimPrefix(ref, "file:")
-	info, err := os.Stat(file)
-	if err != nil {
-		return "", err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", fault.New(fault.Unprocessable, "others may read this secret").At(file).Mend("chmod 600 %s", file)
-	}
-	if info.Size() > 4096 {
-		return "", fault.New(fault.Unprocessable, "a secret has at most 4096 bytes").At(file)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	secret := strings.TrimSpace(string(b))
-	if len(secret) < 16 {
-		return "", fault.New(fault.Unprocessable, "a secret has at least 16 letters").At(file)
-	}
-	return secret, nil
 }
 
 // firstToken makes an admin token at the first start of a ledger and puts it where

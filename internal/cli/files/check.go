@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"vigil/engine/fault"
 	"vigil/internal/cli/session"
@@ -34,6 +35,9 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 		return err
 	}
 	if err := l.CheckGit(); err != nil {
+		return err
+	}
+	if err := l.Named(time.Now()).Err(); err != nil {
 		return err
 	}
 	rep := config.Describe(l)

@@ -40,6 +40,10 @@ func Decode(file string, text []byte, into any) fault.Issues {
 		issues.Add(file, "the file has %d bytes, at most %d are read", len(text), MaxSize)
 		return issues
 	}
+	if line := tooDeep(string(text), maxDepth); line > 0 {
+		issues.Add(fmt.Sprintf("%s:%d", file, line), "nested deeper than %d", maxDepth)
+		return issues
+	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(text), &tree); err != nil {
 		var pe toml.ParseError
@@ -57,6 +61,9 @@ func Decode(file string, text []byte, into any) fault.Issues {
 
 // Readable says whether a text is TOML at all, whatever it sets.
 func Readable(text []byte) bool {
+	if len(text) > MaxSize || tooDeep(string(text), maxDepth) > 0 {
+		return false
+	}
 	var tree map[string]any
 	_, err := toml.Decode(string(text), &tree)
 	return err == nil
