@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"vigil/internal/load/rig"
 )
 
 // chainRun measures from a cause to the first instruction of what heals it, on a
@@ -39,7 +39,7 @@ type chainReport struct {
 
 func report(lat []time.Duration, trials int) chainReport {
 	r := chainReport{Trials: trials, Missed: trials - len(lat)}
-	r.P50, r.P99, _ = quantiles(lat)
+	r.P50, r.P99, _ = rig.Quantiles(lat)
 	for _, d := range lat {
 		r.Max = max(r.Max, float64(d)/1e6)
 	}
@@ -101,7 +101,7 @@ timeout = "10s"
 	if err != nil {
 		return nil, err
 	}
-	defer d.stop()
+	defer d.Stop()
 	var lat []time.Duration
 	syncs := d.syncs()
 	for n := range c.trials {
@@ -165,7 +165,7 @@ func (c chainRun) twoDeaths(trials int) (lat []time.Duration, err error) {
 		if err != nil {
 			return nil, err
 		}
-		defer d.stop()
+		defer d.Stop()
 		// The successor is up for vigild too before it dies in its turn.
 		ready = func() error { return d.isUp(15 * time.Second) }
 	}
@@ -236,76 +236,17 @@ func waitBorn(path string, old born, most time.Duration) (born, error) {
 	return old, fmt.Errorf("no successor within %s", most)
 }
 
-// daemon is a vigild of our own.
-type daemon struct {
-	cmd  *exec.Cmd
-	dir  string
-	base string
-	log  bytes.Buffer
+// daemon is a vigild of our own, with what a chain asks of it.
+type daemon struct{ *rig.Daemon }
+
+func (c chainRun) start(config string, policies map[string]string) (daemon, error) {
+	d, err := rig.Start(c.vigild, config, policies)
+	return daemon{d}, err
 }
 
-func (c chainRun) start(config string, policies map[string]string) (*daemon, error) {
-	dir, err := os.MkdirTemp("", "vigil-load-")
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	addr := l.Addr().String()
-	l.Close()
-	file := filepath.Join(dir, "vigil.toml")
-	text := fmt.Sprintf("data_dir = %q\n[api]\nlisten = %q\nsocket = %q\nauth = \"open\"\n[host]\nenabled = false\n[policies]\nstarter = false\n%s",
-		filepath.Join(dir, "data"), addr, filepath.Join(dir, "run", "vigil.sock"), config)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, err
-	}
-	for name, text := range policies {
-		if err := os.MkdirAll(filepath.Join(dir, "policies"), 0o700); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(filepath.Join(dir, "policies", name), []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	d := &daemon{dir: dir, base: "http://" + addr}
-	d.cmd = exec.Command(c.vigild, "run", "--config", file)
-	d.cmd.Stderr = &d.log
-	if err := d.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if resp, err := http.Get(d.base + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return d, nil
-			}
-		}
-		if time.Now().After(end) {
-			d.stop()
-			return nil, fmt.Errorf("vigild did not become ready:\n%s", d.log.String())
-		}
-	}
-}
-
-func (d *daemon) stop() {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	go func() {
-		<-ctx.Done()
-		if ctx.Err() == context.DeadlineExceeded {
-			_ = d.cmd.Process.Kill()
-		}
-	}()
-	_ = d.cmd.Wait()
-	_ = os.RemoveAll(d.dir)
-}
-
-func (d *daemon) push(name string, v float64, trial string) error {
+func (d daemon) push(name string, v float64, trial string) error {
 	body := fmt.Sprintf(`{"name":%q,"value":%g,"tags":{"trial":%q}}`, name, v, trial)
-	resp, err := http.Post(d.base+"/api/v1/ingest", "application/json", strings.NewReader(body))
+	resp, err := http.Post(d.Base+"/api/v1/ingest", "application/json", strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -319,7 +260,7 @@ func (d *daemon) push(name string, v float64, trial string) error {
 
 // stamped waits for the first attempt of an action and reads the time that the
 // program printed.
-func (d *daemon) stamped(action int64, most time.Duration) (time.Time, error) {
+func (d daemon) stamped(action int64, most time.Duration) (time.Time, error) {
 	// The time that counts is the program's own word; asking for it at once would
 	// take the processor from what is measured.
 	time.Sleep(40 * time.Millisecond)
@@ -333,7 +274,7 @@ func (d *daemon) stamped(action int64, most time.Duration) (time.Time, error) {
 			} `json:"attempts"`
 		}
 		// Until the decision is committed there is no such action.
-		if err := d.get("/api/v1/attempts?action="+strconv.FormatInt(action, 10), &list); err != nil {
+		if err := d.Get("/api/v1/attempts?action="+strconv.FormatInt(action, 10), &list); err != nil {
 			continue
 		}
 		for _, a := range list.Attempts {
@@ -347,12 +288,12 @@ func (d *daemon) stamped(action int64, most time.Duration) (time.Time, error) {
 
 // over waits until an action is verified and its firing has cleared: the writes
 // of the trial before would else stand in the way of the next.
-func (d *daemon) over(action int64, most time.Duration) error {
+func (d daemon) over(action int64, most time.Duration) error {
 	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var a struct {
 			Status string `json:"status"`
 		}
-		if err := d.get("/api/v1/actions/"+strconv.FormatInt(action, 10), &a); err != nil {
+		if err := d.Get("/api/v1/actions/"+strconv.FormatInt(action, 10), &a); err != nil {
 			return err
 		}
 		if a.Status == "completed" || a.Status == "failed" || a.Status == "cancelled" {
@@ -363,14 +304,14 @@ func (d *daemon) over(action int64, most time.Duration) error {
 	return fmt.Errorf("action %d is not over after %s:\n%s", action, most, d.state(action))
 }
 
-func (d *daemon) isUp(most time.Duration) error {
+func (d daemon) isUp(most time.Duration) error {
 	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var fs struct {
 			Firings []struct {
 				Policy string `json:"policy"`
 			} `json:"firings"`
 		}
-		if err := d.get("/api/v1/firings", &fs); err != nil {
+		if err := d.Get("/api/v1/firings", &fs); err != nil {
 			return err
 		}
 		if len(fs.Firings) == 0 {
@@ -381,9 +322,9 @@ func (d *daemon) isUp(most time.Duration) error {
 }
 
 // state is what is known of an action, for a trial that went wrong.
-func (d *daemon) state(action int64) string {
+func (d daemon) state(action int64) string {
 	var v json.RawMessage
-	if err := d.get("/api/v1/actions/"+strconv.FormatInt(action, 10), &v); err != nil {
+	if err := d.Get("/api/v1/actions/"+strconv.FormatInt(action, 10), &v); err != nil {
 		return err.Error()
 	}
 	return string(v)
@@ -391,46 +332,16 @@ func (d *daemon) state(action int64) string {
 
 // syncs reads from the metrics page how often the disk was asked to keep
 // something; 0 where it is not told.
-func (d *daemon) syncs() float64 {
-	return d.metric(func(name string) bool { return strings.Contains(name, "syncs_total") })
+func (d daemon) syncs() float64 {
+	return d.Metric(func(name string) bool { return strings.Contains(name, "syncs_total") })
 }
 
 // policies waits until so many are in force.
-func (d *daemon) policies(n int, most time.Duration) error {
+func (d daemon) policies(n int, most time.Duration) error {
 	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if int(d.metric(func(name string) bool { return name == "vigil_policies" })) >= n {
+		if int(d.Metric(func(name string) bool { return name == "vigil_policies" })) >= n {
 			return nil
 		}
 	}
-	return fmt.Errorf("%d policies are not in force after %s:\n%s", n, most, d.log.String())
-}
-
-// metric sums the lines of the metrics page whose name is wanted.
-func (d *daemon) metric(wanted func(name string) bool) (sum float64) {
-	resp, err := http.Get(d.base + "/metrics")
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	for line := range strings.Lines(string(b)) {
-		if name, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && wanted(name) {
-			f, _ := strconv.ParseFloat(v, 64)
-			sum += f
-		}
-	}
-	return sum
-}
-
-func (d *daemon) get(path string, into any) error {
-	resp, err := http.Get(d.base + path)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return fmt.Errorf("GET %s: HTTP %d: %s", path, resp.StatusCode, b)
-	}
-	return json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(into)
+	return fmt.Errorf("%d policies are not in force after %s:\n%s", n, most, d.Log())
 }

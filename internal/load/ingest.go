@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/snappy"
 
 	"vigil/engine/series"
+	"vigil/internal/load/rig"
 )
 
 type ingestRun struct {
@@ -54,12 +55,12 @@ func (c ingestRun) own() (ingestReport, error) {
 	if err != nil {
 		return ingestReport{}, err
 	}
-	defer d.stop()
+	defer d.Stop()
 	// Folders are read beside the start: what is measured begins when all hold.
 	if err := d.policies(c.policies+c.untouched, time.Minute); err != nil {
 		return ingestReport{}, err
 	}
-	c.url, c.pid = d.base+"/api/v1/write", d.cmd.Process.Pid
+	c.url, c.pid = d.Base+"/api/v1/write", d.PID()
 	return c.run()
 }
 
@@ -104,10 +105,10 @@ func (c ingestRun) run() (ingestReport, error) {
 		wg.Go(func() { bodies[w] = c.bodies(w) })
 	}
 	wg.Wait()
-	var before usage
+	var before rig.Usage
 	if c.pid != 0 {
 		var err error
-		if before, err = readUsage(c.pid); err != nil {
+		if before, err = rig.ReadUsage(c.pid); err != nil {
 			return ingestReport{}, err
 		}
 	}
@@ -150,14 +151,14 @@ func (c ingestRun) run() (ingestReport, error) {
 	wg.Wait()
 	took := time.Since(begin)
 	rep.PerSecond = float64(rep.Samples) / took.Seconds()
-	rep.P50, rep.P99, rep.P999 = quantiles(lat)
+	rep.P50, rep.P99, rep.P999 = rig.Quantiles(lat)
 	if c.pid != 0 && rep.Samples > 0 {
-		after, err := readUsage(c.pid)
+		after, err := rig.ReadUsage(c.pid)
 		if err != nil {
 			return rep, err
 		}
-		rep.CPUPerM = (after.cpu - before.cpu).Seconds() / float64(rep.Samples) * 1e6
-		rep.PeakMiB = float64(after.peakKiB) / 1024
+		rep.CPUPerM = (after.CPU - before.CPU).Seconds() / float64(rep.Samples) * 1e6
+		rep.PeakMiB = float64(after.PeakKiB) / 1024
 	}
 	return rep, nil
 }

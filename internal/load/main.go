@@ -4,10 +4,11 @@
 //	go run ./internal/load ingest -vigild ./vigild -policies 1000
 //	go run ./internal/load breach -vigild ./vigild
 //	go run ./internal/load kill   -vigild ./vigild
+//	go run ./internal/load drift|audit|idle|push|plan|clone|noticed -vigild ./vigild
 //
 // ingest sends remote write 1.0 to any receiver, so the same run measures a
-// peer; breach and kill start a vigild of their own in a temporary folder. Each
-// prints one JSON line. Request bodies are made before the clock starts; every
+// peer; the others start a vigild of their own in a temporary folder. The first
+// three print one JSON line, those of desired state (room desired) one table. Request bodies are made before the clock starts; every
 // loop is bounded in count and time. It stops when its count is reached.
 package main
 
@@ -16,7 +17,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
+
+	"vigil/internal/load/desired"
 )
 
 func main() {
@@ -28,7 +32,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: load ingest|breach|kill [flags]; load ingest -h lists them")
+		return fmt.Errorf("usage: load ingest|breach|kill|%s [flags]; load ingest -h lists them", names())
 	}
 	fs := flag.NewFlagSet("load "+args[0], flag.ContinueOnError)
 	var report any
@@ -70,10 +74,40 @@ func run(args []string) error {
 			report, err = c.kill()
 		}
 	default:
-		return fmt.Errorf("unknown measurement %q: ingest, breach or kill", args[0])
+		for _, m := range desired.Measurements() {
+			if m.Name == args[0] {
+				return table(fs, m, args[1:])
+			}
+		}
+		return fmt.Errorf("unknown measurement %q: ingest, breach, kill, %s", args[0], names())
 	}
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(report)
+}
+
+func names() string {
+	var out []string
+	for _, m := range desired.Measurements() {
+		out = append(out, m.Name)
+	}
+	return strings.Join(out, "|")
+}
+
+// table measures desired state and prints what it has found.
+func table(fs *flag.FlagSet, m desired.Measurement, args []string) error {
+	var c desired.Config
+	fs.StringVar(&c.Vigild, "vigild", "./vigild", "binary to start")
+	fs.IntVar(&c.Trials, "trials", m.Trials, "how many times")
+	fs.IntVar(&c.Things, "things", m.Things, "files or documents")
+	fs.DurationVar(&c.For, "for", m.For, "how long to watch")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	rows, err := m.Run(c)
+	if err != nil {
+		return err
+	}
+	return desired.Print(os.Stdout, rows)
 }
