@@ -35,6 +35,7 @@ func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 		if !s.settlePiece(ctx, piece, now) {
 			return false
 		}
+		clear(piece.changes) // what explains them is of no more use
 	}
 	return true
 }

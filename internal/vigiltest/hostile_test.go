@@ -30,7 +30,7 @@ const (
 
 // victim is the real binary under attack, with everything at its default but a
 // smaller share of series for one token, since what a token may fill it fills:
-// a series costs somewhat under a kilobyte.
+// a series costs about half a kilobyte.
 type victim struct {
 	*lane
 	addr, token string
