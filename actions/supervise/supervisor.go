@@ -58,6 +58,8 @@ type Supervisor struct {
 	deps  Deps
 	procs map[string]*keeper
 
+	begun chan struct{} // closed when Run has begun
+
 	mu   sync.Mutex
 	open bool           // Run is in progress
 	own  sync.WaitGroup // every goroutine that Run has to see ended
@@ -77,7 +79,7 @@ func New(c Config, d Deps) (*Supervisor, error) {
 	if d.Event == nil {
 		d.Event = func(Event) {}
 	}
-	s := &Supervisor{dir: c.Dir, deps: d, procs: map[string]*keeper{}}
+	s := &Supervisor{dir: c.Dir, deps: d, procs: map[string]*keeper{}, begun: make(chan struct{})}
 	for _, p := range c.Processes {
 		s.procs[p.Name] = &keeper{s: s, p: p, turn: make(chan struct{}, 1)}
 	}
@@ -108,6 +110,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			})
 		}
 	}
+	close(s.begun) // not before all were adopted: what is adopted must not be started
 	s.tend(ctx)
 
 	s.mu.Lock()
@@ -201,6 +204,12 @@ func (s *Supervisor) act(ctx context.Context, name string, verb func(*keeper, co
 	k := s.procs[name]
 	if k == nil {
 		return Info{}, fault.New(fault.NotFound, "there is no process %q in the config", name)
+	}
+	// What is asked for as vigild starts waits for that: else the first act after a
+	// crash, which may be what matters most, would fail for being early.
+	select {
+	case <-s.begun:
+	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	open := s.open
