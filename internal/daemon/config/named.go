@@ -86,6 +86,9 @@ func (l *Loaded) Named(now time.Time) (is fault.Issues) {
 			file("actions."+name+".headers."+h, e.Headers[h])
 		}
 	}
+	if !l.Git.Enabled {
+		return is
+	}
 	for _, g := range []struct{ key, path string }{
 		{"git.allowed_signers", l.Git.AllowedSigners}, {"git.known_hosts", l.Git.KnownHosts}, {"git.password", l.Git.Password},
 		{"git.ssh_key", l.Git.SSHKey}, {"git.webhook_secret", l.Git.WebhookSecret}, {"git.age_identity", l.Git.AgeIdentity},
