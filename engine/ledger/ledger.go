@@ -87,6 +87,7 @@ type Ledger struct {
 	start int64
 	head  atomic.Pointer[audit.Head] // of what was acknowledged
 	used  uses
+	tally tally
 	gap   *disk.Gap // what was lost before this start without anybody asking for it
 }
 
@@ -166,6 +167,7 @@ func (l *Ledger) Epoch() int64 { return l.epoch }
 // write runs a change of vital rows; others pass vital false.
 func (l *Ledger) write(ctx context.Context, vital bool, change func(*table.Tx) error) error {
 	var last audit.Head
+	acts := false
 	return l.file.Write(ctx, disk.Job{
 		Vital: vital,
 		Run: func(c *conn.Conn) error {
@@ -176,10 +178,15 @@ func (l *Ledger) write(ctx context.Context, vital bool, change func(*table.Tx) e
 			if err := change(t); err != nil {
 				return err
 			}
-			last = t.State.Head
+			last, acts = t.State.Head, t.Acts
 			return t.Save()
 		},
-		Done: func() { l.head.Store(&last) },
+		Done: func() {
+			l.head.Store(&last)
+			if acts {
+				l.tally.changes.Add(1)
+			}
+		},
 	})
 }
 

@@ -30,13 +30,19 @@ func (l *Ledger) Remediation(ctx context.Context, id int64) (m remedy.Remediatio
 // wherever the page begins.
 func (l *Ledger) Remediations(ctx context.Context, f engine.RemediationFilter) (rs []remedy.Remediation, total int, err error) {
 	where, row := filter(f)
+	all, err := l.total(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
 	err = l.file.Read(ctx, func(c *conn.Conn) error {
-		err := c.Query(ctx, "SELECT count(*) FROM remediations WHERE "+where, row, func(cs *conn.Cells) error {
-			total = int(cs.Int())
-			return nil
-		})
-		if err != nil {
-			return err
+		if total = all; all < 0 {
+			err := c.Query(ctx, "SELECT count(*) FROM remediations WHERE "+where, row, func(cs *conn.Cells) error {
+				total = int(cs.Int())
+				return nil
+			})
+			if err != nil {
+				return err
+			}
 		}
 		page, row := where, row.Clone()
 		if f.Before > 0 {
@@ -93,25 +99,6 @@ func filter(f engine.RemediationFilter) (where string, row conn.Row) {
 		row.Int(f.To)
 	}
 	return strings.Join(w, " AND "), row
-}
-
-// Counts counts remediations by state, created since (zero: ever).
-func (l *Ledger) Counts(ctx context.Context, since clock.Stamp) (map[remedy.State]int, error) {
-	out := map[remedy.State]int{}
-	var row conn.Row
-	where := "true"
-	if !since.IsZero() {
-		where = "created_wall >= ?"
-		row.Int(since.Wall)
-	}
-	err := l.file.Read(ctx, func(c *conn.Conn) error {
-		clear(out)
-		return c.Query(ctx, "SELECT state, count(*) FROM remediations WHERE "+where+" GROUP BY state", row, func(cs *conn.Cells) error {
-			out[remedy.State(cs.Text())] = int(cs.Int())
-			return nil
-		})
-	})
-	return out, err
 }
 
 // History is what a claim would look back on if it were made now.

@@ -116,6 +116,7 @@ func (t *Tx) AddRemediation(m remedy.Remediation) (int64, error) {
 }
 
 func (t *Tx) insertRemediation(m remedy.Remediation) error {
+	t.Acts = true
 	_, err := t.Exec("INSERT INTO remediations ("+remediationColumns+", sum) VALUES "+remediationValues, remediationRow(m))
 	return err
 }
@@ -126,6 +127,7 @@ func (t *Tx) PutRemediation(version int64, m remedy.Remediation) error {
 	row := remediationRow(m)
 	row.Int(m.ID)
 	row.Int(version)
+	t.Acts = true
 	n, err := t.Exec("UPDATE remediations SET ("+remediationColumns+", sum) = "+remediationValues+" WHERE id = ? AND version = ?", row)
 	if err == nil && n != 1 {
 		err = fault.New(fault.Conflict, "remediation %d is not at version %d any more", m.ID, version)
@@ -159,6 +161,7 @@ func Remediation(ctx context.Context, c *conn.Conn, id int64) (remedy.Remediatio
 // DropFinished removes at most n finished remediations up to an id, with their
 // attempts, and says how many went.
 func (t *Tx) DropFinished(upto int64, n int64) (gone int64, err error) {
+	t.Acts = true
 	var ids []int64
 	var row conn.Row
 	row.Int(upto)

@@ -29,6 +29,7 @@ type State struct {
 type Tx struct {
 	*conn.Conn
 	State State // change it and Save writes it
+	Acts  bool  // a remediation was written
 	was   State
 }
 
