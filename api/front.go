@@ -212,11 +212,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, rt *route, err err
 		if p.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 		}
-		text := p.Detail
-		if rt.Git && p.Hint != "" { // git shows it to whoever sits before it
-			text += "\n" + p.Hint
-		}
-		http.Error(w, text, p.Status)
+		http.Error(w, p.Detail, p.Status)
 		return
 	}
 	problem.Write(w, r, p)

@@ -64,7 +64,11 @@ func (d *Door) Admit(r *http.Request, p Peer, need Permission) (Caller, error) {
 
 // AdmitGit is Admit for git clients, whose token is the password of Basic auth.
 func (d *Door) AdmitGit(r *http.Request, p Peer, need Permission) (Caller, error) {
-	return d.admit(r, p, need, Password)
+	c, err := d.admit(r, p, need, Password)
+	if fault.KindOf(err) == fault.Unauthenticated {
+		err = fault.New(fault.Unauthenticated, "git needs a token here, as the password of whatever name").Mend("`vigild token create NAME --role operator` makes one that may push")
+	}
+	return c, err
 }
 
 // reading takes the secret out of an Authorization header.
