@@ -120,6 +120,7 @@ func Open(cfg Config, deps Deps) (*Ledger, error) {
 		_ = l.file.Close() // the first error is the one to tell
 		return nil, err
 	}
+	_ = l.rehearse(ctx) // it changes nothing, and what is wrong the first decision will say
 	return l, nil
 }
 
