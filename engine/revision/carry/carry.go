@@ -168,7 +168,9 @@ func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.
 		if open == 0 && (failed != nil || next == len(ts)) {
 			return failed
 		}
-		k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
+		if full := open >= k.Cfg.AtOnce; full || failed != nil || next == len(ts) {
+			k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
