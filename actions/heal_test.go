@@ -191,6 +191,38 @@ func TestHeal_UndoBringsBackWhatStood(t *testing.T) {
 	})
 }
 
+// TestFile_BytesThatWereLentAndAreGone: after a crash the act that was done says so,
+// and one that was not is an error that names the content; nothing is written.
+func TestFile_BytesThatWereLentAndAreGone(t *testing.T) {
+	dir := t.TempDir()
+	s := healing(t, dir)
+	f := filepath.Join(dir, "f")
+	want := with{"path": f, "sha256": blob.Sum([]byte("a")), "permissions": "0640"}
+	_, giveBack, ok := s.Contents().Lend([]byte("a"))
+	if !ok {
+		t.Fatal("nothing is lent")
+	}
+	if res := run(t, s, "file", want); !res.OK || res.Data["changed"] != true {
+		t.Errorf("while it is lent: %+v", res)
+	}
+	giveBack()
+	if res := run(t, s, "file", want); !res.OK || res.Data["changed"] != false {
+		t.Errorf("done already: %+v", res)
+	}
+	for what, spoil := range map[string]func() error{
+		"other bytes": func() error { return os.WriteFile(f, []byte("b"), 0o640) },
+		"other mode":  func() error { return errors.Join(os.WriteFile(f, []byte("a"), 0o640), os.Chmod(f, 0o600)) },
+		"gone":        func() error { return os.Remove(f) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := action(t, s, "file").Run(t.Context(), request("file", want)); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestFile_WhoChangedItMeanwhileWins.
 func TestFile_WhoChangedItMeanwhileWins(t *testing.T) {
 	dir := t.TempDir()

@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"path/filepath"
 
 	"vigil/actions/blob"
 	"vigil/actions/heal"
@@ -14,14 +13,12 @@ func newHeal(name string) func(*Set, Config) (remedy.Action, error) {
 	return func(s *Set, c Config) (remedy.Action, error) {
 		h := c.Heal
 		h.Root = c.Root
-		return heal.New(name, h, heal.Deps{Launcher: s.launcher, Units: s.units, Contents: contents(c)}), nil
+		return heal.New(name, h, heal.Deps{Launcher: s.launcher, Units: s.units, Contents: s.contents}), nil
 	}
 }
 
-func contents(c Config) *blob.Store { return blob.New(filepath.Join(c.DataDir, "content")) }
-
 // Contents keeps the bytes that requests of the kind file name by their sha256.
-func (s *Set) Contents() *blob.Store { return contents(*s.conf.Load()) }
+func (s *Set) Contents() *blob.Store { return s.contents }
 
 // UnitState is how a unit stands, by systemd's own names, for who compares it
 // with what should be. Reads only.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"vigil/actions/blob"
 	"vigil/actions/catalogue"
 	"vigil/actions/detach"
 	"vigil/actions/launch"
@@ -39,6 +40,7 @@ type Set struct {
 	units    *units.Manager
 	detacher *detach.Detacher
 	crowd    catalogue.Crowd
+	contents *blob.Store
 	book     atomic.Pointer[catalogue.Catalogue]
 	conf     atomic.Pointer[Config]
 	table    atomic.Pointer[map[string]remedy.Action]
@@ -83,7 +85,7 @@ func New(c Config, d Deps) (*Set, error) {
 	if d.Clock == nil {
 		d.Clock = clock.System()
 	}
-	s := &Set{deps: d}
+	s := &Set{deps: d, contents: blob.New(filepath.Join(c.DataDir, "content"))}
 	var err error
 	if s.launcher, err = launch.New(launch.Config{CgroupRoot: c.CgroupRoot}, launch.Deps{Log: d.Log}); err != nil {
 		return nil, err

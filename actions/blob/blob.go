@@ -4,8 +4,8 @@
 // A request then names its content and does not hold it, so that neither the
 // ledger nor the audit holds what is in a file. It refuses bytes over a cap and
 // bytes that are not what their name says. A blob is on the disk when Put has
-// returned; one that a crash cut short is never read as whole. Starts nothing;
-// concurrent.
+// returned; one that a crash cut short is never read as whole. What is lent is in
+// memory alone, bounded, and gone with the process. Starts nothing; concurrent.
 package blob
 
 import (
@@ -26,10 +26,13 @@ import (
 const Max = 16 << 20
 
 // Store is a folder of blobs.
-type Store struct{ dir string }
+type Store struct {
+	dir  string
+	lent loans
+}
 
 // New names the folder; it is made at the first Put.
-func New(dir string) *Store { return &Store{dir} }
+func New(dir string) *Store { return &Store{dir: dir} }
 
 var name = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
@@ -46,7 +49,7 @@ func (s *Store) Put(b []byte) (string, error) {
 	}
 	sum := Sum(b)
 	at := filepath.Join(s.dir, sum)
-	if have, err := s.Get(sum); err == nil && len(have) == len(b) {
+	if have, err := s.read(sum); err == nil && len(have) == len(b) {
 		now := time.Now()
 		_ = os.Chtimes(at, now, now) // wanted again: a sweep leaves it
 		return sum, nil
@@ -93,6 +96,14 @@ func (s *Store) Get(sum string) ([]byte, error) {
 	if !name.MatchString(sum) {
 		return nil, fault.New(fault.Unprocessable, "%.80q is no sha256", sum)
 	}
+	if b := s.lent.borrowed(sum); b != nil {
+		return b, nil
+	}
+	return s.read(sum)
+}
+
+// read is Get from the disk.
+func (s *Store) read(sum string) ([]byte, error) {
 	f, err := os.Open(filepath.Join(s.dir, sum))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.NotFound, "the content %s is not kept here", sum)

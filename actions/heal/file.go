@@ -110,9 +110,9 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	}
 	ctx, stop := context.WithTimeout(ctx, spec.Timeout)
 	defer stop()
-	content, err := a.bytes(w)
-	if err != nil {
-		return remedy.Result{}, err
+	content, lost := a.bytes(w)
+	if lost != nil && fault.KindOf(lost) != fault.NotFound {
+		return remedy.Result{}, lost
 	}
 	attr, p, err := a.hold(w)
 	if err != nil {
@@ -135,6 +135,12 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 		if sum, err = p.Sum(); err != nil {
 			return failed(err)
 		}
+	}
+	if lost != nil { // lent, and the process ended since: the act may have been done before
+		if sum == w.sha && !differ(attr, st) {
+			return done(false, nil), nil
+		}
+		return remedy.Result{}, lost
 	}
 	if content != nil && regular && sum == blob.Sum(content) {
 		content = nil // the bytes are right already

@@ -101,7 +101,7 @@ func (r *rig) start() *rig {
 	eng := must[*hall.Engine](t)(hall.New(ec, engine.Deps{Samples: st, Journal: led, Reader: led, Actions: set, Clock: now, Notices: engine.Notices{Work: work}, Log: log}))
 	w := must[*world.World](t)(world.New(world.Config{}, world.Deps{Logger: log}))
 	d := revision.Deps{
-		Journal: led, Kept: led, Reader: led, World: w, Actions: acts, Keep: set.Contents().Put, Load: r.load,
+		Journal: led, Kept: led, Reader: led, World: w, Actions: acts, Keep: set.Contents().Put, Lend: set.Contents().Lend, Load: r.load,
 		Mark: func(_ context.Context, name, commit string) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -24,6 +24,7 @@ type Flow struct {
 	Back     bool  // they take back what was done
 	notice   bool  // they follow a change, and are not about the thing's own state
 	Diffs    []reconcile.Difference
+	giveBack func() // the bytes of the step under way, nil none are lent
 	// done is called once in Run's goroutine, with the round in which its end is
 	// written: nil when every step succeeded.
 	Done func(ctx context.Context, r *Round, err error)
@@ -69,6 +70,7 @@ func (g *Ground) Write(ctx context.Context, r *Round) error {
 		r.failed, r.errs = nil, nil
 		for i, f := range fs {
 			g.under(f.T, nil)
+			g.over(f, true)
 			f.Done(ctx, r, errs[i])
 		}
 	}
@@ -127,10 +129,8 @@ func (g *Ground) Queue(ctx context.Context, r *Round, f *Flow) {
 
 func (g *Ground) add(ctx context.Context, r *Round, f *Flow) error {
 	s := f.Steps[f.i]
-	if s.Content != nil {
-		if _, err := g.Keep(s.Content); err != nil {
-			return fmt.Errorf("%s: %w", s.Summary, err)
-		}
+	if err := g.bring(f, s.Content); err != nil {
+		return fmt.Errorf("%s: %w", s.Summary, err)
 	}
 	action, known := g.Actions.Action(s.Action)
 	if !known {
@@ -151,6 +151,37 @@ func (g *Ground) add(ctx context.Context, r *Round, f *Flow) error {
 	r.D.Remediations = append(r.D.Remediations, g.remediation(f, s, spec))
 	r.flows = append(r.flows, f)
 	return nil
+}
+
+// bring puts the bytes of a step where its action finds them. Those of a revision
+// are on the disk before the step is queued; those of a heal are lent.
+func (g *Ground) bring(f *Flow, b []byte) error {
+	if b == nil {
+		return nil
+	}
+	if f.Revision == 0 && g.Lend != nil {
+		if _, back, ok := g.Lend(b); ok {
+			f.giveBack = back
+			return nil
+		}
+	}
+	_, err := g.Keep(b)
+	return err
+}
+
+// over gives back what was lent for the step under way. Of one that failed and may
+// be tried again by the ledger's own rules the bytes are kept.
+func (g *Ground) over(f *Flow, ok bool) {
+	if f.giveBack == nil {
+		return
+	}
+	if !ok {
+		if _, err := g.Keep(f.Steps[f.i].Content); err != nil {
+			g.Log.Warn("the bytes of a step that failed are not kept", "resource", f.T.Ref, "err", err)
+		}
+	}
+	f.giveBack()
+	f.giveBack = nil
 }
 
 // wayBack is the journal's row for a step. A step that cannot be taken back is
@@ -286,6 +317,7 @@ func (g *Ground) advance(ctx context.Context, ended map[int64]remedy.Remediation
 	}
 	g.Mu.Unlock()
 	for i, f := range mine {
+		g.over(f, how[i].State == remedy.Succeeded)
 		switch {
 		case how[i].State != remedy.Succeeded:
 			g.under(f.T, nil)

@@ -60,6 +60,7 @@ type Repository struct {
 	deps  Deps
 	store *store.Store
 	lost  error
+	last  inspected
 }
 
 // Open opens the repository, or makes it. One that is found corrupt is set aside
@@ -85,6 +86,9 @@ func (r *Repository) Stats() store.Stats { return r.store.Stats() }
 // the branch. NotFound: there is no such commit. fault.Issues: its documents are
 // not right. It blocks on the disk.
 func (r *Repository) Load(ctx context.Context, commit string) (*reconcile.Set, error) {
+	if set := r.last.take(commit); set != nil {
+		return set, nil
+	}
 	s, err := r.snapshot(ctx, commit)
 	if err != nil {
 		return nil, err

@@ -107,7 +107,11 @@ func (s *Source) inspect(ctx context.Context, snap objects.Snapshot, o receive.O
 	for _, name := range unread(snap.Files, set.Read) {
 		say(name + " is not read: vigil.yaml names the folders that are (" + strings.Join(set.Read, ", ") + ")")
 	}
-	return s.keeper.Inspect(ctx, revision(snap.Revision, o), set, say)
+	if err := s.keeper.Inspect(ctx, revision(snap.Revision, o), set, say); err != nil || o.DryRun {
+		return err
+	}
+	s.repo.last.put(snap.Revision.Commit, set)
+	return nil
 }
 
 // unread are documents that lie beside vigil.yaml, where they look as if they
@@ -151,6 +155,9 @@ func (s *Source) land(ctx context.Context, r engine.Revision) (int64, error) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), landing)
 	defer cancel()
 	n, err := s.keeper.Land(bounded, r)
+	if err != nil {
+		s.repo.last.put("", nil)
+	}
 	s.note(err)
 	return n, err
 }

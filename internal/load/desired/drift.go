@@ -3,7 +3,6 @@ package desired
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"vigil/internal/load/rig"
@@ -29,10 +28,13 @@ func drift(c Config) ([]Row, error) {
 	}
 	began := make([]time.Time, c.Trials)
 	var right, done []time.Duration
-	syncs := g.syncs()
+	before, err := g.usage()
+	if err != nil {
+		return nil, err
+	}
 	for n := range c.Trials {
 		path, content := g.file(n)
-		by := []byte("somebody was here\n")
+		by := fmt.Appendf(nil, "somebody was here, number %d\n", n)
 		began[n] = time.Now()
 		if n%2 == 0 { // in place, and by rename
 			err = os.WriteFile(path, by, 0o644)
@@ -50,7 +52,10 @@ func drift(c Config) ([]Row, error) {
 		right = append(right, took.Sub(began[n]))
 		time.Sleep(20 * time.Millisecond) // the next is another person's
 	}
-	syncs = g.syncs() - syncs
+	after, err := g.usage()
+	if err != nil {
+		return nil, err
+	}
 	ends, err := g.ends(c.Trials)
 	if err != nil {
 		return nil, err
@@ -61,12 +66,8 @@ func drift(c Config) ([]Row, error) {
 	return []Row{
 		{"changed by hand to right again, bytes fsynced", "p50 <= 5, p99 <= 25 ms", spread(right)},
 		{"the same to succeeded in the ledger, folder fsynced", "", spread(done)},
-		{"syncs of the ledger and the log for each", "", fmt.Sprintf("%.1f", syncs/float64(c.Trials))},
+		{"CPU of vigild for each", "", fmt.Sprintf("%.1f ms", (after.CPU-before.CPU).Seconds()*1000/float64(c.Trials))},
 	}, nil
-}
-
-func (g *ground) syncs() float64 {
-	return g.Metric(func(name string) bool { return strings.Contains(name, "syncs_total") })
 }
 
 // until waits until a file holds what is wanted. It looks every 100 us and reads

@@ -23,6 +23,9 @@ func (g *ground) peer(what, program, name, policy string, args []string, flag st
 	if _, err := exec.LookPath(program); err != nil {
 		return Row{what, "", "not installed"}
 	}
+	if err := g.validator(); err != nil {
+		return Row{what, "", err.Error()}
+	}
 	file := filepath.Join(g.dir, name)
 	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
 		return Row{what, "", err.Error()}
@@ -44,6 +47,23 @@ func (g *ground) peer(what, program, name, policy string, args []string, flag st
 		last = fmt.Sprintf("%d ms CPU, %.1f s a run", used.Milliseconds(), time.Since(at).Seconds())
 	}
 	return Row{what, "", last}
+}
+
+// validator puts cf-promises, without which cf-agent takes its failsafe policy,
+// where a cf-agent of this folder looks for it.
+func (g *ground) validator() error {
+	at, err := exec.LookPath("cf-promises")
+	if err != nil {
+		return nil
+	}
+	bin := filepath.Join(g.dir, "cf", "bin")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		return err
+	}
+	if err := os.Symlink(at, filepath.Join(bin, "cf-promises")); err != nil && !os.IsExist(err) {
+		return err
+	}
+	return nil
 }
 
 // cfengine asks for the same content, mode and owner.
