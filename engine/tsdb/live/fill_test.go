@@ -3,6 +3,7 @@ package live
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -130,6 +131,38 @@ func TestAFullChunkIsHeldPacked(t *testing.T) {
 		at += 15_000
 	}); n > 0 {
 		t.Errorf("%v allocations a sample", n)
+	}
+}
+
+// From the second cut on a busy series needs nothing new but the bytes of its
+// chunks, which come from blocks that many share.
+func TestABusySeriesAllocatesNothingAfterItsFirstCut(t *testing.T) {
+	var hs Heads
+	h := aHead(1)
+	at := int64(0)
+	fill := func() {
+		for range 4 * chunk.Target {
+			at += 15_000
+			hs.Add(h, series.Point{T: at, V: float64(at%700) / 100}, 0)
+		}
+	}
+	cut := func() {
+		list, _ := hs.Take()
+		puts := hs.Seal(list)
+		for i := range puts {
+			puts[i].Tail = rows.None()
+		}
+		hs.Settle(list, puts)
+	}
+	fill()
+	cut()
+	hs.dirty = make([]*Head, 0, 1) // the list of those that hold anything is every cut's
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fill()
+	runtime.ReadMemStats(&after)
+	if n := after.Mallocs - before.Mallocs; n > 1 { // at most a block
+		t.Errorf("%d allocations for %d samples", n, 4*chunk.Target)
 	}
 }
 

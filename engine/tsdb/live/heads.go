@@ -127,7 +127,9 @@ func (hs *Heads) Settle(list []*Head, puts []rows.Put) {
 			p := &puts[from+i]
 			h.retail(p.Tail)
 			if b := h.beside; b != nil {
-				if b.sealed = slices.Delete(b.sealed, 0, len(p.Chunks)); len(b.sealed)+len(b.late) == 0 {
+				b.sealed = slices.Delete(b.sealed, 0, len(p.Chunks))
+				// A series that fills chunks between two cuts will need the list again.
+				if len(p.Chunks) < 2 && len(b.sealed)+len(b.late) == 0 {
 					h.beside = nil
 				}
 			}
