@@ -261,3 +261,38 @@ func TestRevision_DriftEndsWithItsDocument(t *testing.T) {
 		r.stop()
 	}
 }
+
+// TestRevision_ADocumentThatMoves: a document that speaks of another path leaves
+// nothing behind at the old one, comes back whole when the revision fails, and what
+// another document takes over stays.
+func TestRevision_ADocumentThatMoves(t *testing.T) {
+	r := newRig(t).start()
+	at := func(doc, file, content string) string {
+		return strings.Replace(r.file(file, content), "name: "+file, "name: "+doc, 1)
+	}
+	bad := r.file("bad", "x\n", "  validate: [/bin/false, \"{}\"]", "  dependsOn: [File/a]")
+	r.good("a1", at("a", "old", "one\n"), at("b", "other", "b\n"))
+	if _, err := r.push("a2", at("a", "new", "two\n"), at("b", "other", "b\n"), bad); err == nil {
+		t.Fatal("a broken revision was good")
+	}
+	if r.is("old") != "one\n" || r.is("new") != "-" {
+		t.Fatalf("old=%q new=%q", r.is("old"), r.is("new"))
+	}
+	r.touch("old", "by hand\n")
+	r.until("the old path is kept again", func() bool { return r.is("old") == "one\n" })
+	r.good("a3", at("a", "new", "two\n"), at("b", "other", "b\n"))
+	if r.is("old") != "-" || r.is("new") != "two\n" || r.is("other") != "b\n" {
+		t.Fatalf("old=%q new=%q other=%q", r.is("old"), r.is("new"), r.is("other"))
+	}
+	r.good("a4", at("a", "other", "b\n"), at("b", "new", "two\n"))
+	if r.is("new") != "two\n" || r.is("other") != "b\n" {
+		t.Fatalf("two that change places: new=%q other=%q", r.is("new"), r.is("other"))
+	}
+	r.stop()
+	r.start()
+	r.touch("new", "by hand\n")
+	r.until("it is kept under its new name", func() bool { return r.is("new") == "two\n" })
+	if got := len(r.Resources()); got != 2 {
+		t.Fatalf("%d things are kept: %+v", got, r.Resources())
+	}
+}

@@ -71,14 +71,8 @@ func (k *Keeper) again(ctx context.Context) {
 		k.Mu.Unlock()
 		return
 	}
-	rows := k.Remembered()
-	var ts []*ground.Thing
-	for _, it := range set.Items {
-		r, kept := rows[it.Key().Ref()]
-		ts = append(ts, ground.NewThing(it, r, kept))
-	}
-	away, _, _ := ground.Leftovers(set, rows)
-	k.Install(ctx, k.Standing, set, ts, away)
+	a := ground.Arrange(set, k.Remembered())
+	k.Install(ctx, k.Standing, set, a.Things, a.Away)
 	// What of vigild's own is kept in memory alone, the checks, ended with the last run.
 	if err := k.Own.Adopt(ctx, row.Commit, set.Documents); err != nil {
 		k.Log.Error("vigild's own documents of the revision do not hold", "commit", ground.Short(row.Commit), "err", err)

@@ -180,14 +180,8 @@ func (k *Carrier) returnTo(ctx context.Context, good *engine.Revision) error {
 		k.Mu.Unlock()
 		return err
 	}
-	rows := k.Remembered()
-	var ts []*ground.Thing
-	for _, it := range set.Items {
-		row, kept := rows[it.Key().Ref()]
-		ts = append(ts, ground.NewThing(it, row, kept))
-	}
-	away, _, _ := ground.Leftovers(set, rows)
-	k.Install(ctx, good.N, set, ts, away)
+	a := ground.Arrange(set, k.Remembered())
+	k.Install(ctx, good.N, set, a.Things, a.Away)
 	return k.Own.Adopt(ctx, good.Commit, set.Documents)
 }
 

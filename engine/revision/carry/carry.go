@@ -72,6 +72,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 		return
 	}
 	k.Put(r, row, engine.RevisionApplying, "")
+	r.D.Desired.Forgotten, r.D.Desired.Resources = p.Left, p.Moved
 	if k.Write(ctx, r) != nil {
 		return
 	}
@@ -284,6 +285,7 @@ func (k *Carrier) good(ctx context.Context, row *engine.Revision) {
 	if left := k.Rows[row.Return]; left != nil && left.State == engine.RevisionGood && left.Commit != row.Commit {
 		k.Put(r, left, engine.RevisionBad, "a person went back from it: "+row.Reason)
 	}
+	r.After = append(r.After, func() { k.forgetRows(row.N) })
 	if k.Write(ctx, r) != nil {
 		return
 	}
@@ -293,6 +295,19 @@ func (k *Carrier) good(ctx context.Context, row *engine.Revision) {
 	k.Telling(row.N)(fmt.Sprintf("%s is good: %d changed, %d taken away", ground.Short(row.Commit), row.Changed, row.Pruned))
 	k.Log.Info("revision is good", "commit", ground.Short(row.Commit), "subject", row.Subject, "changed", row.Changed, "pruned", row.Pruned)
 	k.Finish(row, nil)
+}
+
+// rowsKept is how many ended revisions are remembered before the newest good one;
+// the ledger has more.
+const rowsKept = 32
+
+// forgetRows lets go of old revisions. k.Mu is held.
+func (k *Carrier) forgetRows(good int64) {
+	for n, old := range k.Rows {
+		if n < good-rowsKept && !old.State.Open() {
+			delete(k.Rows, n)
+		}
+	}
 }
 
 // refuse ends a revision of which nothing was applied; one that a crash cut short

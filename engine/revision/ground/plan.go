@@ -10,37 +10,21 @@ import (
 	"vigil/engine/reconcile"
 )
 
-// plan is what a set would mean for the host as it stands.
+// Plan is what a set would mean for the host as it stands.
 type Plan struct {
-	Set    *reconcile.Set
-	Things []*Thing // of the set, in order
-	Away   []*Thing // to be taken away
-	Forget []string // rows that are only forgotten
+	Set *reconcile.Set
+	Arrangement
 	own    []string // changes of vigild's own documents
 	Steps  []engine.PlanStep
 	unseen []*Thing
 	Refuse error // why it would not be applied
 }
 
-// prepare looks at everything that a set speaks of and plans. It changes
+// Prepare looks at everything that a set speaks of and plans. It changes
 // nothing; it may be called by anybody, and blocks.
 func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool) (*Plan, error) {
 	rows := g.Remembered()
-	p := &Plan{Set: set}
-	var taken map[string]engine.Resource
-	p.Away, p.Forget, taken = Leftovers(set, rows)
-	for _, it := range set.Items {
-		ref := it.Key().Ref()
-		row, kept := rows[ref]
-		if !kept {
-			if old, has := taken[ref]; has {
-				row, kept = old, true
-				row.Key = it.Key()
-			}
-		}
-		p.Things = append(p.Things, NewThing(it, row, kept))
-	}
-	Sorted(p.Things)
+	p := &Plan{Set: set, Arrangement: Arrange(set, rows)}
 	for _, t := range append(slices.Clone(p.Things), p.Away...) {
 		if err := ctx.Err(); err != nil {
 			return nil, fault.Wrap(fault.Cancelled, err, "planning")
@@ -71,7 +55,7 @@ func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool
 	return p, nil
 }
 
-// takeOver is adopt for a thing that others can see.
+// TakeOver is adopt for a thing that others can see.
 func (g *Ground) TakeOver(t *Thing, seen reconcile.Observed) {
 	g.Mu.Lock()
 	defer g.Mu.Unlock()
@@ -122,7 +106,7 @@ func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
 	return is.Err()
 }
 
-// say tells a person the plan, a line each, at most so many.
+// Say tells a person the plan, a line each, at most so many.
 func (p *Plan) Say(say func(string)) {
 	const most = 50
 	changed := map[string]bool{}
@@ -160,7 +144,7 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// goes is how many things are taken away.
+// Goes is how many things are taken away.
 func (p *Plan) Goes() int {
 	seen := map[string]bool{}
 	for _, s := range p.Steps {
@@ -171,7 +155,7 @@ func (p *Plan) Goes() int {
 	return len(seen)
 }
 
-// view is the plan for the faces.
+// View is the plan for the faces.
 func (p *Plan) View(commit, from string) engine.PlanView {
 	v := engine.PlanView{Commit: commit, From: from, Items: len(p.Things), Steps: p.Steps, Own: p.own}
 	if v.Steps == nil {

@@ -62,7 +62,7 @@ func (t *Thing) Written(seen reconcile.Observed, commit string, d *engine.Decisi
 	return row
 }
 
-// newThing is the thing of an item, with what is remembered of it.
+// NewThing is the thing of an item, with what is remembered of it.
 func NewThing(it *reconcile.Item, row engine.Resource, kept bool) *Thing {
 	if !kept {
 		row = engine.Resource{Key: it.Key()}
@@ -70,81 +70,14 @@ func NewThing(it *reconcile.Item, row engine.Resource, kept bool) *Thing {
 	return &Thing{Ref: it.Key().Ref(), Item: it, Res: it.Resource, Row: row, Kept: kept, Level: it.Level, Drifts: map[string]engine.Drift{}}
 }
 
-// sorted puts things in the order in which they are carried out.
+// Sorted puts things in the order in which they are carried out.
 func Sorted(ts []*Thing) {
 	slices.SortFunc(ts, func(a, b *Thing) int {
 		return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(a.Ref, b.Ref))
 	})
 }
 
-// leftovers sorts what is remembered and no longer wanted: things to take away,
-// and rows that are only forgotten, because something else wants the same thing
-// now, because it may not be taken away, or because its kind never is. What is
-// taken over keeps its memory.
-func Leftovers(set *reconcile.Set, rows map[string]engine.Resource) (away []*Thing, forget []string, taken map[string]engine.Resource) {
-	refs, whole, parts := map[string]bool{}, map[string]string{}, map[string]bool{}
-	touched := map[string]bool{}
-	for _, it := range set.Items {
-		ref := it.Key().Ref()
-		refs[ref] = true
-		for _, c := range it.Claims {
-			base, _, part := strings.Cut(c, "#")
-			touched[base] = true
-			if part {
-				parts[c] = true
-			} else {
-				whole[c] = ref
-			}
-		}
-	}
-	taken = map[string]engine.Resource{}
-	for ref, row := range rows {
-		if refs[ref] {
-			continue
-		}
-		base, _, part := strings.Cut(row.Key.Subject, "#")
-		by := whole[base]
-		switch {
-		case by != "":
-			if _, has := rows[by]; !has && !part {
-				taken[by] = row
-			}
-			forget = append(forget, ref)
-			continue
-		case !part && touched[base], part && all(row.Last, base, parts):
-			forget = append(forget, ref)
-			continue
-		}
-		r, can := kind.Retire(row.Key, row.Last)
-		if !can || !row.Prune || row.Adopted || len(row.Last) == 0 {
-			forget = append(forget, ref)
-			continue
-		}
-		away = append(away, &Thing{Ref: ref, Res: r, Row: row, Kept: true, Drifts: map[string]engine.Drift{}})
-	}
-	// What lies deeper goes first, so that folders are empty when their turn comes.
-	slices.SortFunc(away, func(a, b *Thing) int {
-		return cmp.Or(cmp.Compare(len(b.Row.Key.Subject), len(a.Row.Key.Subject)), cmp.Compare(a.Ref, b.Ref))
-	})
-	slices.Sort(forget)
-	return away, forget, taken
-}
-
-// all says whether every part that a row speaks of is wanted by somebody else.
-func all(last reconcile.State, base string, parts map[string]bool) bool {
-	n := 0
-	for field := range last {
-		if strings.Contains(field, ":") {
-			n++
-			if !parts[base+"#"+field] {
-				return false
-			}
-		}
-	}
-	return n > 0
-}
-
-// install makes the things of a set what is kept from now on. What was known of
+// Install makes the things of a set what is kept from now on. What was known of
 // a thing that stays (drifts, what is under way) stays.
 // rest are remembered and not looked at: what waits to be taken away.
 func (g *Ground) Install(ctx context.Context, n int64, set *reconcile.Set, ts, rest []*Thing) {
