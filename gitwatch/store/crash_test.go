@@ -127,6 +127,9 @@ func TestKilledAtEachStepTheRefIsOldOrNew(t *testing.T) {
 		if err != nil || len(left) > 0 {
 			t.Fatalf("left in quarantine: %v %v", left, err)
 		}
+		if left, err = filepath.Glob(filepath.Join(dir, ".new-*")); err != nil || len(left) > 0 {
+			t.Fatalf("files that never came to their name: %v %v", left, err)
+		}
 		d.In(dir).Git("fsck", "--full", "--strict", "--connectivity-only")
 		if is == old { // and it can be pushed again
 			land(t, s, d, next)

@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 )
 
+// unnamed begins the names of new files that have not replaced anything yet.
+const unnamed = ".new-"
+
 // replace writes a file beside its place, syncs it, renames it there and syncs
 // the folder: after a crash the old bytes are there or the new ones.
 func (s *Store) replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), unnamed+"*")
 	if err != nil {
 		return err
 	}

@@ -138,16 +138,19 @@ func (s *Store) prepare() error {
 	return s.sweep()
 }
 
-// sweep removes quarantines and half-moved packs.
+// sweep removes quarantines, half-moved packs and files that never came to their
+// name.
 func (s *Store) sweep() error {
 	folder := filepath.Join(s.cfg.Dir, "objects")
-	left, err := filepath.Glob(filepath.Join(folder, incoming+"*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
+	for _, pattern := range []string{filepath.Join(folder, incoming+"*"), filepath.Join(s.cfg.Dir, unnamed+"*")} {
+		left, err := filepath.Glob(pattern)
+		if err != nil {
 			return err
+		}
+		for _, path := range left {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
 		}
 	}
 	entries, err := os.ReadDir(filepath.Join(folder, "pack"))

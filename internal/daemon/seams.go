@@ -16,6 +16,7 @@ type Seams struct {
 	Journal func(engine.Journal) engine.Journal
 	Ledger  func(remedy.Ledger) remedy.Ledger
 	Actions func(remedy.Actions) remedy.Actions // as the worker has it
+	Step    func(name string)                   // before each change of the repository on disk; see store.Config
 }
 
 // through hands v on, by way of the seam where there is one.

@@ -105,6 +105,16 @@ func newLane(t testing.TB, seed uint64) *lane {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := prepared(t, dir, seed)
+	put(t, filepath.Join(dir, "vigil.toml"), fmt.Sprintf(laneConfig, l.effects()))
+	put(t, filepath.Join(dir, "policies", "breach.yaml"), breachPolicy)
+	return l
+}
+
+// prepared is a lane in a folder without a config yet.
+func prepared(t testing.TB, dir string, seed uint64) *lane {
+	t.Helper()
+	var err error
 	l := &lane{t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 1))}
 	t.Cleanup(func() {
 		l.kill()
@@ -114,8 +124,6 @@ func newLane(t testing.TB, seed uint64) *lane {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	put(t, filepath.Join(dir, "vigil.toml"), fmt.Sprintf(laneConfig, l.effects()))
-	put(t, filepath.Join(dir, "policies", "breach.yaml"), breachPolicy)
 	sock := filepath.Join(dir, "s", "v.sock")
 	l.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "VIGIL_CONFIG=" + filepath.Join(dir, "vigil.toml"),

@@ -50,6 +50,7 @@ type Deps struct {
 	Listen  func() net.Addr // where the daemon listens on TCP, nil nowhere
 	Clock   clock.Clock
 	Log     *slog.Logger
+	Step    func(name string) // of tests: before each change of the repository on disk; may be nil
 }
 
 // Desired is all of it. A nil Desired is that of a house without a source of
@@ -87,7 +88,7 @@ func New(deps Deps) (d *Desired, err error) {
 	d = &Desired{Deps: deps}
 	documents := own.New(d.Engine, d.Checks)
 	d.repo, err = git.Open(git.Config{Git: cfg.GitConfig(), Host: host, Trust: cfg.Trust()}, git.Deps{
-		Box: box, Render: kustomize.Renderer{}, Validate: documents.Validate, Health: healthy, Clock: d.Clock, Log: d.Log.With("room", "git"),
+		Box: box, Render: kustomize.Renderer{}, Validate: documents.Validate, Health: healthy, Clock: d.Clock, Log: d.Log.With("room", "git"), Step: d.Step,
 	})
 	if err != nil {
 		return nil, err

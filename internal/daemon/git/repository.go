@@ -51,6 +51,7 @@ type Deps struct {
 	Health func(reconcile.Health) error
 	Clock  clock.Clock
 	Log    *slog.Logger
+	Step   func(name string) // of tests: see store.Config; may be nil
 }
 
 // Repository is the clone in the data directory, and how a commit in it is read.
@@ -66,7 +67,9 @@ type Repository struct {
 // Open opens the repository, or makes it. One that is found corrupt is set aside
 // and made anew: Lost tells. It blocks on the disk.
 func Open(cfg Config, d Deps) (*Repository, error) {
-	st, lost, err := store.OpenOrRemake(cfg.Git.StoreConfig())
+	where := cfg.Git.StoreConfig()
+	where.Step = d.Step
+	st, lost, err := store.OpenOrRemake(where)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,16 @@ var names = []string{
 	"claim.before", "claim.after", // the attempt's started record
 	"act.before", "act.after", // the effect
 	"finish.before", "finish.after", // the attempt's end
+	"pack", "index", "folder", "ref", "sweep", "sync packed-refs", "rename packed-refs", // a push on its way into the repository
+	"land.before", "land.after", // a revision is written down
+	"adopt.before", "adopt.after", // its policies are
+	"apply.before", "apply.after", // it begins
+	"step.before", "step.after", // steps are queued, their ways back with them
+	"check.before", "check.after", // its steps are done
+	"good.before", "good.after",
+	"undo.before", "undo.after", // it failed
+	"back.before", "back.after", // a step of it is taken back
+	"bad.before", "bad.after", // all is taken back
 }
 
 // point is where this process dies.
@@ -67,6 +77,7 @@ func (p *point) seams() daemon.Seams {
 		Journal: func(j engine.Journal) engine.Journal { return journal{j, p} },
 		Ledger:  func(l remedy.Ledger) remedy.Ledger { return ledger{l, p} },
 		Actions: func(a remedy.Actions) remedy.Actions { return actions{a, p} },
+		Step:    p.pass,
 	}
 }
 
@@ -88,14 +99,14 @@ type journal struct {
 }
 
 func (j journal) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error) {
-	decision := len(d.Firings) > 0
+	kinds := kindsOf(d)
 	j.p.pass("commit.before")
-	if decision {
-		j.p.pass("decision.before")
+	for _, k := range kinds {
+		j.p.pass(k + ".before")
 	}
 	r, err := j.Journal.Commit(ctx, d)
-	if decision {
-		j.p.pass("decision.after")
+	for _, k := range kinds {
+		j.p.pass(k + ".after")
 	}
 	j.p.pass("commit.after")
 	return r, err
@@ -134,6 +145,12 @@ func (a actions) Action(name string) (remedy.Action, bool) {
 	act, ok := a.Actions.Action(name)
 	if !ok {
 		return nil, false
+	}
+	if un, undoes := act.(remedy.Undoer); undoes {
+		return struct {
+			action
+			remedy.Undoer
+		}{action{act, a.p}, un}, true
 	}
 	pr, probed := act.(remedy.Prober)
 	if re, rejoins := act.(remedy.Rejoiner); rejoins && probed {
