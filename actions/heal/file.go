@@ -174,6 +174,24 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	return res, nil
 }
 
+// Sweep takes away the new file that was not in its place yet when vigild died.
+func (a file) Sweep(_ context.Context, r remedy.Request) error {
+	w, _, err := a.read(r)
+	if err != nil {
+		return err
+	}
+	w.parents = false
+	_, p, err := a.hold(w)
+	if fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Conflict {
+		return nil // the folder is gone, or not one that was written in
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return p.Sweep()
+}
+
 // hold looks the accounts up and takes hold of the folder.
 func (a file) hold(w fileWant) (place.Attributes, *place.Place, error) {
 	attr, err := w.attr.numbers()

@@ -94,6 +94,14 @@ func (p *Place) temporary() string {
 	return ".vigil-" + hex.EncodeToString(h[:8]) + ".tmp"
 }
 
+// Sweep takes away the new file of a Write that was cut short.
+func (p *Place) Sweep() error {
+	if err := unix.Unlinkat(p.fd, p.temporary(), 0); err != nil && !errors.Is(err, unix.ENOENT) {
+		return p.failed("take away what was left beside", err)
+	}
+	return nil
+}
+
 // Write puts a new file in the place of what stands there: a temporary file in
 // the same folder, its owner and mode, its bytes on the disk, check, then the
 // rename, then the folder on the disk. What is -1 in a is taken from the file

@@ -95,6 +95,14 @@ type Undoer interface {
 	Undo(ctx context.Context, r Request) (Request, error)
 }
 
+// Sweeper is an Action whose acts may leave something beside their place when they
+// are cut short.
+type Sweeper interface {
+	// Sweep takes away what the act of an attempt left that lies open, and nothing
+	// else; it may block; concurrent.
+	Sweep(ctx context.Context, r Request) error
+}
+
 // Actions finds an action by kind or catalogue name; concurrent.
 type Actions interface {
 	Action(name string) (Action, bool)

@@ -30,6 +30,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		}
 		return err
 	}
+	k.remark(ctx)
 	close(k.Up)
 	var resync time.Time
 	for ctx.Err() == nil {
@@ -53,6 +54,23 @@ func (k *Keeper) Run(ctx context.Context) error {
 		k.Wait(ctx, next)
 	}
 	return nil
+}
+
+// remark makes the refs of the repository say what the ledger does: a crash may
+// have come between the two.
+func (k *Keeper) remark(ctx context.Context) {
+	marks := map[string]string{}
+	if row := k.LastGood(); row != nil {
+		marks["good"] = row.Commit
+	}
+	if row := k.Rows[k.Standing]; row == nil || row.State == engine.RevisionGood || row.State == engine.RevisionChecking {
+		marks["applied"] = k.CommitOf()
+	}
+	for name, commit := range marks {
+		if err := k.Mark(ctx, name, commit); err != nil && fault.KindOf(err) != fault.NotFound {
+			k.Log.Warn("the repository does not say what is "+name, "commit", ground.Short(commit), "err", err)
+		}
+	}
 }
 
 // Ready is closed once what the ledger holds is loaded.

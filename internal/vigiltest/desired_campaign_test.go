@@ -105,13 +105,6 @@ type follower struct {
 	bad     []string
 }
 
-// tracing
-func (f *follower) trace(format string, args ...any) { if os.Getenv("TRACE") != "" { f.t.Logf("%s "+format, append([]any{time.Now().Format("05.000")}, args...)...) } }
-
-func (f *follower) say(format string, args ...any) {
-	f.bad = append(f.bad, fmt.Sprintf(format, args...))
-}
-
 // follow is the life of one host: killed runs times, brought to rest, stopped. It
 // returns what was wrong, at once when something is.
 func follow(t *testing.T, seed uint64, runs int, planted string) []string {
@@ -143,7 +136,6 @@ func follow(t *testing.T, seed uint64, runs int, planted string) []string {
 			span = time.Duration(f.rand.IntN(900)) * time.Millisecond
 		}
 		if f.ready() {
-			f.trace("ready")
 			f.lane.resume(ctx)
 			f.under(ctx, span)
 		} else if code := f.cmd.ProcessState.ExitCode(); code != -1 {
@@ -172,9 +164,7 @@ func follow(t *testing.T, seed uint64, runs int, planted string) []string {
 func (f *follower) under(ctx context.Context, span time.Duration) {
 	f.arrive()
 	if f.rand.IntN(3) == 0 {
-		f.trace("settling")
 		f.settle(ctx)
-		f.trace("settled")
 	}
 	end := time.Now().Add(span)
 	killer := time.AfterFunc(span, f.strike())
@@ -224,9 +214,7 @@ func (f *follower) commit() {
 	if f.rand.IntN(3) == 0 {
 		options = append(options, "-o", "wait")
 	}
-	f.trace("pushing %d %s", f.n, w.fate)
 	said, ok := f.push(options...)
-	f.trace("pushed %v %s", ok, said)
 	switch at := f.refs()["refs/heads/main"]; {
 	case ok && w.fate == refused:
 		f.say("revision %d has wrong documents and was taken: %s", f.n, said)

@@ -149,6 +149,9 @@ func (f *follower) look(ctx context.Context) (odd []string) {
 		delete(is, name)
 	}
 	for name, how := range is {
+		if theirs(name, is) {
+			continue
+		}
 		say("%s is there and nobody wants it: %.80q", name, how)
 	}
 	refs := f.refs()
@@ -172,6 +175,17 @@ func (f *follower) look(ctx context.Context) (odd []string) {
 		say("the policy is %q, wanted %q: %v", p.Description, policy, err)
 	}
 	return odd
+}
+
+// theirs says that a thing which nobody wants any more was changed by a person, or
+// holds what was: vigild leaves it to them.
+func theirs(name string, host map[string]string) bool {
+	for other, how := range host {
+		if (other == name || strings.HasPrefix(other, name+"/")) && (strings.Contains(how, byHand) || strings.Contains(how, " 0750")) {
+			return true
+		}
+	}
+	return false
 }
 
 // litter is what a push or a step leaves for a moment and must take away.

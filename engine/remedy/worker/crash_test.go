@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +106,10 @@ func crashStory(r *rig, class remedy.Class, n int, after bool) {
 	r.pass(30 * time.Second)
 	r.halt()
 	before := a.ran()
+	cut, _, err := r.l.Unfinished(context.Background())
+	if err != nil {
+		r.Fatal(err)
+	}
 
 	r.face = r.l
 	r.run()
@@ -113,6 +118,11 @@ func crashStory(r *rig, class remedy.Class, n int, after bool) {
 	as, err := r.l.Attempts(context.Background(), id)
 	if err != nil {
 		r.Fatal(err)
+	}
+	for _, at := range cut {
+		if !slices.Contains(a.swept, at.ID()) {
+			r.Errorf("what attempt %s left was not taken away: %q", at.ID(), a.swept)
+		}
 	}
 	open, rest, err := r.l.Unfinished(context.Background())
 	if err != nil || len(open)+len(rest) > 0 {

@@ -293,8 +293,17 @@ type act struct {
 	fails error // of Resolve
 	mu    sync.Mutex
 	runs  []remedy.Request
+	swept []string // attempts after which was tidied up
 	now   int
 	most  int // at one time
+}
+
+// Sweep makes it a Sweeper.
+func (a *act) Sweep(_ context.Context, q remedy.Request) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.swept = append(a.swept, q.Attempt)
+	return nil
 }
 
 func (a *acts) add(name string, class remedy.Class, run func(context.Context, remedy.Request) (remedy.Result, error)) *act {

@@ -123,6 +123,7 @@ func (w *Worker) recover(cs contexts, a remedy.Attempt) {
 		cs.verifies.Go(func() { w.rejoined(cs, r, a, wait) })
 		return
 	}
+	w.tidy(cs.look, a)
 	seen := remedy.NotSeen
 	if a.Class == remedy.Probed {
 		seen = w.probe(cs.look, a)
@@ -131,6 +132,21 @@ func (w *Worker) recover(cs contexts, a remedy.Attempt) {
 	if ok && r.State == remedy.Verifying {
 		handed = true
 		w.verifyBeside(cs, r)
+	}
+}
+
+// tidy takes away what the act left beside its place. What stays is no reason to
+// keep the remediation waiting.
+func (w *Worker) tidy(ctx context.Context, a remedy.Attempt) {
+	action, _ := w.Actions.Action(a.Action)
+	s, ok := action.(remedy.Sweeper)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	if err := s.Sweep(ctx, a.Request); err != nil {
+		w.failing("taking away what attempt "+a.ID()+" left", err)
 	}
 }
 

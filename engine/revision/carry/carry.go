@@ -53,6 +53,11 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 		}
 		return
 	}
+	if k.Cfg.Mode != "detect" {
+		if k.loose(ctx, row, set); ctx.Err() != nil {
+			return
+		}
+	}
 	p, err := k.Prepare(ctx, set, row.Confirmed)
 	if err != nil {
 		return // ctx ended
@@ -311,9 +316,9 @@ func (k *Carrier) forgetRows(good int64) {
 }
 
 // refuse ends a revision of which nothing was applied; one that a crash cut short
-// is taken back.
+// is taken back, and so is what one left that this one overtook.
 func (k *Carrier) refuse(ctx context.Context, row *engine.Revision, began bool, why error) {
-	if began {
+	if steps, err := k.journal(ctx); began || err != nil || len(steps) > 0 {
 		k.fail(ctx, row, why)
 		return
 	}

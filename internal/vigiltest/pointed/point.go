@@ -146,7 +146,15 @@ func (a actions) Action(name string) (remedy.Action, bool) {
 	if !ok {
 		return nil, false
 	}
-	if un, undoes := act.(remedy.Undoer); undoes {
+	un, undoes := act.(remedy.Undoer)
+	if sw, sweeps := act.(remedy.Sweeper); sweeps && undoes {
+		return struct {
+			action
+			remedy.Undoer
+			remedy.Sweeper
+		}{action{act, a.p}, un, sw}, true
+	}
+	if undoes {
 		return struct {
 			action
 			remedy.Undoer

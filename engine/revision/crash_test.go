@@ -1,0 +1,71 @@
+package revision_test
+
+import (
+	"context"
+	"testing"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/ledger"
+)
+
+// TestRevision_WhatACrashLeftGoesWithTheNext: vigild died between an act and the
+// word of its end, and a newer revision came meanwhile. Only the journal knows of
+// the file, and it does not stay.
+func TestRevision_WhatACrashLeftGoesWithTheNext(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a", r.file("stays", "1"))
+	cut := r.commit("b", r.file("stays", "1"), r.file("half", "made"), r.file("meant", "made"))
+	r.stop()
+	r.cutShort(cut, r.commit("c", r.file("stays", "2"), r.file("meant", "made")), "half", "meant")
+	r.start()
+	r.until("the newest is good", func() bool { return r.State().State == engine.RevisionGood })
+	if r.is("half") != "-" || r.is("stays") != "2" || r.is("meant") != "made" {
+		t.Errorf("half %q, stays %q, meant %q", r.is("half"), r.is("stays"), r.is("meant"))
+	}
+}
+
+// TestRevision_ARefusedOneLeavesNoHalfOfTheOneBefore: a revision that was cut short
+// is overtaken by one that turns out to be wrong. The host goes back to what was
+// good.
+func TestRevision_ARefusedOneLeavesNoHalfOfTheOneBefore(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a", r.file("stays", "1"))
+	cut := r.commit("b", r.file("stays", "1"), r.file("half", "made"))
+	r.stop()
+	r.cutShort(cut, r.commit("c", "this is no document"), "half")
+	r.start()
+	<-r.Ready()
+	r.until("the newest is given up", func() bool { return !r.State().State.Open() })
+	if r.is("half") != "-" || r.is("stays") != "1" {
+		t.Errorf("half %q, stays %q", r.is("half"), r.is("stays"))
+	}
+	if s := must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())); len(s.Undo) > 0 {
+		t.Errorf("the journal has %+v", s.Undo)
+	}
+}
+
+// cutShort makes the folder of a stopped rig that of a vigild which died while it
+// applied a commit: these files were written, and nothing but the journal says so.
+// next came before the next start.
+func (r *rig) cutShort(commit, next string, files ...string) {
+	r.t.Helper()
+	lc := ledger.Defaults()
+	lc.Dir, lc.BallastMB = r.dir, 0
+	now := clock.System()
+	led := must[*ledger.Ledger](r.t)(ledger.Open(lc, ledger.Deps{Clock: now}))
+	d := &engine.DesiredDecision{Revisions: []engine.Revision{
+		{N: 2, Commit: commit, State: engine.RevisionApplying, Starts: 1, Seen: now(), Began: now()},
+		{N: 3, Commit: next, State: engine.RevisionSeen, Seen: now()},
+	}}
+	for i, name := range files {
+		r.write(name, "made")
+		d.Undo = append(d.Undo, engine.Undo{N: int64(i + 2), Revision: 2, Ref: "File/" + name, Summary: "write " + name, Action: "file", With: map[string]any{"path": r.path(name), "absent": true}})
+	}
+	if _, err := led.Commit(context.Background(), &engine.Decision{At: now(), Desired: d}); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := led.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+}
