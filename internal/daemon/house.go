@@ -113,7 +113,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		Config: cfg, Journal: journal, Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
 		Set: h.set, Engine: h.engine, World: capture, Checks: h.checked, Nudge: h.engine.Nudge, Clock: d.clock, Log: log,
 		Listen: func() net.Addr { return h.server.Addr() },
-		Step: seams.Step,
+		Step:   seams.Step,
 	})
 	if err != nil {
 		return h, err

@@ -105,6 +105,10 @@ type follower struct {
 	bad     []string
 }
 
+func (f *follower) say(format string, args ...any) {
+	f.bad = append(f.bad, fmt.Sprintf(format, args...))
+}
+
 // follow is the life of one host: killed runs times, brought to rest, stopped. It
 // returns what was wrong, at once when something is.
 func follow(t *testing.T, seed uint64, runs int, planted string) []string {
