@@ -183,13 +183,18 @@ func (k *Keeper) turn(ctx context.Context) bool {
 		return false
 	}
 	r := k.Begin()
+	var passed []*engine.Revision
 	for n, old := range k.Rows {
 		if n != k.Newest && old.State.Open() {
 			k.Put(r, old, engine.RevisionReplaced, "a newer one came: "+ground.Short(row.Commit))
+			passed = append(passed, old)
 		}
 	}
 	if k.Write(ctx, r) != nil {
 		return true
+	}
+	for _, old := range passed {
+		k.Finish(old, fault.New(fault.Conflict, "%s", old.Why))
 	}
 	k.carrier.Carry(ctx, row)
 	return true

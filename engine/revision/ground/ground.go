@@ -26,6 +26,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
+	"vigil/engine/revision/progress"
 )
 
 // Config is how the desired state is kept, `[git]` of the local config.
@@ -125,7 +126,6 @@ type Ground struct {
 	Flows     map[int64]*Flow // remediations under way, by id
 	LastDrift int64           // last ids given out
 	LastUndo  int64
-	progress  map[int64]*progress
 	Heals     uint64 // since the start
 	Failures  uint64
 	Looks     uint64
@@ -133,6 +133,7 @@ type Ground struct {
 	Busy   bool           // a revision is carried out or taken back; Run's alone
 	Proofs sync.WaitGroup // health that is asked about
 	Inbox  inbox
+	board  progress.Board
 
 	// lookAgain compares things and heals them; who makes the keeper sets it.
 	LookAgain func(ctx context.Context, ts []*Thing)
@@ -164,7 +165,7 @@ func New(cfg Config, d Deps) (*Ground, error) {
 	return &Ground{
 		Cfg: cfg, Deps: d, Wake: make(chan struct{}, 1), Up: make(chan struct{}),
 		Rows: map[int64]*engine.Revision{}, Things: map[string]*Thing{}, byPath: map[string][]*Thing{}, byUnit: map[string][]*Thing{},
-		Suspends: map[string]engine.Suspend{}, Flows: map[int64]*Flow{}, progress: map[int64]*progress{},
+		Suspends: map[string]engine.Suspend{}, Flows: map[int64]*Flow{},
 		Inbox: inbox{dirty: map[string]bool{}, ended: map[int64]remedy.Remediation{}},
 	}, nil
 }

@@ -3,104 +3,36 @@ package ground
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"vigil/engine"
 	"vigil/engine/fault"
 )
 
-// progress is what a revision said of itself in this run.
-type progress struct {
-	mu    sync.Mutex
-	lines []string
-	over  bool
-	err   error
-	moved chan struct{} // closed and replaced at each change
-}
+// Telling says things about a revision to whoever waits for it.
+func (g *Ground) Telling(n int64) func(string) { return g.board.Say(n) }
 
-// maxLines bounds what is kept for those who watch; later lines are counted.
-const maxLines = 2000
-
-func (p *progress) change(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f()
-	close(p.moved)
-	p.moved = make(chan struct{})
-}
-
-// telling says things about a revision to whoever waits for it.
-func (g *Ground) Telling(n int64) func(string) {
-	g.Mu.Lock()
-	p := g.progress[n]
-	if p == nil {
-		p = &progress{moved: make(chan struct{})}
-		g.progress[n] = p
-	}
-	g.Mu.Unlock()
-	return func(line string) {
-		p.change(func() {
-			if len(p.lines) < maxLines {
-				p.lines = append(p.lines, line)
-			}
-		})
-	}
-}
-
-// finish tells those who wait for a revision how it ended, and forgets older ones.
-func (g *Ground) Finish(row *engine.Revision, err error) {
-	g.Telling(row.N)
-	g.Mu.Lock()
-	p := g.progress[row.N]
-	for n := range g.progress {
-		if n < row.N-keepProgress {
-			delete(g.progress, n)
-		}
-	}
-	g.Mu.Unlock()
-	p.change(func() { p.over, p.err = true, err })
-}
-
-const keepProgress = 8
+// Finish tells those who wait for a revision how it ended, nil well.
+func (g *Ground) Finish(row *engine.Revision, err error) { g.board.End(row.N, err) }
 
 // Await follows a revision to its end: say gets each line, the error is nil when
 // it is good. It blocks until then or until ctx ends, which takes nothing back.
 func (g *Ground) Await(ctx context.Context, n int64, say func(string)) error {
 	g.Mu.RLock()
-	p, row := g.progress[n], g.Rows[n]
+	row := g.Rows[n]
 	g.Mu.RUnlock()
-	if p == nil {
-		switch {
-		case row == nil:
-			return fault.New(fault.NotFound, "there is no revision %d", n)
-		case row.State == engine.RevisionGood:
-			return nil
-		}
-		return fault.New(fault.Conflict, "revision %s is %s: %s", Short(row.Commit), row.State, row.Why)
+	known, err := g.board.Follow(ctx, n, say)
+	switch {
+	case known && err != nil && ctx.Err() == nil && row != nil:
+		return fmt.Errorf("revision %s: %w", Short(row.Commit), err)
+	case known || row != nil && row.State == engine.RevisionGood:
+		return err
+	case row == nil:
+		return fault.New(fault.NotFound, "there is no revision %d", n)
 	}
-	for told := 0; ; {
-		p.mu.Lock()
-		lines, over, err, moved := p.lines[told:], p.over, p.err, p.moved
-		told = len(p.lines)
-		p.mu.Unlock()
-		for _, l := range lines {
-			say(l)
-		}
-		if over {
-			if err != nil {
-				return fmt.Errorf("revision %s: %w", Short(row.Commit), err)
-			}
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return fault.New(fault.Conflict, "revision %s is %s: %s", Short(row.Commit), row.State, row.Why)
 }
 
-// put writes a new state of a revision.
+// Put writes a new state of a revision.
 func (g *Ground) Put(r *Round, row *engine.Revision, to engine.RevisionState, why string) {
 	next := *row
 	next.State, next.Why = to, why
@@ -121,7 +53,7 @@ func (g *Ground) Put(r *Round, row *engine.Revision, to engine.RevisionState, wh
 	r.After = append(r.After, func() { *row = next })
 }
 
-// lastGood is the newest revision that is good, nil none.
+// LastGood is the newest revision that is good, nil none.
 func (g *Ground) LastGood() *engine.Revision {
 	var out *engine.Revision
 	for _, row := range g.Rows {
@@ -132,7 +64,7 @@ func (g *Ground) LastGood() *engine.Revision {
 	return out
 }
 
-// clip bounds a text that is kept.
+// Clip bounds a text that is kept.
 func Clip(s string) string {
 	const most = 2000
 	if len(s) > most {
@@ -141,7 +73,7 @@ func Clip(s string) string {
 	return s
 }
 
-// enter writes a new row.
+// Enter writes a new row.
 func (g *Ground) Enter(ctx context.Context, rev engine.Revision, why string) (int64, error) {
 	rev.N, rev.State, rev.Why, rev.Seen = g.Newest+1, engine.RevisionSeen, why, g.Clock()
 	d := &engine.Decision{Desired: &engine.DesiredDecision{Revisions: []engine.Revision{rev}}}
@@ -153,7 +85,7 @@ func (g *Ground) Enter(ctx context.Context, rev engine.Revision, why string) (in
 	}
 	g.Mu.Lock()
 	g.Rows[rev.N], g.Newest = &rev, rev.N
-	g.progress[rev.N] = &progress{moved: make(chan struct{})}
+	g.board.Say(rev.N)
 	g.Mu.Unlock()
 	g.Poke() // the wait for an older one ends
 	return rev.N, nil
