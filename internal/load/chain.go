@@ -333,7 +333,9 @@ func (d daemon) state(action int64) string {
 // syncs reads from the metrics page how often the disk was asked to keep
 // something; 0 where it is not told.
 func (d daemon) syncs() float64 {
-	return d.Metric(func(name string) bool { return strings.Contains(name, "syncs_total") || name == "vigil_ledger_commits_total" })
+	return d.Metric(func(name string) bool {
+		return strings.Contains(name, "syncs_total") || name == "vigil_ledger_commits_total"
+	})
 }
 
 // policies waits until so many are in force.
