@@ -26,6 +26,19 @@ func (h *hand) stopped(unit string, now time.Time) {
 	h.units[unit] = now
 }
 
+// rest is how much of the moment is left once the hold is on disk: time for an
+// act that had passed the gates before.
+const rest = 2 * time.Second
+
+// recorded shortens the moment: from now on the gates know.
+func (h *hand) recorded(unit string, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.units[unit]; ok {
+		h.units[unit] = now.Add(rest - moment)
+	}
+}
+
 func (h *hand) started(unit string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,3 +52,7 @@ func (h *hand) justStopped(unit string, now time.Time) bool {
 	at, ok := h.units[unit]
 	return ok && now.Sub(at) <= moment
 }
+
+// Recorded says that a stop by hand is on disk as a hold, which the gates know
+// from then on. Concurrent.
+func (m *Manager) Recorded(unit string) { m.hand.recorded(unit, time.Now()) }

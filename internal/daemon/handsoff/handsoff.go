@@ -52,6 +52,7 @@ type Deps struct {
 type Units interface {
 	Watch(ctx context.Context, up func(), tell func(units.Change)) error
 	Running(ctx context.Context, unit string) (bool, error)
+	Recorded(unit string)
 }
 
 // Keeper keeps the holds in step with what systemd tells.
@@ -135,6 +136,7 @@ func (k *Keeper) stopped(ctx context.Context, unit string) {
 		k.deps.Log.Error("a stop by hand could not be written down", "unit", unit, "err", err)
 		return
 	}
+	k.deps.Units.Recorded(unit)
 	k.deps.Log.Info("stopped by hand, left alone", "unit", unit, "hold", h.ID)
 	k.release(ctx, old) // the newest word counts from now
 }

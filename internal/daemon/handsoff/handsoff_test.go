@@ -78,6 +78,8 @@ func (s *systemd) Running(_ context.Context, unit string) (bool, error) {
 	return up, nil
 }
 
+func (*systemd) Recorded(string) {}
+
 // keeper runs a Keeper over made-up words; say tells one and waits until it was
 // taken in.
 func keeper(t *testing.T, b *book, runs map[string]bool) (say func(string, bool), broken chan error) {
