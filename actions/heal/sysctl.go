@@ -70,6 +70,10 @@ func (a sysctl) Run(ctx context.Context, r remedy.Request) (remedy.Result, error
 		return remedy.Result{Error: "cut short: " + ctx.Err().Error(), TimedOut: true}, nil
 	}
 	f, err := os.OpenFile(a.path(name), os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, unix.EROFS) {
+		return remedy.Result{}, fault.New(fault.Forbidden, "the kernel parameter %s is read-only for vigild", name).
+			Mend("under systemd, open it with ProtectKernelTunables=no in a drop-in (systemctl edit vigild), then restart vigild")
+	}
 	if err != nil {
 		return remedy.Result{}, fault.Wrap(fault.Forbidden, err, "the kernel parameter %s cannot be set", name)
 	}

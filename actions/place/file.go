@@ -142,7 +142,7 @@ func (p *Place) Write(content []byte, a Attributes, check func(path string) erro
 		return p.failed("write", err)
 	}
 	if err := dress(fd, a, true); err != nil {
-		return p.failed("set owner and mode of", err)
+		return p.failed(dressing, err)
 	}
 	if regular {
 		p.label(fd)
@@ -228,7 +228,7 @@ func (p *Place) Dress(a Attributes, folder bool) error {
 		fd = int(f.Fd())
 	}
 	if err := dress(fd, a, false); err != nil {
-		return p.failed("set owner and mode of", err)
+		return p.failed(dressing, err)
 	}
 	if err := unix.Fsync(fd); err != nil {
 		return p.failed("sync", err)

@@ -17,6 +17,7 @@ package place
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -110,8 +111,16 @@ func guarded(fd int, path, at string, owner int, last bool) error {
 	return nil
 }
 
+// readOnly names the usual reason, which is not the disk: vigild's own unit.
+func readOnly(path, at string) error {
+	return fault.New(fault.Forbidden, "%s cannot be written: %s is read-only for vigild", path, at).
+		Mend("under systemd, open it with ReadWritePaths=%s in a drop-in (systemctl edit vigild), then restart vigild", at)
+}
+
 func cannot(path, at string, err error) error {
 	switch {
+	case errors.Is(err, unix.EROFS):
+		return readOnly(path, filepath.Dir(at))
 	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
 		return fault.New(fault.Forbidden, "%s is not touched: %s is a symbolic link or no folder, and links are not followed", path, at).Mend("name the real path")
 	case errors.Is(err, unix.ENOENT):
@@ -145,10 +154,18 @@ func (p *Place) sync() error {
 	return nil
 }
 
+// dressing is what fails where the right to give files away is missing.
+const dressing = "set owner and mode of"
+
 func (p *Place) failed(what string, err error) error {
 	k := fault.Unavailable
 	switch {
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
+	case errors.Is(err, unix.EROFS):
+		return readOnly(p.Path, filepath.Dir(p.Path))
+	case errors.Is(err, unix.EPERM) && what == dressing && os.Geteuid() == 0:
+		return fault.New(fault.Forbidden, "%s %s: %v, though vigild is root", what, p.Path, err).
+			Mend("under systemd, give it CapabilityBoundingSet=CAP_CHOWN in a drop-in (systemctl edit vigild), then restart vigild")
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		k = fault.Forbidden
 	case errors.Is(err, unix.ENOTEMPTY), errors.Is(err, unix.EEXIST), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENOTDIR):
 		k = fault.Conflict

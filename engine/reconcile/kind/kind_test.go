@@ -357,3 +357,21 @@ func TestItem_SaysWhatToWatch(t *testing.T) {
 		t.Errorf("a part of a file: %v", got)
 	}
 }
+
+// TestTimer_EveryBeginsByItself: systemd counts OnUnitActiveSec from the unit's
+// last start; with nothing else a unit that never ran would never be started.
+func TestTimer_EveryBeginsByItself(t *testing.T) {
+	m := newModel()
+	it := item(t, `{kind: Timer, metadata: {name: tick}, spec: {unit: tick.service, every: 1h30m, randomizedDelay: 10s}}`)
+	m.units["tick.timer"] = &unit{}
+	round(t, m, it.Resource, nil)
+	f := m.files["/etc/systemd/system/tick.timer"]
+	if f == nil {
+		t.Fatal("no unit file was written")
+	}
+	for _, line := range []string{"OnActiveSec=1h 30m", "OnUnitActiveSec=1h 30m", "RandomizedDelaySec=10s", "Unit=tick.service"} {
+		if !strings.Contains(f.content, "\n"+line+"\n") {
+			t.Errorf("%s is missing in\n%s", line, f.content)
+		}
+	}
+}

@@ -17,7 +17,7 @@ type timerSpec struct {
 	Unit             string            `yaml:"unit"`  // what it starts
 	OnCalendar       []string          `yaml:"onCalendar"`
 	OnBoot           document.Duration `yaml:"onBoot"`
-	Every            document.Duration `yaml:"every"` // after the unit was last started
+	Every            document.Duration `yaml:"every"` // after the unit, or else the timer, was last started
 	RandomizedDelay  document.Duration `yaml:"randomizedDelay"`
 	Persistent       bool              `yaml:"persistent"` // a run that was missed is made up for
 }
@@ -58,7 +58,10 @@ func Timer(s *site.Site) site.Resource {
 	for _, x := range []struct {
 		key string
 		d   document.Duration
-	}{{"OnBootSec", v.OnBoot}, {"OnUnitActiveSec", v.Every}, {"RandomizedDelaySec", v.RandomizedDelay}} {
+	}{
+		// A unit that was never started has no time to count from: the timer's own start is the first.
+		{"OnBootSec", v.OnBoot}, {"OnActiveSec", v.Every}, {"OnUnitActiveSec", v.Every}, {"RandomizedDelaySec", v.RandomizedDelay},
+	} {
 		if x.d > 0 {
 			b.WriteString(x.key + "=" + span(x.d) + "\n")
 		}
