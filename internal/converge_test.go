@@ -35,7 +35,7 @@ type rig struct {
 func newRig(t testing.TB, dir string) *rig {
 	t.Helper()
 	trust := reconcile.Trust{Kinds: []string{"File", "Directory"}, Paths: []string{dir}, Refused: []string{filepath.Join(dir, "vigil")}}
-	acts, err := actions.New(actions.Config{DataDir: t.TempDir(), Heal: heal.Config{Paths: trust.Places(), Refused: trust.Refused}},
+	acts, err := actions.New(actions.Config{DataDir: t.TempDir(), Heal: heal.Config{Paths: trust.Places(), Made: trust.Made(), Opens: trust.Opens, Above: trust.Above, Refused: trust.Refused}},
 		actions.Deps{Log: slog.New(slog.DiscardHandler), Clock: clock.System()})
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,9 @@ func (a directory) read(r remedy.Request) (w fileWant, s remedy.Spec, err error)
 	w.path = a.touch.path(p)
 	w.absent, w.parents = flag(p, "absent"), flag(p, "parents")
 	w.attr = readAttributes(p)
+	if a.conf.Above != nil && a.conf.Above(w.path) && (w.absent || w.attr != attributes{}) {
+		p.Bad("path", "in %s lie programs that others run; the local config allows to change it with git.trust_commands", w.path)
+	}
 	if w.absent && w.attr.permissions+w.attr.group != "" {
 		p.Bad("absent", "what is to be absent has no group and no permissions")
 	}

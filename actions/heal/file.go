@@ -114,6 +114,9 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	if lost != nil && fault.KindOf(lost) != fault.NotFound {
 		return remedy.Result{}, lost
 	}
+	if err := a.keeps(w.path, content); err != nil {
+		return remedy.Result{}, err
+	}
 	attr, p, err := a.hold(w)
 	if err != nil {
 		if w.absent && fault.KindOf(err) == fault.NotFound {
@@ -149,6 +152,9 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 		}
 	} else if w.was != "" && w.was != sum {
 		return remedy.Result{Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
+	}
+	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && st.Mode&0o6000 != 0 && st.Mode&0o111 != 0 {
+		return remedy.Result{Error: fmt.Sprintf("%s runs as its owner (mode %04o): what is in it is a command, and documents are not trusted with commands here", w.path, st.Mode&0o7777)}, nil
 	}
 	undo, lost := a.keep(p, r, w)
 	var changed bool

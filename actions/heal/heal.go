@@ -11,6 +11,7 @@
 package heal
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -27,10 +28,16 @@ import (
 type Config struct {
 	Paths    []string // folders and files, whole below
 	Refused  []string // vigild's own: never, whatever Paths says
+	Made     []string // patterns of files that kinds of documents make, beside Paths
 	Commands bool     // a file may name a validate command
 	Sysctl   bool     // kernel parameters may be set
 	Units    bool     // units may be enabled and masked
 	Root     string   // prefix of /proc, for tests
+
+	// Opens and Above report whether writing at a path, or owning a folder, would
+	// make programs run or let people in. A ladder and a notify name these kinds as
+	// well as documents do, and so are held to it here. nil: nothing does.
+	Opens, Above func(path string) bool
 }
 
 // Deps is what the kinds need.
@@ -49,7 +56,7 @@ func New(name string, c Config, d Deps) remedy.Action {
 	switch {
 	case name == "directory" && len(c.Paths) > 0:
 		return directory{t}
-	case name == "file" && len(c.Paths) > 0:
+	case name == "file" && len(c.Paths)+len(c.Made) > 0:
 		return file{t, d}
 	case name == "sysctl" && c.Sysctl:
 		return sysctl{c.Root}
@@ -77,8 +84,11 @@ func (t touch) path(p *param.Reader) string {
 		p.Bad("path", "%q is not a plain absolute path", v)
 	case slices.ContainsFunc(t.conf.Refused, func(r string) bool { return below(r, v) || below(v, r) }):
 		p.Bad("path", "%s belongs to vigild itself", v)
+	case slices.ContainsFunc(t.conf.Made, func(m string) bool { ok, _ := path.Match(m, v); return ok }):
 	case !slices.ContainsFunc(t.conf.Paths, func(f string) bool { return below(f, v) }):
 		p.Bad("path", "%s is under none of the folders that may be touched; git.paths of the local config lists them", v)
+	case t.conf.Opens != nil && t.conf.Opens(v):
+		p.Bad("path", "%s can make programs run or let people in; the local config allows that with git.trust_commands", v)
 	}
 	return v
 }

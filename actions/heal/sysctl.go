@@ -92,6 +92,26 @@ func (a sysctl) Run(ctx context.Context, r remedy.Request) (remedy.Result, error
 	return done(true, &back), nil
 }
 
+// keeps refuses a file that the kind Sysctl makes, when it says more than that
+// kind may.
+func (t touch) keeps(file string, content []byte) error {
+	if !below("/etc/sysctl.d", file) || t.conf.Opens == nil || !t.conf.Opens(file) {
+		return nil
+	}
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, _, _ := strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		if !sysctlName.MatchString(name) || strings.Contains(name, "..") || sysctlPrograms.MatchString(name) {
+			return fault.New(fault.Forbidden, "%s: %.100q is not kept over a restart here", file, line).Mend("the local config allows that with git.trust_commands")
+		}
+	}
+	return nil
+}
+
 func (a sysctl) path(name string) string { return filepath.Join("/", a.root, "proc/sys", name) }
 
 func (a sysctl) value(name string) (string, error) {

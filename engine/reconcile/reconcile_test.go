@@ -274,8 +274,19 @@ func TestTrust_IsSmall(t *testing.T) {
 		}
 	}
 	some.Kinds = []string{"File", "Service", "Cron", "Sysctl"}
-	if got := some.Places(); !slices.Equal(got, []string{"/etc", "/etc/sysctl.d", "/srv/web"}) {
+	if got := some.Places(); !slices.Equal(got, []string{"/etc", "/srv/web"}) {
 		t.Errorf("without commands the actions may touch %v", got)
+	}
+	if got := some.Made(); !slices.Equal(got, []string{"/etc/sysctl.d/90-vigil-*.conf"}) {
+		t.Errorf("the kinds make %v", got)
+	}
+	for _, p := range []string{"/etc/sysctl.d/x.conf", "/etc/environment", "/etc/tmpfiles.d/x.conf", "/etc/polkit-1/rules.d/x", "/etc/ld.so.preload", "/srv/web/home/ada/.ssh/authorized_keys", "/srv/web/.bashrc"} {
+		if why, _ := some.Path(p); !strings.Contains(why, "programs run or let people in") {
+			t.Errorf("%s: %q", p, why)
+		}
+	}
+	if !some.Above("/etc") || !some.Above("/etc/cron.d") || some.Above("/srv/web") || all.Above("/etc") {
+		t.Error("which folders hold what makes programs run")
 	}
 	if (reconcile.Trust{Paths: []string{"etc", "/a/../b"}}).Validate() == nil {
 		t.Error("paths that are none were taken")

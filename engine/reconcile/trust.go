@@ -35,14 +35,13 @@ func (t Trust) Validate() error {
 }
 
 // Places are the folders that the actions which heal have to be allowed: those of
-// the paths, and those where the listed kinds keep files of their own making.
+// the paths and, where commands are trusted, those where the listed kinds keep
+// files of their own making. Made has those of the kinds that need no trust.
 func (t Trust) Places() []string {
 	out := slices.Clone(t.Paths)
 	for _, k := range t.Kinds {
 		switch {
-		case k == "Sysctl":
-			out = append(out, "/etc/sysctl.d")
-		case k == "Timer", k == "Service" && t.Commands:
+		case k == "Service" && t.Commands:
 			out = append(out, "/etc/systemd/system")
 		case k == "Cron" && t.Commands:
 			out = append(out, "/etc/cron.d")
@@ -52,17 +51,60 @@ func (t Trust) Places() []string {
 	return slices.Compact(out)
 }
 
-// commandPlaces are where a file makes somebody run a program: writing there is
-// a command, whatever paths says.
-func commandPlaces() []string {
+// Made are patterns, as path.Match has them, of the files that the listed kinds
+// make in places that are closed otherwise.
+func (t Trust) Made() (out []string) {
+	if slices.Contains(t.Kinds, "Sysctl") {
+		out = append(out, "/etc/sysctl.d/90-vigil-*.conf")
+	}
+	if slices.Contains(t.Kinds, "Timer") {
+		out = append(out, "/etc/systemd/system/*.timer")
+	}
+	return out
+}
+
+// Closed are the places where a file makes somebody run a program or lets people
+// in: writing there is a command, whatever paths says. None where commands are
+// trusted.
+func (t Trust) Closed() []string {
+	if t.Commands {
+		return nil
+	}
 	return []string{
 		"/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/usr/local/lib/systemd", "/lib/systemd",
-		"/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/crontab", "/var/spool/cron", "/etc/anacrontab",
-		"/etc/init.d", "/etc/rc.local", "/etc/inittab", "/etc/profile", "/etc/profile.d", "/etc/sudoers", "/etc/sudoers.d", "/etc/pam.d",
-		"/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/udev", "/usr/lib/udev", "/etc/modprobe.d", "/etc/NetworkManager/dispatcher.d",
-		"/etc/apt/apt.conf.d", "/etc/apt/apt.conf", "/etc/logrotate.d", "/etc/ssh", "/root", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/boot",
-		"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow",
+		"/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/crontab", "/var/spool/cron", "/var/spool/at", "/etc/anacrontab",
+		"/etc/init.d", "/etc/rc.local", "/etc/rc.d", "/etc/rcS.d", "/etc/inittab", "/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc", "/etc/zsh", "/etc/environment", "/etc/security", "/etc/update-motd.d",
+		"/etc/sudoers", "/etc/sudoers.d", "/etc/sudo.conf", "/etc/doas.conf", "/etc/pam.d", "/etc/pam.conf", "/etc/polkit-1", "/usr/share/polkit-1", "/etc/dbus-1", "/usr/share/dbus-1", "/etc/nsswitch.conf",
+		"/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.cache", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local/lib", "/etc/alternatives",
+		"/etc/udev", "/etc/modprobe.d", "/etc/modules", "/etc/modules-load.d", "/etc/binfmt.d", "/etc/tmpfiles.d", "/etc/sysctl.conf", "/etc/sysctl.d",
+		"/usr/local/lib/sysctl.d", "/run/sysctl.d", "/run/udev", "/run/tmpfiles.d", "/run/binfmt.d", "/etc/fstab", "/etc/default/grub", "/etc/grub.d", "/etc/kernel", "/etc/initramfs-tools",
+		"/etc/NetworkManager/dispatcher.d", "/etc/network", "/etc/networkd-dispatcher", "/etc/dhcp", "/etc/ppp", "/etc/xdg/autostart",
+		"/etc/apt/apt.conf.d", "/etc/apt/apt.conf", "/etc/logrotate.d", "/etc/logrotate.conf", "/etc/ssh", "/root", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/boot",
+		"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
 	}
+}
+
+// letsIn are names that let people in or make their shells run something,
+// wherever somebody's home is.
+func letsIn(p string) bool {
+	for _, n := range strings.Split(p, "/") {
+		switch n {
+		case ".ssh", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".rhosts", ".shosts", ".k5login", ".pam_environment":
+			return true
+		}
+	}
+	return false
+}
+
+// Opens reports whether writing at a path would be a command here.
+func (t Trust) Opens(p string) bool {
+	return !t.Commands && (letsIn(p) || slices.ContainsFunc(t.Closed(), func(c string) bool { return Below(c, p) }))
+}
+
+// Above reports whether a folder holds a place where writing would be a command:
+// who owns it could exchange what is in it.
+func (t Trust) Above(folder string) bool {
+	return slices.ContainsFunc(t.Closed(), func(c string) bool { return Below(folder, c) })
 }
 
 // Below reports whether p is at or under the folder.
@@ -86,12 +128,8 @@ func (t Trust) Path(p string) (why, mend string) {
 	if !slices.ContainsFunc(t.Paths, func(f string) bool { return Below(f, p) }) {
 		return p + " is under none of the folders that documents may touch", "the local config lists them in git.paths"
 	}
-	if !t.Commands {
-		for _, c := range commandPlaces() {
-			if Below(c, p) {
-				return p + " can make programs run or let people in", "the local config allows that with git.trust_commands = true and signed commits"
-			}
-		}
+	if t.Opens(p) {
+		return p + " can make programs run or let people in", "the local config allows that with git.trust_commands = true and signed commits"
 	}
 	return "", ""
 }

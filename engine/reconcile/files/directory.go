@@ -41,6 +41,9 @@ func Directory(s *site.Site) site.Resource {
 	d := &Folder{path: s.Path("path", v.Path), attr: v.attributes, purge: v.Purge,
 		keep: v.Keep, maxPurge: v.MaxPurge, absent: v.Mode == reconcile.Absent}
 	d.attr.check(s)
+	if s.Trust.Above(v.Path) && (d.purge || d.absent || d.attr != attributes{}) {
+		s.AsCommand("path", v.Path+" as a whole, in which programs lie that others run,")
+	}
 	d.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + v.Path}
 	if v.MaxPurge < 1 || v.MaxPurge > reconcile.MaxEntries {
 		s.Bad("maxPurge", "expected 1 to %d entries", reconcile.MaxEntries)

@@ -52,7 +52,7 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 			fmt.Fprintf(s.Out, "policies.dirs: %s does not exist (yet)\n", dir)
 		}
 		if t := l.Trust(); l.Git.Enabled {
-			fmt.Fprintf(s.Out, "revisions come by %s, may hold %s, and may touch %s\n", l.Git.Source, strings.Join(t.Kinds, ", "), cmp.Or(strings.Join(t.Places(), ", "), "no file"))
+			fmt.Fprintf(s.Out, "revisions come by %s, may hold %s, and may touch %s\n", l.Git.Source, strings.Join(t.Kinds, ", "), cmp.Or(strings.Join(append(t.Places(), t.Made()...), ", "), "no file"))
 		}
 		for _, o := range rep.Legacy {
 			if o.Key == "" {

@@ -177,7 +177,7 @@ func (l *Loaded) HealConfig() heal.Config {
 	has := func(kinds ...string) bool {
 		return slices.ContainsFunc(kinds, func(k string) bool { return slices.Contains(t.Kinds, k) })
 	}
-	return heal.Config{Paths: t.Places(), Refused: t.Refused, Commands: t.Commands, Sysctl: has("Sysctl"), Units: has("Service", "Timer")}
+	return heal.Config{Paths: t.Places(), Made: t.Made(), Opens: t.Opens, Above: t.Above, Refused: t.Refused, Commands: t.Commands, Sysctl: has("Sysctl"), Units: has("Service", "Timer")}
 }
 
 // own is everything that makes vigild what it is: its binary, its config, its

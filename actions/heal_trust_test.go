@@ -1,0 +1,66 @@
+package actions_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vigil/actions"
+	"vigil/actions/heal"
+	"vigil/engine/fault"
+	"vigil/engine/reconcile"
+)
+
+// TestHeal_ALadderMayNoMoreThanADocument: the kinds that heal can be named by the
+// ladder of a policy and by a notify, which no kind of document has looked at.
+// Without trust_commands they write no unit file, no cron file and no kernel
+// parameter that names a program.
+func TestHeal_ALadderMayNoMoreThanADocument(t *testing.T) {
+	dir := t.TempDir()
+	tr := reconcile.Trust{Kinds: []string{"Policy", "File", "Directory", "Timer", "Sysctl"}, Paths: []string{"/etc", "/usr/local", dir}}
+	s := build(t, actions.Config{Heal: heal.Config{Paths: tr.Places(), Made: tr.Made(), Opens: tr.Opens, Above: tr.Above}}, actions.Deps{})
+	for _, tt := range []struct {
+		kind string
+		with with
+		may  bool
+	}{
+		{"file", with{"path": "/etc/motd", "content": "x"}, true},
+		{"file", with{"path": "/etc/cron.d/x", "content": "* * * * * root /tmp/x\n"}, false},
+		{"file", with{"path": "/etc/systemd/system/x.service", "content": "x"}, false},
+		{"file", with{"path": "/etc/systemd/system/x.timer.d/x.conf", "content": "x"}, false},
+		{"file", with{"path": "/etc/systemd/system/x.timer", "content": "x"}, true},
+		{"file", with{"path": "/etc/sysctl.d/x.conf", "content": "x"}, false},
+		{"file", with{"path": "/etc/sysctl.d/90-vigil-x.conf", "content": "x"}, true},
+		{"file", with{"path": "/etc/sudoers.d/x", "content": "x"}, false},
+		{"file", with{"path": dir + "/.ssh/authorized_keys", "content": "x"}, false},
+		{"file", with{"path": "/usr/local/bin/x", "absent": true}, false},
+		{"directory", with{"path": "/etc/cron.d", "owner": "nobody"}, false},
+		{"directory", with{"path": "/usr/local", "owner": "nobody"}, false},
+		{"directory", with{"path": "/etc/web", "owner": "nobody"}, true},
+	} {
+		_, err := action(t, s, tt.kind).Resolve(request(tt.kind, tt.with))
+		if (err == nil) != tt.may {
+			t.Errorf("%s %v: %v", tt.kind, tt.with, err)
+		}
+	}
+	never := strings.Repeat("0", 64) // a test that finds the hole writes nothing all the same
+	_, err := action(t, s, "file").Run(t.Context(), request("file", with{"was": never, "path": "/etc/sysctl.d/90-vigil-x.conf", "content": "# x\nkernel.core_pattern = |/tmp/x\n"}))
+	if fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a program of the kernel is kept over a restart: %v", err)
+	}
+	// The content of a program that runs as its owner is a command as well.
+	f := filepath.Join(dir, "f")
+	for _, err := range []error{os.WriteFile(f, []byte("old"), 0o755), os.Chmod(f, 0o755|os.ModeSetuid)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	res := run(t, s, "file", with{"path": f, "content": "new"})
+	if b, _ := os.ReadFile(f); res.OK || !strings.Contains(res.Error, "runs as its owner") || string(b) != "old" {
+		t.Errorf("%+v, it holds %q", res, b)
+	}
+	if res := run(t, s, "file", with{"path": f, "content": "new", "permissions": "0755"}); !res.OK {
+		t.Errorf("as a plain program: %+v", res)
+	}
+}
