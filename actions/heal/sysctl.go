@@ -22,7 +22,7 @@ import (
 type sysctl struct{ root string }
 
 var (
-	sysctlName     = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@-][A-Za-z0-9_:@.-]{0,63}){1,7}$`)
+	sysctlName     = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@-][A-Za-z0-9_:@.-]*)+$`)
 	sysctlPrograms = regexp.MustCompile(`^(kernel/(core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper)|fs/binfmt_misc)(/|$)`)
 )
 
@@ -40,7 +40,7 @@ func (a sysctl) read(r remedy.Request) (name, value string, s remedy.Spec, err e
 	}
 	switch {
 	case name == "" || !p.OK():
-	case !sysctlName.MatchString(name) || strings.Contains(name, ".."):
+	case len(name) > 256 || !sysctlName.MatchString(name) || strings.Contains(name, ".."):
 		p.Bad("name", "%q is no kernel parameter such as net.ipv4.ip_forward", name)
 	case sysctlPrograms.MatchString(name):
 		p.Bad("name", "%s names a program for the kernel to run, and is not set here", name)

@@ -8,7 +8,7 @@ import (
 	"vigil/engine/fault"
 )
 
-var shape = regexp.MustCompile(`^[A-Za-z0-9_:\\][A-Za-z0-9_:.\\@-]{0,249}$`)
+var shape = regexp.MustCompile(`^[A-Za-z0-9_:\\][A-Za-z0-9_:.\\@-]*$`)
 
 // kinds are the suffixes a unit may have.
 func kinds() []string {
@@ -23,7 +23,7 @@ func Verbs() []string {
 // Canonical is the whole name of a unit: web is web.service. A template without
 // an instance, a path and a name that no init system takes are refused. Pure.
 func Canonical(name string) (string, error) {
-	if !shape.MatchString(name) || strings.Contains(name, "..") {
+	if len(name) > 250 || !shape.MatchString(name) || strings.Contains(name, "..") {
 		return "", fault.New(fault.Unprocessable, "%q is not the name of a unit", name).Mend("a name such as web.service, without a path")
 	}
 	base, suffix := name, ""

@@ -27,7 +27,7 @@ type sysctl struct {
 }
 
 var (
-	sysctlName  = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@.-]{1,64}){1,7}$`)
+	sysctlName  = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@.-]+)+$`)
 	sysctlValue = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
 )
 
@@ -48,7 +48,7 @@ func Sysctl(s *site.Site) site.Resource {
 	if !strings.Contains(name, "/") {
 		name = strings.ReplaceAll(name, ".", "/")
 	}
-	if !sysctlName.MatchString(name) || strings.Contains(name, "..") || strings.Contains(name, "/.") {
+	if len(name) > 256 || !sysctlName.MatchString(name) || strings.Contains(name, "..") || strings.Contains(name, "/.") {
 		s.Mend("name", "write one such as net.ipv4.ip_forward", "%q is no kernel parameter", v.Name)
 	}
 	for _, c := range sysctlCommands() {
