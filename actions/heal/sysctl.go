@@ -78,7 +78,10 @@ func (a sysctl) Run(ctx context.Context, r remedy.Request) (remedy.Result, error
 		return remedy.Result{}, fault.Wrap(fault.Forbidden, err, "the kernel parameter %s cannot be set", name)
 	}
 	_, err = f.WriteString(value + "\n")
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); errors.Is(err, unix.EPERM) {
+		return remedy.Result{}, fault.New(fault.Forbidden, "the kernel lets vigild not set %s: %v", name, err).
+			Mend("under systemd, some of net take CapabilityBoundingSet=CAP_NET_ADMIN in a drop-in (systemctl edit vigild), then restart vigild")
+	} else if err != nil {
 		return remedy.Result{Error: "the kernel does not take " + value + " for " + name + ": " + err.Error()}, nil
 	}
 	if got, err := a.value(name); err != nil || got != value {

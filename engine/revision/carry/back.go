@@ -108,7 +108,7 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 	restore := func(r *ground.Round) {
 		r.D.Desired.Undone = append(r.D.Desired.Undone, u.N)
 		if u.Before != nil {
-			r.D.Desired.Resources = append(r.D.Desired.Resources, *u.Before)
+			r.D.Desired.Resources = append(r.D.Desired.Resources, before(u))
 		} else {
 			r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, u.Ref)
 			if len(t.Drifts) > 0 {
@@ -142,6 +142,14 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 	return done
 }
 
+// before is what was remembered, but for how often it was healed: what the way
+// back leaves to be healed, a service that has to start again, is due at once.
+func before(u engine.Undo) engine.Resource {
+	row := *u.Before
+	row.Heals = reconcile.Heals{}
+	return row
+}
+
 // recall makes memory say what the journal says was there before. k.mu is held.
 func (k *Carrier) recall(u engine.Undo) {
 	t := k.Things[u.Ref]
@@ -151,9 +159,9 @@ func (k *Carrier) recall(u engine.Undo) {
 	case u.Before == nil && t != nil:
 		t.Row, t.Kept = engine.Resource{Key: t.Row.Key}, false
 	case u.Before != nil && t != nil:
-		t.Row, t.Kept = *u.Before, true
+		t.Row, t.Kept = before(u), true
 	case u.Before != nil:
-		k.Things[u.Ref] = &ground.Thing{Ref: u.Ref, Row: *u.Before, Kept: true, Drifts: map[string]engine.Drift{}}
+		k.Things[u.Ref] = &ground.Thing{Ref: u.Ref, Row: before(u), Kept: true, Drifts: map[string]engine.Drift{}}
 	}
 }
 
