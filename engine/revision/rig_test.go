@@ -43,6 +43,7 @@ type rig struct {
 	marks   map[string]string
 	healthy func(reconcile.Health) error
 	acts    func(remedy.Actions) remedy.Actions
+	own     revision.Own
 	cfg     revision.Config
 }
 
@@ -114,7 +115,7 @@ func (r *rig) start() *rig {
 			default:
 			}
 		},
-		Clock: now, Log: log,
+		Own: r.own, Clock: now, Log: log,
 	}
 	if r.healthy != nil {
 		d.Healthy = func(_ context.Context, h reconcile.Health, _ clock.Stamp) (string, error) {
@@ -242,9 +243,14 @@ func (r *rig) is(name string) string {
 	return string(b)
 }
 
+// write puts a file there at once, so that nobody sees half of it.
 func (r *rig) write(name, content string) {
 	r.t.Helper()
-	if err := os.WriteFile(r.path(name), []byte(content), 0o644); err != nil {
+	fresh := r.root + ".fresh"
+	if err := os.WriteFile(fresh, []byte(content), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(fresh, r.path(name)); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -1,0 +1,117 @@
+package revision_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+
+	"vigil/engine/document"
+	"vigil/engine/fault"
+	"vigil/engine/remedy"
+)
+
+// acts are the rig's actions, and what was done by them; some lie or fail.
+type acts struct {
+	remedy.Actions
+	mu   sync.Mutex
+	done []string        // names of the files, in the order of the ends
+	lies map[string]bool // says that it was done, and does nothing
+	bad  map[string]bool
+}
+
+// watchActs is called before start.
+func (r *rig) watchActs() *acts {
+	w := &acts{lies: map[string]bool{}, bad: map[string]bool{}}
+	r.acts = func(a remedy.Actions) remedy.Actions { w.Actions = a; return w }
+	return w
+}
+
+// taken is what was done since it was last asked.
+func (w *acts) taken() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	done := w.done
+	w.done = nil
+	return done
+}
+
+func (w *acts) lie(name string)  { w.mu.Lock(); w.lies[name] = true; w.mu.Unlock() }
+func (w *acts) fail(name string) { w.mu.Lock(); w.bad[name] = true; w.mu.Unlock() }
+
+func (w *acts) Action(name string) (remedy.Action, bool) {
+	a, ok := w.Actions.Action(name)
+	if !ok {
+		return nil, false
+	}
+	return watched{a, w}, true
+}
+
+// watched is one action of the rig, which are all heal kinds.
+type watched struct {
+	remedy.Action
+	w *acts
+}
+
+func (a watched) Undo(ctx context.Context, r remedy.Request) (remedy.Request, error) {
+	return a.Action.(remedy.Undoer).Undo(ctx, r)
+}
+
+func (a watched) Done(ctx context.Context, r remedy.Request) (bool, error) {
+	return a.Action.(remedy.Prober).Done(ctx, r)
+}
+
+func (a watched) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
+	p, _ := r.With["path"].(string)
+	name := filepath.Base(p)
+	a.w.mu.Lock()
+	lies, bad := a.w.lies[name], a.w.bad[name]
+	a.w.mu.Unlock()
+	if bad {
+		return remedy.Result{}, fault.New(fault.Conflict, "%s cannot be done", name)
+	}
+	res, err := remedy.Result{OK: true}, error(nil)
+	if !lies {
+		res, err = a.Action.Run(ctx, r)
+	}
+	a.w.mu.Lock()
+	a.w.done = append(a.w.done, name)
+	a.w.mu.Unlock()
+	return res, err
+}
+
+// owned is vigild's own documents of a rig.
+type owned struct {
+	mu      sync.Mutex
+	wrong   string // Check says so
+	fails   string // the commit that Adopt refuses
+	adopted []string
+}
+
+func (o *owned) Check(context.Context, []document.Document) ([]string, fault.Issues) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.wrong != "" {
+		return nil, fault.Issues{{Place: "all.yaml:1:1", Msg: o.wrong}}
+	}
+	return []string{"create Policy/disk"}, nil
+}
+
+func (o *owned) Adopt(_ context.Context, commit string, _ []document.Document) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.adopted = append(o.adopted, commit)
+	if commit != "" && commit == o.fails {
+		return fault.New(fault.Conflict, "its policies do not fit")
+	}
+	return nil
+}
+
+// last is the commit whose documents were adopted last.
+func (o *owned) last() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.adopted) == 0 {
+		return "none"
+	}
+	return o.adopted[len(o.adopted)-1]
+}

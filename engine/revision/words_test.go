@@ -1,0 +1,196 @@
+package revision_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/engine"
+)
+
+// TestRevision_PruneFalseStays: what its document keeps, and what was there before
+// vigild was and was adopted, stays when no document wants it any more, and is
+// nobody's then.
+func TestRevision_PruneFalseStays(t *testing.T) {
+	r := newRig(t).start()
+	r.write("found", "theirs\n")
+	r.good("a1", r.file("kept", "k\n", "  prune: false"), r.file("found", "ours\n", "  adopt: true"), r.file("goes", "g\n"), r.file("x", "x\n"))
+	r.good("a2", r.file("x", "x\n"))
+	if r.is("kept") != "k\n" || r.is("found") != "ours\n" || r.is("goes") != "-" {
+		t.Fatalf("kept=%q found=%q goes=%q", r.is("kept"), r.is("found"), r.is("goes"))
+	}
+	if got := len(must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())).Resources); got != 1 {
+		t.Errorf("%d things are remembered, the one that is wanted expected", got)
+	}
+}
+
+// TestRevision_Once: it is written if it was never written, and left alone then,
+// whatever becomes of it, of its document, and of vigild. With adopt, what is there
+// already was written.
+func TestRevision_Once(t *testing.T) {
+	r := newRig(t).start()
+	r.write("theirs", "theirs\n")
+	docs := func(content string) []string {
+		return []string{r.file("once", content, "  mode: once"), r.file("theirs", content, "  mode: once", "  adopt: true"), r.file("x", content)}
+	}
+	r.good("a1", docs("one\n")...)
+	if r.is("once") != "one\n" || r.is("theirs") != "theirs\n" {
+		t.Fatalf("once=%q theirs=%q", r.is("once"), r.is("theirs"))
+	}
+	alone := func(when, content string) {
+		t.Helper()
+		if err := r.Resync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.good("f"+content[:1]+content[:1], docs(content)...)
+		if r.is("once") != "by hand\n" || r.is("theirs") != "theirs\n" || len(r.Drift()) > 0 {
+			t.Fatalf("%s: once=%q theirs=%q, drift %+v", when, r.is("once"), r.is("theirs"), r.Drift())
+		}
+	}
+	r.touch("once", "by hand\n")
+	alone("another document", "two\n")
+	r.stop()
+	r.start()
+	alone("another run", "drei\n")
+}
+
+// TestRevision_Conflict: desired and the machine changed both. Git wins, or where
+// the document says hold, a person has to say which is right, and is told.
+func TestRevision_Conflict(t *testing.T) {
+	r := newRig(t).start()
+	docs := func(content string) []string {
+		return []string{r.file("held", content, "  conflict: hold"), r.file("wins", content)}
+	}
+	r.good("a1", docs("one\n")...)
+	s, err := r.Suspend(t.Context(), "ada", "*", "digging", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.touch("held", "by hand\n")
+	r.touch("wins", "by hand\n")
+	n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("a2", docs("two\n")...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.State(); s.State != engine.RevisionSeen || r.is("wins") != "by hand\n" {
+		t.Fatalf("everything is suspended and it is %s, wins=%q", s.State, r.is("wins"))
+	}
+	if err := r.Unsuspend(t.Context(), "ada", s.ID, "done"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Await(t.Context(), n, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if r.is("held") != "by hand\n" || r.is("wins") != "two\n" {
+		t.Fatalf("held=%q wins=%q", r.is("held"), r.is("wins"))
+	}
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ds := r.Drift()
+	if len(ds) != 1 || ds[0].Ref != "File/held" || !strings.Contains(ds[0].Reason, "conflict") || r.is("held") != "by hand\n" {
+		t.Fatalf("held=%q %+v", r.is("held"), ds)
+	}
+}
+
+// TestRevision_SuspendOfAPart: a revision is good without what is suspended, and
+// that follows when the suspend ends.
+func TestRevision_SuspendOfAPart(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"), r.file("b", "one\n"))
+	s, err := r.Suspend(t.Context(), "ada", "File/a*", "digging", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.good("a2", r.file("a", "two\n"), r.file("b", "two\n"))
+	if r.is("a") != "one\n" || r.is("b") != "two\n" {
+		t.Fatalf("a=%q b=%q", r.is("a"), r.is("b"))
+	}
+	r.stop()
+	r.start()
+	r.until("it is reported after a restart too", func() bool {
+		ds := r.Drift()
+		return len(ds) == 1 && ds[0].Status == "suspended"
+	})
+	if err := r.Unsuspend(t.Context(), "ada", s.ID, "done"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("it follows", func() bool { return r.is("a") == "two\n" })
+	if ds, err := r.ledger.Drifts(t.Context(), 0, "File/a", false, 10); err != nil || len(ds) != 0 {
+		t.Errorf("nobody touched it, and drift is on record: %+v %v", ds, err)
+	}
+}
+
+// TestRevision_ASuspendEndsByItself: at the time that was said.
+func TestRevision_ASuspendEndsByItself(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	if _, err := r.Suspend(t.Context(), "ada", "File/a", "digging", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	r.touch("a", "mine\n")
+	r.until("it is healed when its time is over", func() bool { return r.is("a") == "one\n" })
+	if s := r.State(); len(s.Suspends) != 0 {
+		t.Errorf("it stands still: %+v", s.Suspends)
+	}
+}
+
+// TestRevision_Notify: what follows a change is done once however many things ask
+// for it, after all of them, after a heal too, and never when nothing changed.
+func TestRevision_Notify(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	note := "  notify: [{action: file, with: {path: " + r.path("flag") + ", absent: true}}]"
+	docs := func(b string) []string {
+		return []string{r.file("a", "a\n", note), r.file("b", b, note), r.file("c", "c\n", "  dependsOn: [File/a]")}
+	}
+	r.good("a1", docs("one\n")...)
+	if got := w.taken(); len(got) != 4 || got[3] != "flag" {
+		t.Fatalf("a1: %q", got)
+	}
+	r.good("a2", append(docs("one\n"), r.file("d", "d\n"))...)
+	if got := w.taken(); !slices.Equal(got, []string{"d"}) {
+		t.Fatalf("a2: %q", got)
+	}
+	r.good("a3", append(docs("two\n"), r.file("d", "d\n"))...)
+	if got := w.taken(); !slices.Equal(got, []string{"b", "flag"}) {
+		t.Fatalf("a3: %q", got)
+	}
+	r.touch("b", "by hand\n")
+	var healed []string
+	r.until("what follows a heal", func() bool { healed = append(healed, w.taken()...); return len(healed) == 2 })
+	if !slices.Equal(healed, []string{"b", "flag"}) {
+		t.Fatalf("healed: %q", healed)
+	}
+
+	w.fail("flag")
+	if _, err := r.push("a4", docs("three\n")...); err == nil || !strings.Contains(err.Error(), "File/b") || r.is("b") != "two\n" {
+		t.Fatalf("what follows failed: %v, b=%q", err, r.is("b"))
+	}
+}
+
+// TestRevision_DetectAppliesNothing: with mode detect in the local config a
+// revision is compared with, whatever it says.
+func TestRevision_DetectAppliesNothing(t *testing.T) {
+	r := newRig(t)
+	r.cfg.Mode = "detect"
+	w := r.watchActs()
+	r.start()
+	r.write("a", "theirs\n")
+	r.good("a1", r.file("a", "one\n"), r.file("b", "two\n"))
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ds := r.Drift()
+	if got := w.taken(); len(got) > 0 || len(ds) != 2 || r.is("a") != "theirs\n" || r.is("b") != "-" {
+		t.Fatalf("done %q, a=%q b=%q, drift %+v", got, r.is("a"), r.is("b"), ds)
+	}
+	if s := r.State(); s.Good[:2] != "a1" || s.Applied != "" {
+		t.Errorf("%+v", s)
+	}
+}
