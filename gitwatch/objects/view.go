@@ -213,12 +213,14 @@ func (v *View) Between(ctx context.Context, tip, base plumbing.Hash, limit int) 
 	if !base.IsZero() {
 		old = []plumbing.Hash{base}
 	}
-	fresh, _, err := s.newer([]plumbing.Hash{tip}, old, nil, func(n int) bool { return n > 2*limit })
+	// A walk that was cut short has others to come, however few of those that it
+	// found turned out to be new.
+	fresh, _, err := s.newer([]plumbing.Hash{tip}, old, nil, func(n int) bool { more = n > 2*limit; return more })
 	if err != nil {
 		return nil, false, err
 	}
-	if more = len(fresh) > limit; more {
-		fresh = fresh[:limit]
+	if len(fresh) > limit {
+		fresh, more = fresh[:limit], true
 	}
 	for _, h := range fresh {
 		c, err := v.Commit(h)

@@ -78,6 +78,9 @@ func File(s *site.Site) site.Resource {
 	if v.Source != "" {
 		content = s.FromTree("source", v.Source)
 	}
+	if s.Sealed && match == "exact" && !f.absent && f.attr.Permissions == "" {
+		f.attr.Permissions = "0600" // what nobody may read in the repository is not for everybody on the host
+	}
 	f.set(s, match, v, content)
 	if len(v.Validate) > 0 {
 		s.AsCommand("validate", strings.Join(v.Validate, " "))

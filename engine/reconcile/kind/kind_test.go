@@ -1,6 +1,7 @@
 package kind_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+	"filippo.io/age/armor"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -15,6 +18,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/kind"
+	"vigil/engine/reconcile/sealed"
 )
 
 func trusting() kind.Deps {
@@ -283,6 +287,60 @@ func TestDirectory_PurgeHasAGuard(t *testing.T) {
 	}
 }
 
+// TestRead_WhatIsHardenedIsNoCommand: to mask what gives a shell is no danger.
+func TestRead_WhatIsHardenedIsNoCommand(t *testing.T) {
+	small := trusting()
+	small.Trust = reconcile.Trust{Kinds: kind.Names()}
+	for _, text := range []string{
+		`{kind: Service, metadata: {name: ctrl-alt-del.target}, spec: {masked: true}}`,
+		`{kind: Service, metadata: {name: debug-shell}, spec: {enabled: false, state: stopped}}`,
+	} {
+		if _, is := read(t, text, small); len(is) > 0 {
+			t.Errorf("%s: %v", text, is)
+		}
+	}
+}
+
+// TestFile_ASealedOneIsForItsOwnerAlone, unless the document says for whom it is.
+func TestFile_ASealedOneIsForItsOwnerAlone(t *testing.T) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := trusting()
+	if d.Box, err = sealed.New(id.String()); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	a := armor.NewWriter(&b)
+	w, err := age.Encrypt(a, id.Recipient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("canary")); errors.Join(err, w.Close(), a.Close()) != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(b.String(), "\n", "\n      ")
+	for _, tt := range []struct{ spec, want string }{
+		{"  secret:\n    age: |\n      " + text, "0600"},
+		{"  content:\n    age: |\n      " + text, "0600"},
+		{"  permissions: \"0640\"\n  secret:\n    age: |\n      " + text, "0640"},
+		{"  content: plain\n", ""},
+	} {
+		it, is := read(t, "kind: File\nmetadata: {name: f}\nspec:\n  path: /etc/f\n"+tt.spec, d)
+		if len(is) > 0 {
+			t.Fatal(is)
+		}
+		steps, _ := round(t, newModel(), it.Resource, nil)
+		if len(steps) != 1 {
+			t.Fatalf("%d steps", len(steps))
+		}
+		if got, _ := steps[0].With["permissions"].(string); got != tt.want {
+			t.Errorf("%.30q: permissions %q, want %q", tt.spec, got, tt.want)
+		}
+	}
+}
+
 // TestRead_NamesWhatIsWrong with the place of the very field.
 func TestRead_NamesWhatIsWrong(t *testing.T) {
 	small := trusting()
@@ -312,6 +370,11 @@ func TestRead_NamesWhatIsWrong(t *testing.T) {
 		{`{kind: Service, metadata: {name: w}, spec: {dropIns: {"../x.conf": a}}}`, []string{"no name of a drop-in"}},
 		{`{kind: Service, metadata: {name: "../w"}, spec: {}}`, []string{"no name of a unit"}},
 		{`{kind: Service, metadata: {name: vigild}, spec: {state: stopped}}`, []string{"vigild itself"}},
+		{`{kind: Service, metadata: {name: poweroff.target}, spec: {state: running}}`, []string{"ends all that runs"}},
+		{`{kind: Service, metadata: {name: debug-shell}, spec: {enabled: true}}`, []string{"git.trust_commands"}},
+		{`{kind: Service, metadata: {name: x}, spec: {unit: system.slice, state: stopped}}`, []string{"vigild itself"}},
+		{`{kind: Timer, metadata: {name: w}, spec: {unit: reboot.target, every: 1h}}`, []string{"ends all that runs"}},
+		{`{kind: Directory, metadata: {name: w}, spec: {path: /etc/cron.d, owner: ada}}`, []string{"programs run"}},
 		{`{kind: Service, metadata: {name: w}, spec: {masked: true, state: running}}`, []string{"neither run nor be enabled"}},
 		{`{kind: Cron, metadata: {name: w}, spec: {schedule: "every day", command: [x]}}`, []string{"no schedule", "is a command", "whole path"}},
 		{`{kind: Cron, metadata: {name: w.sh}, spec: {schedule: "@daily", command: ["/x", "a\nb"]}}`, []string{"cron file", "more than one line"}},

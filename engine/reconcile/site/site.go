@@ -42,6 +42,7 @@ type Site struct {
 	reconcile.Common
 	Doc    document.Document
 	Issues fault.Issues
+	Sealed bool // some value was opened
 }
 
 // Decode decodes the spec into a kind's own struct.
@@ -163,6 +164,7 @@ func (s *Site) Text(field string, n document.Node, must bool) string {
 }
 
 func (s *Site) open(field, armored string) string {
+	s.Sealed = true
 	v, err := s.Box.Open(armored)
 	if err != nil {
 		s.Bad(field, "%s cannot be opened: %v", field, err)
