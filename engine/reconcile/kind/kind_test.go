@@ -77,13 +77,16 @@ var documents = map[string]string{
 	"Process, stopped":              `{kind: Process, metadata: {name: worker}, spec: {state: stopped}}`,
 }
 
+// places are the files of documents, all of which somebody may touch.
+var places = []string{"/etc/f", "/etc/web", "/etc/cron.d/web", "/etc/sysctl.d/90-vigil-net-ipv4-ip_forward.conf",
+	"/etc/systemd/system/web.service", "/etc/systemd/system/web.timer", "/etc/systemd/system/web.service.d/10-a.conf"}
+
 // touch draws what somebody may have done to everything a document speaks of.
 func touch(t *rapid.T, m *model) {
 	perm, owner := rapid.SampledFrom([]string{"0644", "0640", "4755"}), rapid.SampledFrom([]string{"root", "adm", "bob"})
 	text := rapid.SampledFrom([]string{"", "one\n", "x", "# BEGIN vigil f\nq\n# END vigil f\n", "two\nz"})
 	maybe := func(label string) bool { return rapid.Bool().Draw(t, label) }
-	for _, p := range []string{"/etc/f", "/etc/web", "/etc/cron.d/web", "/etc/sysctl.d/90-vigil-net-ipv4-ip_forward.conf",
-		"/etc/systemd/system/web.service", "/etc/systemd/system/web.timer", "/etc/systemd/system/web.service.d/10-a.conf"} {
+	for _, p := range places {
 		switch rapid.IntRange(0, 3).Draw(t, p) {
 		case 0:
 			delete(m.files, p)

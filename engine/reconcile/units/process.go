@@ -15,7 +15,7 @@ type processSpec struct {
 	reconcile.Common `yaml:",inline"`
 	Process          string        `yaml:"process"` // the document's name by default
 	State            string        `yaml:"state"`   // running (default) or stopped
-	Argv             document.Node `yaml:"argv"`
+	Argv             document.Node `yaml:"argv"`    // refused, with a hint
 }
 
 type process struct {
