@@ -29,7 +29,7 @@ func (k *Keeper) look(ctx context.Context, ts []*ground.Thing) {
 // lookAt is look for one thing.
 func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 	seen, err := t.Res.Observe(ctx, k.World)
-	now := k.Clock().Time()
+	now := r.D.At.Time() // of the round: asking the clock for each thing is a good part of a look
 	if err != nil {
 		if ctx.Err() == nil {
 			r.After = append(r.After, func() { t.Unseen, t.Looked = err.Error(), now })

@@ -104,7 +104,11 @@ func (g *Ground) Hear(ctx context.Context) bool {
 // wait blocks until something was told, or until the time has come, or ctx ended.
 func (g *Ground) Wait(ctx context.Context, until time.Time) {
 	d := max(0, until.Sub(g.Clock().Time()))
-	t := time.NewTimer(min(d, PollEvery))
+	most := quietEvery
+	if len(g.Flows)+len(g.Suspends) > 0 || g.Busy {
+		most = PollEvery
+	}
+	t := time.NewTimer(min(d, most))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -117,6 +121,10 @@ func (g *Ground) Wait(ctx context.Context, until time.Time) {
 // pollEvery is how often the ledger is asked about what is under way, since the
 // word of an end may be lost.
 const PollEvery = time.Second
+
+// quietEvery is how often the keeper turns while nothing is under way and nothing
+// is suspended: each turn goes through all things, and there may be very many.
+const quietEvery = 10 * time.Second
 
 // poll asks the ledger about every remediation under way.
 func (g *Ground) Poll(ctx context.Context) {
