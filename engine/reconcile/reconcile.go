@@ -46,7 +46,12 @@ const (
 type Observed struct {
 	State   State
 	Content []byte
+	Closed  bool // not everybody on the host may read it
 }
+
+// Hidden stands for a value in a file which not everybody on the host may read: a
+// difference is told to more people than such a file is.
+const Hidden = "(not shown: the file is not for everybody)"
 
 // Resource is one thing that should be in some way.
 type Resource interface {

@@ -2,6 +2,7 @@ package receive_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -14,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"vigil/engine/fault"
 	"vigil/gitwatch/gittest"
+	"vigil/gitwatch/objects"
 	"vigil/gitwatch/receive"
 	"vigil/gitwatch/store"
 )
@@ -276,4 +279,20 @@ func TestSlowPushEndsAtItsDeadline(t *testing.T) {
 		t.Errorf("it took %v: %q %v", took, answer, err)
 	}
 	gittest.Until(t, "nothing is left", func() bool { return leftovers(t, s) == 0 && s.handler.Stats().Working == 0 })
+}
+
+// TestReasonsCannotDriveATerminal: what refuses a push may quote what was pushed,
+// and git shows the reason beside the ref as it comes.
+func TestReasonsCannotDriveATerminal(t *testing.T) {
+	s := newServer(t, func(_ *receive.Config, d *receive.Deps, _ *store.Config) {
+		d.Inspect = func(context.Context, objects.Snapshot, receive.Options, func(string)) error {
+			return fault.New(fault.Unprocessable, "no \x1b]0;owned\a \u202etxt.exe")
+		}
+	})
+	d := gittest.Repo(t)
+	d.Commit("base", first)
+	out := pushes(t, s, d, false, "", s.url, "main")
+	if i := strings.IndexFunc(out, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == '\u202e' }); i >= 0 || !strings.Contains(out, "owned") {
+		t.Errorf("%q", out)
+	}
 }

@@ -306,8 +306,5 @@ func (p *push) why(err error) string {
 // oneLine fits a reason into a status line.
 func oneLine(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
-	if len(s) > 200 {
-		s = s[:200]
-	}
-	return strings.ToValidUTF8(s, "")
+	return objects.Printable(s, 200) // git shows it as it comes
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vigil/engine/document"
@@ -186,19 +187,48 @@ func (f *file) Observe(ctx context.Context, w reconcile.World) (reconcile.Observ
 		return reconcile.Observed{}, fault.Wrap(fault.Conflict, err, "%s: a part of it cannot be managed", f.path)
 	}
 	maps.Copy(st, part)
-	return reconcile.Observed{State: st, Content: got.Content}, nil
+	return reconcile.Observed{State: st, Content: got.Content, Closed: got.Mode&0o004 == 0}, nil
 }
 
 func (f *file) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
 	switch {
+	case f.part != nil:
+		return f.hidden(seen, f.parted(last, seen.State))
 	case !f.absent:
 		return reconcile.Diff(f.desired(), last, seen.State)
-	case f.part != nil:
-		return f.left(seen.State)
 	case f.old && last["sha256"] != "" && seen.State["sha256"] != last["sha256"]:
 		return nil // somebody made it their own: it is not ours to take away
 	}
 	return reconcile.Diff(f.desired(), last, seen.State)
+}
+
+func (f *file) parted(last, seen reconcile.State) []reconcile.Difference {
+	if f.absent {
+		return f.left(seen)
+	}
+	return reconcile.Diff(f.desired(), last, seen)
+}
+
+// hidden leaves out what stands, or should stand, under a key of a file that is
+// not for everybody. The sum of a block and the fact that a line is there stay.
+func (f *file) hidden(seen reconcile.Observed, ds []reconcile.Difference) []reconcile.Difference {
+	mode, err := strconv.ParseUint(f.attr.Permissions, 8, 16)
+	if closed := seen.Closed || err == nil && mode&0o004 == 0; !closed {
+		return ds
+	}
+	hide := func(v *string) {
+		if *v != "" {
+			*v = reconcile.Hidden
+		}
+	}
+	for i, d := range ds {
+		switch format, _, key := strings.Cut(d.Field, ":"); {
+		case key && format != "block" && format != "line":
+			hide(&ds[i].Wanted)
+			hide(&ds[i].Found)
+		}
+	}
+	return ds
 }
 
 // left is what is still there of a part that should be gone.
