@@ -43,7 +43,7 @@ func TestRevision_WhatIsSaidToBeDoneIsLookedAt(t *testing.T) {
 	r.start()
 	r.good("a1", r.file("a", "one\n", "  heal: {maxAttempts: 1}"), r.file("b", "one\n"))
 	w.lie("a")
-	if _, err := r.push("a2", r.file("a", "two\n", "  heal: {maxAttempts: 1}"), r.file("b", "two\n")); err == nil || !strings.Contains(err.Error(), "File/a") {
+	if _, err := r.push("a2", r.file("a", "two\n", "  heal: {maxAttempts: 1}"), r.file("b", "two\n")); err == nil || !strings.Contains(err.Error(), "File/a: write "+r.path("a")+": it is still not as the document says") {
 		t.Fatalf("err %v, a=%q", err, r.is("a"))
 	}
 	if s := r.State(); s.State != engine.RevisionBad || r.is("b") != "one\n" {

@@ -53,6 +53,10 @@ func TestRevision_Once(t *testing.T) {
 	r.stop()
 	r.start()
 	alone("another run", "drei\n")
+	r.good("a9", r.file("x", "x\n")) // what somebody made their own, and what was theirs before, is not taken away
+	if r.is("once") != "by hand\n" || r.is("theirs") != "theirs\n" {
+		t.Fatalf("their document is gone: once=%q theirs=%q", r.is("once"), r.is("theirs"))
+	}
 }
 
 // TestRevision_Conflict: desired and the machine changed both. Git wins, or where
@@ -106,9 +110,10 @@ func TestRevision_SuspendOfAPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.good("a2", r.file("a", "two\n"), r.file("b", "two\n"))
-	if r.is("a") != "one\n" || r.is("b") != "two\n" {
-		t.Fatalf("a=%q b=%q", r.is("a"), r.is("b"))
+	r.write("ant", "theirs\n")
+	r.good("a2", r.file("a", "two\n"), r.file("b", "two\n"), r.file("ant", "two\n", "  adopt: true", "  mode: once"))
+	if r.is("a") != "one\n" || r.is("b") != "two\n" || r.is("ant") != "theirs\n" {
+		t.Fatalf("a=%q b=%q ant=%q", r.is("a"), r.is("b"), r.is("ant"))
 	}
 	r.stop()
 	r.start()
@@ -120,6 +125,9 @@ func TestRevision_SuspendOfAPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.until("it follows", func() bool { return r.is("a") == "two\n" })
+	if r.is("ant") != "theirs\n" {
+		t.Errorf("what was to be adopted was written: %q", r.is("ant"))
+	}
 	if ds, err := r.ledger.Drifts(t.Context(), 0, "File/a", false, 10); err != nil || len(ds) != 0 {
 		t.Errorf("nobody touched it, and drift is on record: %+v %v", ds, err)
 	}
