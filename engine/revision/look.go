@@ -2,6 +2,7 @@ package revision
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"vigil/engine/reconcile"
@@ -43,7 +44,7 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 	switch {
 	case len(diffs) == 0:
 		if t.Item != nil && !t.Kept && k.Cfg.Mode != "detect" && t.Item.Mode != reconcile.Detect {
-			k.remember(r, t, seen) // it was right before we came: from now on a change is drift
+			r.Remember(t, t.Written(seen, k.CommitOf(), &r.D)) // it was right before we came: from now on a change is drift
 		}
 	case k.Cfg.Mode == "detect" || k.Suspended(t.Ref):
 		r.After = append(r.After, func() { t.Held = nil })
@@ -55,17 +56,6 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 			k.Queue(ctx, r, &ground.Flow{T: t, Steps: steps, Diffs: diffs, Done: k.healed(t, diffs)})
 		}
 	}
-}
-
-// remember writes what was seen as last written.
-func (k *Keeper) remember(r *ground.Round, t *ground.Thing, seen reconcile.Observed) {
-	commit := ""
-	if row := k.Rows[k.Standing]; row != nil {
-		commit = row.Commit
-	}
-	row := t.Written(seen, commit, &r.D)
-	r.D.Desired.Resources = append(r.D.Desired.Resources, row)
-	r.After = append(r.After, func() { t.Row, t.Kept = row, true })
 }
 
 // healed is the end of a heal of drift.
@@ -94,9 +84,8 @@ func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(cont
 		} else {
 			r.Tell("", "drift.healed", "resource:"+t.Ref, ground.Why(diffs), nil)
 		}
-		r.D.Desired.Resources = append(r.D.Desired.Resources, row)
+		r.Remember(t, row)
 		r.After = append(r.After, func() {
-			t.Row, t.Kept = row, true
 			if err != nil {
 				k.Failures++
 			} else {
@@ -119,7 +108,7 @@ func (k *Keeper) stopped(ctx context.Context, r *ground.Round, t *ground.Thing, 
 	if suspect == "" {
 		suspect = "nobody that can be named"
 	}
-	text := "healed " + itoa(h.Count) + " times in a row and changed again: " + h.Field + " goes from " + ground.Shown(h.Wanted) + " to " + ground.Shown(h.Found) +
+	text := "healed " + strconv.Itoa(h.Count) + " times in a row and changed again: " + h.Field + " goes from " + ground.Shown(h.Wanted) + " to " + ground.Shown(h.Found) +
 		", suspected: " + suspect + "; left alone until " + h.Until.UTC().Format(time.RFC3339)
 	r.Tell("", "heal.stopped", "resource:"+t.Ref, text, h)
 	k.Log.Error("a heal stopped itself", "resource", t.Ref, "why", text)

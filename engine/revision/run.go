@@ -2,7 +2,6 @@ package revision
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,8 +11,6 @@ import (
 	"vigil/engine/remedy"
 	"vigil/engine/revision/ground"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // Run keeps the desired state until ctx ends; then it returns nil, and what is
 // under way is left to the worker and the next start. It is called once.

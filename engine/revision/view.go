@@ -3,6 +3,7 @@ package revision
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"time"
 
 	"vigil/engine"
@@ -27,7 +28,7 @@ func (k *Keeper) judged(t *ground.Thing) engine.ResourceView {
 		v.Status = "healing"
 	case stopped:
 		v.Status, v.NextHeal = "stopped", until
-		v.Reason = "healed " + itoa(t.Row.Heals.Count) + " times in a row and changed again"
+		v.Reason = "healed " + strconv.Itoa(t.Row.Heals.Count) + " times in a row and changed again"
 	case suspended:
 		v.Status, v.Reason = "suspended", s.Reason+" ("+s.Actor+")"
 	default:

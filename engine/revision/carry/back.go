@@ -24,7 +24,7 @@ func (k *Carrier) fail(ctx context.Context, row *engine.Revision, why error) {
 	}
 }
 
-// takeBack undoes the journal in reverse and returns to the last good revision;
+// TakeBack undoes the journal in reverse and returns to the last good revision;
 // then the commit is bad. What cannot be undone is told by name; comparing with
 // the good revision heals what it speaks of anyway.
 func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
@@ -132,12 +132,8 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 	if err := k.Write(ctx, r); err != nil {
 		return err
 	}
-	for !over {
-		k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		k.Hear(ctx)
+	if err := k.hearUntil(ctx, func() bool { return over }); err != nil {
+		return err
 	}
 	return done
 }

@@ -32,7 +32,7 @@ var errOvertaken = errors.New("a newer revision has come")
 // applies it, it may be why.
 const maxStarts = 3
 
-// carry takes a revision from seen (or from where a crash left it) to its end. It
+// Carry takes a revision from seen (or from where a crash left it) to its end. It
 // blocks in Run's goroutine; when ctx ends it leaves everything to the next start.
 func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	say := k.Telling(row.N)
@@ -210,16 +210,12 @@ func (k *Carrier) wanted(ctx context.Context, r *ground.Round, row *engine.Revis
 	if len(diffs) == 0 {
 		switch {
 		case t.Item == nil:
-			k.Note(r, t, nil, "replaced")
-			r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
-			r.After = append(r.After, func() { delete(k.Things, t.Ref) })
+			k.forgotten(r, t)
 		case t.Item.Mode != reconcile.Detect && (!t.Kept || t.Row.Hash != t.Item.Hash || t.Row.Commit != row.Commit && t.Row.Prune != t.Item.Prunes()):
 			if t.Item.Mode == reconcile.Once && t.Kept {
 				return nil, nil
 			}
-			next := t.Written(seen, row.Commit, &r.D)
-			r.D.Desired.Resources = append(r.D.Desired.Resources, next)
-			r.After = append(r.After, func() { t.Row, t.Kept = next, true })
+			r.Remember(t, t.Written(seen, row.Commit, &r.D))
 		}
 		return nil, nil
 	}
@@ -246,19 +242,23 @@ func (k *Carrier) stepped(ctx context.Context, r *ground.Round, row *engine.Revi
 	}
 	say(fmt.Sprintf("%s: %s", t.Ref, f.Steps[len(f.Steps)-1].Summary))
 	if t.Item == nil {
-		k.Note(r, t, nil, "replaced")
-		r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
-		r.After = append(r.After, func() { delete(k.Things, t.Ref) })
+		k.forgotten(r, t)
 		return
 	}
 	seen, lookErr := t.Res.Observe(ctx, k.World)
 	if lookErr != nil {
 		return // the next look says so
 	}
-	next := t.Written(seen, row.Commit, &r.D)
-	r.D.Desired.Resources = append(r.D.Desired.Resources, next)
+	r.Remember(t, t.Written(seen, row.Commit, &r.D))
 	k.Note(r, t, nil, "replaced")
-	r.After = append(r.After, func() { t.Row, t.Kept, t.Diffs = next, true, nil })
+	r.After = append(r.After, func() { t.Diffs = nil })
+}
+
+// forgotten ends what is remembered of a thing that was taken away.
+func (k *Carrier) forgotten(r *ground.Round, t *ground.Thing) {
+	k.Note(r, t, nil, "replaced")
+	r.D.Desired.Forgotten = append(r.D.Desired.Forgotten, t.Ref)
+	r.After = append(r.After, func() { delete(k.Things, t.Ref) })
 }
 
 // overtaken says that a newer revision waits.

@@ -3,7 +3,6 @@ package carry
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"vigil/engine"
 	"vigil/engine/revision/ground"
@@ -19,7 +18,7 @@ func (k *Carrier) notifyAll(ctx context.Context, row *engine.Revision, did *deed
 	var failed error
 	open := 0
 	r := k.Begin()
-	for _, f := range slices.Clone(ground.Notes(ts)) {
+	for _, f := range ground.Notes(ts) {
 		f.Revision, did.live = row.N, true
 		open++
 		f.Done = func(_ context.Context, _ *ground.Round, err error) {
@@ -35,12 +34,20 @@ func (k *Carrier) notifyAll(ctx context.Context, row *engine.Revision, did *deed
 	if err := k.Write(ctx, r); err != nil {
 		return err
 	}
-	for open > 0 {
+	if err := k.hearUntil(ctx, func() bool { return open == 0 }); err != nil {
+		return err
+	}
+	return failed
+}
+
+// hearUntil hears how things end until something is done; an error is the end of ctx.
+func (k *Carrier) hearUntil(ctx context.Context, done func() bool) error {
+	for !done() {
 		k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		k.Hear(ctx)
 	}
-	return failed
+	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"vigil/engine/reconcile"
 )
 
-// note writes drift that is new and drift that ended. A change that is only
+// Note writes drift that is new and drift that ended. A change that is only
 // pending is no drift: nobody touched anything.
 func (g *Ground) Note(r *Round, t *Thing, diffs []reconcile.Difference, how string) {
 	stands := map[string]engine.Drift{}

@@ -15,7 +15,7 @@ import (
 	"vigil/engine/remedy"
 )
 
-// flow is the steps for one thing, one after another, each a remediation.
+// Flow is the steps for one thing, one after another, each a remediation.
 type Flow struct {
 	T        *Thing
 	Steps    []reconcile.Step
@@ -25,15 +25,15 @@ type Flow struct {
 	notice   bool  // they follow a change, and are not about the thing's own state
 	Diffs    []reconcile.Difference
 	giveBack func() // the bytes of the step under way, nil none are lent
-	// done is called once in Run's goroutine, with the round in which its end is
+	// Done is called once in Run's goroutine, with the round in which its end is
 	// written: nil when every step succeeded.
 	Done func(ctx context.Context, r *Round, err error)
 }
 
-// maxRound bounds the things of one round: so long a look may keep others waiting.
+// MaxRound bounds the things of one round: so long a look may keep others waiting.
 const MaxRound = 256
 
-// round is one decision in the making, and what becomes true in memory once it
+// Round is one decision in the making, and what becomes true in memory once it
 // is on disk.
 type Round struct {
 	D      engine.Decision
@@ -43,13 +43,14 @@ type Round struct {
 	errs   []error
 }
 
+// Begin is a round in which nothing stands yet.
 func (g *Ground) Begin() *Round {
 	r := &Round{}
 	r.D.At, r.D.Desired = g.Clock(), &engine.DesiredDecision{}
 	return r
 }
 
-// tell adds an audit record.
+// Tell adds an audit record.
 func (r *Round) Tell(actor, verb, object, reason string, evidence any) {
 	a := audit.Record{Actor: actor, Verb: verb, Object: object, Reason: reason}
 	if evidence != nil {
@@ -58,10 +59,10 @@ func (r *Round) Tell(actor, verb, object, reason string, evidence any) {
 	r.D.Audit = append(r.D.Audit, a)
 }
 
-// size is how many rows the round writes so far.
+// Size is how many rows the round writes so far.
 func (r *Round) Size() int { return r.D.Desired.Rows() + len(r.D.Remediations) + len(r.D.Audit) }
 
-// write commits a round; what it queued is under way then. While the ledger cannot
+// Write commits a round; what it queued is under way then. While the ledger cannot
 // be written it tries again, for the keeper has nothing to do that is not written
 // down; an error means that ctx ended, and nothing of the round has happened.
 func (g *Ground) Write(ctx context.Context, r *Round) error {
@@ -99,7 +100,7 @@ func (g *Ground) Write(ctx context.Context, r *Round) error {
 	return nil
 }
 
-// sleep waits; false: ctx ended first.
+// Sleep waits; false: ctx ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -118,7 +119,7 @@ func (g *Ground) under(t *Thing, f *Flow) {
 	t.Flow = f
 }
 
-// queue adds the flow's next step to the round: its way back first, where it is a
+// Queue adds the flow's next step to the round: its way back first, where it is a
 // revision's.
 func (g *Ground) Queue(ctx context.Context, r *Round, f *Flow) {
 	g.under(f.T, f)
@@ -275,6 +276,7 @@ const (
 	healsAnHour  = 120 // of one thing, steps included; its pace stops it long before
 )
 
+// Why is the first difference in words, and how many more there are.
 func Why(ds []reconcile.Difference) string {
 	if len(ds) == 0 {
 		return ""
@@ -287,7 +289,7 @@ func Why(ds []reconcile.Difference) string {
 	return s
 }
 
-// shown is a value for a line of text.
+// Shown is a value for a line of text.
 func Shown(v string) string {
 	if v == "" {
 		return "nothing"
@@ -298,6 +300,7 @@ func Shown(v string) string {
 	return strconv.Quote(v)
 }
 
+// Short is a commit for a line of text.
 func Short(commit string) string { return commit[:min(10, len(commit))] }
 
 // advance goes on with the flows whose remediation ended, in one round.

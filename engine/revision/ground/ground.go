@@ -135,7 +135,7 @@ type Ground struct {
 	Inbox  inbox
 	board  progress.Board
 
-	// lookAgain compares things and heals them; who makes the keeper sets it.
+	// LookAgain compares things and heals them; who makes the keeper sets it.
 	LookAgain func(ctx context.Context, ts []*Thing)
 }
 

@@ -60,6 +60,7 @@ func (g *Ground) Ended(r remedy.Remediation) {
 	g.Poke()
 }
 
+// Poke wakes the keeper.
 func (g *Ground) Poke() {
 	select {
 	case g.Wake <- struct{}{}:
@@ -67,7 +68,7 @@ func (g *Ground) Poke() {
 	}
 }
 
-// ask runs f in the goroutine of Run and waits for it. Unavailable: Run is not
+// Ask runs f in the goroutine of Run and waits for it. Unavailable: Run is not
 // there, or ctx ended first; f may still be run then.
 func (g *Ground) Ask(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
@@ -87,7 +88,7 @@ func (g *Ground) Ask(ctx context.Context, f func() error) error {
 	}
 }
 
-// hear runs what was asked for and takes what ended. It returns whether there
+// Hear runs what was asked for and takes what ended. It returns whether there
 // was anything.
 func (g *Ground) Hear(ctx context.Context) bool {
 	g.Inbox.Mu.Lock()
@@ -101,7 +102,7 @@ func (g *Ground) Hear(ctx context.Context) bool {
 	return len(asks)+len(ended) > 0
 }
 
-// wait blocks until something was told, or until the time has come, or ctx ended.
+// Wait blocks until something was told, or until the time has come, or ctx ended.
 func (g *Ground) Wait(ctx context.Context, until time.Time) {
 	d := max(0, until.Sub(g.Clock().Time()))
 	most := quietEvery
@@ -118,7 +119,7 @@ func (g *Ground) Wait(ctx context.Context, until time.Time) {
 	}
 }
 
-// pollEvery is how often the ledger is asked about what is under way, since the
+// PollEvery is how often the ledger is asked about what is under way, since the
 // word of an end may be lost.
 const PollEvery = time.Second
 
@@ -126,7 +127,7 @@ const PollEvery = time.Second
 // is suspended: each turn goes through all things, and there may be very many.
 const quietEvery = 10 * time.Second
 
-// poll asks the ledger about every remediation under way.
+// Poll asks the ledger about every remediation under way.
 func (g *Ground) Poll(ctx context.Context) {
 	for id := range g.Flows {
 		r, err := g.Reader.Remediation(ctx, id)
@@ -136,12 +137,12 @@ func (g *Ground) Poll(ctx context.Context) {
 	}
 }
 
-// over says that nothing more happens to a remediation that the keeper waits for.
+// Over says that nothing more happens to a remediation that the keeper waits for.
 func Over(s remedy.State) bool {
 	return s.Final() || s == remedy.GaveUp || s == remedy.Indeterminate
 }
 
-// commit writes a decision of the keeper.
+// Commit writes a decision of the keeper.
 func (g *Ground) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error) {
 	d.At = g.Clock()
 	for i := range d.Audit {
@@ -153,7 +154,7 @@ func (g *Ground) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt
 	return g.Journal.Commit(context.WithoutCancel(ctx), d)
 }
 
-// dirty takes the things that somebody said may have changed.
+// Dirty takes the things that somebody said may have changed.
 func (g *Ground) Dirty() (ts []*Thing, all bool) {
 	g.Inbox.Mu.Lock()
 	paths, all := g.Inbox.dirty, g.Inbox.all

@@ -7,7 +7,7 @@ import (
 	"vigil/engine/reconcile"
 )
 
-// notes are the actions that follow changes, each asked for once however many
+// Notes are the actions that follow changes, each asked for once however many
 // things ask for it.
 func Notes(ts []*Thing) (out []*Flow) {
 	have := map[string]bool{}

@@ -7,7 +7,7 @@ import (
 	"vigil/engine/remedy"
 )
 
-// withdraw cancels what is queued or held of ours: nothing of it has begun. What
+// Withdraw cancels what is queued or held of ours: nothing of it has begun. What
 // is under way ends by itself.
 func (g *Ground) Withdraw(ctx context.Context, why string) {
 	g.Mu.RLock()
@@ -37,7 +37,7 @@ func (g *Ground) Withdraw(ctx context.Context, why string) {
 	}
 }
 
-// quiet waits until nothing of ours is under way; false: ctx ended.
+// Quiet waits until nothing of ours is under way; false: ctx ended.
 func (g *Ground) Quiet(ctx context.Context) bool {
 	for len(g.Flows) > 0 {
 		g.Withdraw(ctx, "a revision is carried out")
@@ -50,7 +50,7 @@ func (g *Ground) Quiet(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// heldUp is what a gate says about a step of a revision that waits, "" none does.
+// HeldUp is what a gate says about a step of a revision that waits, "" none does.
 func (g *Ground) HeldUp(ctx context.Context, row *engine.Revision) string {
 	g.Mu.RLock()
 	var id int64

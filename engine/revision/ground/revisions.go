@@ -1,6 +1,7 @@
 package ground
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -73,12 +74,12 @@ func Clip(s string) string {
 	return s
 }
 
-// Enter writes a new row.
+// Enter writes a new row, the newest from now on, and returns its number.
 func (g *Ground) Enter(ctx context.Context, rev engine.Revision, why string) (int64, error) {
 	rev.N, rev.State, rev.Why, rev.Seen = g.Newest+1, engine.RevisionSeen, why, g.Clock()
-	d := &engine.Decision{Desired: &engine.DesiredDecision{Revisions: []engine.Revision{rev}}}
-	r := &Round{D: *d}
-	r.Tell(rev.Pusher, "revision.seen", "revision:"+rev.Commit, orElse(rev.Reason, rev.Subject), map[string]any{
+	r := g.Begin()
+	r.D.Desired.Revisions = []engine.Revision{rev}
+	r.Tell(rev.Pusher, "revision.seen", "revision:"+rev.Commit, cmp.Or(rev.Reason, rev.Subject), map[string]any{
 		"n": rev.N, "commit": rev.Commit, "tree": rev.Tree, "author": rev.Author, "signer": rev.Signer, "source": rev.Source, "ref": rev.Ref})
 	if _, err := g.Commit(ctx, &r.D); err != nil {
 		return 0, err
@@ -89,11 +90,4 @@ func (g *Ground) Enter(ctx context.Context, rev engine.Revision, why string) (in
 	g.Mu.Unlock()
 	g.Poke() // the wait for an older one ends
 	return rev.N, nil
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -12,7 +12,7 @@ import (
 	"vigil/engine/reconcile/kind"
 )
 
-// thing is one thing in the world that is wanted in some way, or was.
+// Thing is one thing in the world that is wanted in some way, or was.
 type Thing struct {
 	Ref   string
 	Item  *reconcile.Item    // nil: no document wants it any more
@@ -29,7 +29,7 @@ type Thing struct {
 	Flow   *Flow  // what is under way for it
 }
 
-// differences are those of the thing under mode and ignore.
+// Differences are those of the thing under mode and ignore.
 func (t *Thing) Differences(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
 	if t.Item == nil {
 		return t.Res.Compare(last, seen)
@@ -37,7 +37,7 @@ func (t *Thing) Differences(last reconcile.State, seen reconcile.Observed) []rec
 	return t.Item.Differences(last, seen)
 }
 
-// steps are what would be done about differences now, and what is left.
+// StepsFor are what would be done about differences now, and what is left.
 func (t *Thing) StepsFor(seen reconcile.Observed, diffs []reconcile.Difference) (steps []reconcile.Step, held []reconcile.Difference) {
 	if t.Item == nil {
 		return t.Res.Heal(seen, diffs), nil
@@ -45,7 +45,7 @@ func (t *Thing) StepsFor(seen reconcile.Observed, diffs []reconcile.Difference) 
 	return t.Item.Plan(seen, diffs)
 }
 
-// pace is how fast it is healed again and again.
+// Pace is how fast it is healed again and again.
 func (t *Thing) Pace() reconcile.Pace {
 	if t.Item == nil {
 		return reconcile.PaceDefaults()
@@ -53,13 +53,19 @@ func (t *Thing) Pace() reconcile.Pace {
 	return t.Item.Pace
 }
 
-// written remembers what was seen as last written.
+// Written remembers what was seen as last written.
 func (t *Thing) Written(seen reconcile.Observed, commit string, d *engine.Decision) engine.Resource {
 	row := t.Row
 	row.Key, row.Commit, row.Written = t.Res.Key(), commit, d.At
 	row.Last = reconcile.Written(seen.State, t.Item.Ignore)
 	row.Hash, row.Prune = t.Item.Hash, t.Item.Prunes()
 	return row
+}
+
+// Remember writes with the round what is remembered of a thing from now on.
+func (r *Round) Remember(t *Thing, row engine.Resource) {
+	r.D.Desired.Resources = append(r.D.Desired.Resources, row)
+	r.After = append(r.After, func() { t.Row, t.Kept = row, true })
 }
 
 // NewThing is the thing of an item, with what is remembered of it.
@@ -129,7 +135,7 @@ func (g *Ground) Install(ctx context.Context, n int64, set *reconcile.Set, ts, r
 	g.Watch(spots, slices.Compact(units))
 }
 
-// remembered is a copy of the rows of all things, wanted or not.
+// Remembered is a copy of the rows of all things, wanted or not.
 func (g *Ground) Remembered() map[string]engine.Resource {
 	g.Mu.RLock()
 	defer g.Mu.RUnlock()
@@ -142,16 +148,25 @@ func (g *Ground) Remembered() map[string]engine.Resource {
 	return out
 }
 
-// gone is a resource about which nothing is wanted.
+// Gone is a resource about which nothing is wanted.
 type Gone struct{ Of reconcile.Key }
 
+// Key is the thing's.
 func (g Gone) Key() reconcile.Key { return g.Of }
+
+// Observe sees nothing.
 func (g Gone) Observe(context.Context, reconcile.World) (reconcile.Observed, error) {
 	return reconcile.Observed{}, nil
 }
-func (g Gone) Compare(reconcile.State, reconcile.Observed) []reconcile.Difference { return nil }
-func (g Gone) Heal(reconcile.Observed, []reconcile.Difference) []reconcile.Step   { return nil }
 
+// Compare finds nothing.
+func (g Gone) Compare(reconcile.State, reconcile.Observed) []reconcile.Difference { return nil }
+
+// Heal does nothing.
+func (g Gone) Heal(reconcile.Observed, []reconcile.Difference) []reconcile.Step { return nil }
+
+// CommitOf is the commit whose set is what is wanted now, "" none. Mu is held, or
+// the caller is Run's goroutine.
 func (g *Ground) CommitOf() string {
 	if row := g.Rows[g.Standing]; row != nil {
 		return row.Commit
@@ -159,7 +174,7 @@ func (g *Ground) CommitOf() string {
 	return ""
 }
 
-// paths are what an event about the thing names.
+// Paths are what an event about the thing names.
 func (t *Thing) Paths() []string {
 	if t.Item == nil {
 		p, _, _ := strings.Cut(strings.TrimPrefix(t.Row.Key.Subject, "file:"), "#")
@@ -172,7 +187,7 @@ func (t *Thing) Paths() []string {
 	return out
 }
 
-// view is a thing for the faces. g.mu is held, or the thing is the caller's own.
+// View is a thing for the faces. g.mu is held, or the thing is the caller's own.
 func (t *Thing) View() engine.ResourceView {
 	key := t.Row.Key
 	if t.Res != nil {
