@@ -253,7 +253,7 @@ func (s *Server) announce(on *listen.Listeners) {
 		if s.cfg.TLS == SelfTLS {
 			pin := "sha256//" + on.Pin()
 			s.log.Info("the certificate is self-made", "pin", pin, "certificate", filepath.Join(s.cfg.DataDir, "tls", listen.CertFile),
-				"git", "git clone -c http.sslVerify=false -c http.pinnedPubkey="+pin+" https://NAME:TOKEN@"+address+"/git/desired")
+				"git", "git clone -c http.sslVerify=false -c http.pinnedPubkey="+pin+" https://NAME:TOKEN@"+listen.Reach(address)+"/git/desired")
 		}
 		if guard.Mode(s.cfg.Auth) == guard.OpenMode {
 			s.log.Warn("auth is open: every program on this host may change everything", "address", address)

@@ -56,7 +56,7 @@ func (s *Server) gitRequest(need guard.Permission) http.HandlerFunc {
 func MayGit(c guard.Caller, p guard.Peer, tls bool, need guard.Permission) error {
 	switch {
 	case !c.Role.May(need):
-		return fault.New(fault.Forbidden, "%s has the role %s, which may not %s", c.Actor, c.Role, need)
+		return guard.MayNotGit(c, need)
 	case need == guard.Push && !tls && !p.Unix && !p.Loopback:
 		return fault.New(fault.Forbidden, "a push from another machine needs TLS, and here is none").Mend(`api.tls = "self" makes a certificate; this token has crossed the network in clear text, replace it`)
 	}

@@ -219,7 +219,7 @@ func (w *Watcher) take(ctx context.Context) (tip plumbing.Hash, reached bool, er
 		return tip, true, err
 	}
 	if !forward {
-		return tip, true, fault.New(fault.Conflict, "%s does not come after %s: the history was rewritten", tip.String()[:10], was.String()[:10]).Mend("revert instead, or push to this host with a token that may rewind")
+		return tip, true, fault.New(fault.Conflict, "%s does not come after %s: the history was rewritten", tip.String()[:10], was.String()[:10]).Mend("revert instead; or `git merge -s ours %s` upon it, which keeps what it says, and comes after both: vigild serves the old commit at /git/%s", was.String()[:10], w.cfg.Name)
 	}
 	kind := objects.Path
 	if w.cfg.Source == fromRemote {

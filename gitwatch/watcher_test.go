@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,19 @@ func TestSourceThatIsLostTakesNothingAway(t *testing.T) {
 	x.lands(third)
 	second = third
 
+	// What the hint says is the way out: the new tree, after the old commit.
+	work.Git("checkout", "-q", "-B", "rewritten", first)
+	work.Commit("rewritten", "-- w.yaml --\nw\n")
+	work.Git("push", "-q", "-f", "origin", "rewritten:main")
+	x.stalls("git merge -s ours " + third[:10])
+	stays()
+	work.Git("merge", "-q", "-s", "ours", "-m", "mended", third)
+	work.Git("push", "-q", "origin", "rewritten:main")
+	second = strings.TrimSpace(work.Git("rev-parse", "HEAD"))
+	x.lands(second)
+	work.Git("checkout", "-q", "main")
+	work.Git("merge", "-q", "--ff-only", "rewritten")
+
 	fourth := work.Commit("fourth", "-- z.yaml --\nlost\n")
 	work.Git("-c", "transfer.unpackLimit=1000", "push", "-q", "origin", "main")
 	x.lands(fourth)
@@ -148,9 +162,7 @@ func TestRefusedRevisionIsNotAdopted(t *testing.T) {
 	x.setRefuse(nil)
 	x.w.Nudge()
 	x.lands(second)
-	if x.w.State().Err != nil {
-		t.Error(x.w.State().Err)
-	}
+	gittest.Until(t, "no error after it landed", func() bool { return x.w.State().Err == nil })
 }
 
 // TestHostileTreeIsRefusedByPath: a link in a watched repository.

@@ -38,7 +38,7 @@ func (a attributes) numbers() (place.Attributes, error) {
 		if out.UID, err = number(a.owner, func(n string) (string, error) {
 			u, err := user.Lookup(n)
 			if err != nil {
-				return "", fault.New(fault.NotFound, "there is no user %q on this host", n)
+				return "", fault.New(fault.NotFound, "there is no user %q on this host", n).Mend("add it, or name one that is there")
 			}
 			return u.Uid, nil
 		}); err != nil {
@@ -49,7 +49,7 @@ func (a attributes) numbers() (place.Attributes, error) {
 		out.GID, err = number(a.group, func(n string) (string, error) {
 			g, err := user.LookupGroup(n)
 			if err != nil {
-				return "", fault.New(fault.NotFound, "there is no group %q on this host", n)
+				return "", fault.New(fault.NotFound, "there is no group %q on this host", n).Mend("add it, or name one that is there")
 			}
 			return g.Gid, nil
 		})

@@ -86,6 +86,15 @@ func (a directory) Run(ctx context.Context, r remedy.Request) (remedy.Result, er
 	return done(true, &back), nil
 }
 
+// Foresee says which account is not there; see remedy.Foreseer.
+func (a directory) Foresee(r remedy.Request) error {
+	w, _, err := a.read(r)
+	if err == nil && !w.absent {
+		_, err = w.attr.numbers()
+	}
+	return err
+}
+
 func (a directory) hold(w fileWant) (place.Attributes, *place.Place, error) {
 	attr, err := w.attr.numbers()
 	if err != nil {

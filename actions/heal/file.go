@@ -198,6 +198,15 @@ func (a file) Sweep(_ context.Context, r remedy.Request) error {
 	return p.Sweep()
 }
 
+// Foresee says which account is not there; see remedy.Foreseer.
+func (a file) Foresee(r remedy.Request) error {
+	w, _, err := a.read(r)
+	if err == nil && !w.absent {
+		_, err = w.attr.numbers()
+	}
+	return err
+}
+
 // hold looks the accounts up and takes hold of the folder.
 func (a file) hold(w fileWant) (place.Attributes, *place.Place, error) {
 	attr, err := w.attr.numbers()

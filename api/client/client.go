@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -223,7 +224,11 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	}
 	var op *net.OpError
 	var stranger *tls.CertificateVerificationError
+	var elsewhere x509.HostnameError
 	switch {
+	case errors.As(err, &stranger) && errors.As(err, &elsewhere):
+		return fault.New(fault.Unavailable, "the certificate of %s is for other names: %v", c.where, stranger.Err).
+			Mend("call it by one of them; one that vigild made is made anew at its start, for the addresses of then")
 	case errors.As(err, &stranger):
 		return fault.New(fault.Unavailable, "the certificate of %s is not trusted: %v", c.where, stranger.Err).
 			Mend("for one of your own, put the PEM file of its authority into SSL_CERT_FILE")

@@ -68,7 +68,20 @@ func (d *Door) AdmitGit(r *http.Request, p Peer, need Permission) (Caller, error
 	if fault.KindOf(err) == fault.Unauthenticated {
 		err = fault.New(fault.Unauthenticated, "git needs a token here, as the password of whatever name").Mend("`vigild token create NAME --role operator` makes one that may push")
 	}
+	if fault.KindOf(err) == fault.Forbidden {
+		err = MayNotGit(c, need)
+	}
 	return c, err
+}
+
+// MayNotGit tells a git client that its token is of the wrong role, and of which
+// it has to be: the one that is named like it pushes something else.
+func MayNotGit(c Caller, need Permission) error {
+	err := fault.New(fault.Forbidden, "%s has the role %s, which may not %s", c.Actor, c.Role, need)
+	if c.Role == Pusher {
+		return err.Mend("a pusher sends samples; `vigild token create NAME --role operator` makes one for git")
+	}
+	return err.Mend("`vigild token create NAME --role operator` makes one that may")
 }
 
 // reading takes the secret out of an Authorization header.

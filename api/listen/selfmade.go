@@ -165,6 +165,29 @@ func SelfNames(more []string) []string {
 	return slices.Compact(names)
 }
 
+// Reach is an address that another machine can call where a listener's is of every
+// address of this one: the first that is not loopback, IPv4 before IPv6.
+func Reach(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return address
+	}
+	best := ""
+	for _, n := range SelfNames(nil) {
+		ip := net.ParseIP(n)
+		if ip == nil || ip.IsLoopback() {
+			continue
+		}
+		if best == "" || ip.To4() != nil && net.ParseIP(best).To4() == nil {
+			best = n
+		}
+	}
+	if best == "" {
+		return address
+	}
+	return net.JoinHostPort(best, port)
+}
+
 // Pin is the sha256 of a certificate's public key in base64, as curl and git take
 // it: `git -c http.pinnedPubkey=sha256//PIN`.
 func (s *Listeners) Pin() string {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -74,5 +76,27 @@ func TestSelfMade(t *testing.T) {
 	}
 	if _, _, err := SelfMade(dir, nil, now); err == nil {
 		t.Error("a key that is none was overwritten: its pin would change in silence")
+	}
+}
+
+// TestReach_NamesAnAddressThatAnotherMachineCanCall: the log's clone command is
+// pasted elsewhere, where [::] is that machine itself.
+func TestReach_NamesAnAddressThatAnotherMachineCanCall(t *testing.T) {
+	for _, given := range []string{"127.0.0.1:80", "10.1.2.3:443", "web1:8000", "[fd00::2]:1"} {
+		if got := Reach(given); got != given {
+			t.Errorf("%s became %s", given, got)
+		}
+	}
+	others := slices.ContainsFunc(SelfNames(nil), func(n string) bool {
+		ip := net.ParseIP(n)
+		return ip != nil && !ip.IsLoopback()
+	})
+	for _, given := range []string{"[::]:8443", "0.0.0.0:8443"} {
+		got := Reach(given)
+		host, port, err := net.SplitHostPort(got)
+		ip := net.ParseIP(host)
+		if err != nil || port != "8443" || others && (ip == nil || ip.IsUnspecified() || ip.IsLoopback()) {
+			t.Errorf("%s became %s, %v", given, got, err)
+		}
 	}
 }

@@ -21,6 +21,9 @@ func (k *Keeper) Inspect(ctx context.Context, r engine.Revision, set *reconcile.
 	if p.Refuse != nil {
 		return p.Refuse
 	}
+	if err := p.Stops(); err != nil {
+		return err
+	}
 	p.Say(say)
 	if why := k.standsStill(); why != "" {
 		say(why)

@@ -188,7 +188,7 @@ func (x *indexer) scan() error {
 // spend counts inflated bytes against the caps, before they are inflated.
 func (x *indexer) spend(size int64) error {
 	if size > x.caps.Object {
-		return fault.New(fault.TooLarge, "an object of %d bytes, at most %d are taken", size, x.caps.Object)
+		return tooLarge(size, x.caps.Object)
 	}
 	if x.total += size; x.total > x.caps.Inflated {
 		return fault.New(fault.TooLarge, "a pack that inflates to over %d bytes", x.caps.Inflated)

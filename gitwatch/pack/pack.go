@@ -257,6 +257,12 @@ func (x *inflater) inflate(deflated []byte, size int64) ([]byte, error) {
 	return out, nil
 }
 
+// tooLarge is told before anything has a name: an object of this size is a file.
+func tooLarge(size, most int64) error {
+	return fault.New(fault.TooLarge, "an object of %d bytes, at most %d are taken", size, most).
+		Mend("take the file of this size out of the commits that are pushed; the local config bounds it by git.pack.object")
+}
+
 // patch applies a delta whose target size was looked at first.
 func patch(base, delta []byte, limit int64) ([]byte, error) {
 	_, target, err := deltaSizes(delta)
@@ -264,7 +270,7 @@ func patch(base, delta []byte, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if target > limit {
-		return nil, fault.New(fault.TooLarge, "an object of %d bytes, at most %d are taken", target, limit)
+		return nil, tooLarge(target, limit)
 	}
 	if len(base) == 0 {
 		return nil, errors.New("a delta upon nothing")

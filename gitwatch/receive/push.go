@@ -62,7 +62,7 @@ func (s *Server) receive(ctx context.Context, deadline time.Time, w http.Respons
 	}
 	p.report()
 	if sick != nil && p.options.Wait {
-		p.out.Fatal("the branch has moved, but the revision is not healthy")
+		p.out.Fatal("the branch has moved, but the revision is not healthy (push a commit that mends it, or git revert; git says that it cannot demultiplex: that is how this push fails)")
 	}
 	if err := p.out.Close(); err != nil {
 		s.deps.Log.Debug("a git client went away", "err", err)
@@ -129,7 +129,8 @@ func (p *push) judge(ctx context.Context, q *store.Quarantine, u store.Update) e
 	}
 	watched := u.Ref == st.Branch()
 	if !watched && !p.s.writable(u.Ref) {
-		return fault.New(fault.Forbidden, "only %s can be pushed to", strings.Join(append([]string{st.Branch()}, p.s.cfg.Writable...), ", "))
+		return fault.New(fault.Forbidden, "only %s can be pushed to", strings.Join(append([]string{st.Branch()}, p.s.cfg.Writable...), ", ")).
+			Mend("git push origin HEAD:%s", strings.TrimPrefix(st.Branch(), "refs/heads/"))
 	}
 	if was := st.Ref(u.Ref); was != u.Old {
 		return fault.New(fault.Conflict, "it has moved meanwhile; fetch first")
@@ -148,7 +149,7 @@ func (p *push) judge(ctx context.Context, q *store.Quarantine, u store.Update) e
 		return err
 	}
 	if !forward && !p.who.Rewind {
-		return fault.New(fault.Forbidden, "not a fast-forward, and %s may not rewind", p.who.Name)
+		return fault.New(fault.Forbidden, "not a fast-forward, and %s may not rewind", p.who.Name).Mend("git pull --rebase first; only an admin rewrites history")
 	}
 	if !watched {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
+	"vigil/engine/remedy"
 )
 
 // Plan is what a set would mean for the host as it stands.
@@ -17,7 +18,8 @@ type Plan struct {
 	own    []string // changes of vigild's own documents
 	Steps  []engine.PlanStep
 	unseen []*Thing
-	Refuse error // why it would not be applied
+	stops  fault.Issues // acts that could not be done on this host
+	Refuse error        // why it would not be applied
 }
 
 // Prepare looks at everything that a set speaks of and plans. It changes
@@ -44,6 +46,7 @@ func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool
 			t.Held = t.Diffs
 		}
 		for _, s := range steps {
+			p.foresee(g.Actions, t, s)
 			p.Steps = append(p.Steps, engine.PlanStep{Ref: t.Ref, Level: t.Level, Action: s.Action, Summary: s.Summary,
 				Final: s.Final, Prune: t.Item == nil, Because: t.Diffs})
 		}
@@ -54,6 +57,22 @@ func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool
 	}
 	return p, nil
 }
+
+// foresee asks the action of a step whether anything on this host stops it.
+func (p *Plan) foresee(acts remedy.Actions, t *Thing, s reconcile.Step) {
+	action, _ := acts.Action(s.Action)
+	f, can := action.(remedy.Foreseer)
+	if !can || t.Item == nil {
+		return
+	}
+	if err := f.Foresee(remedy.Request{Action: s.Action, With: s.With, Target: t.Ref}); err != nil {
+		p.stops.Add(t.Item.Place, "%s: %v", t.Ref, err)
+	}
+}
+
+// Stops is why a revision that has not landed yet could not be carried out: acts
+// that this host can not do. One that has landed tries, and is taken back.
+func (p *Plan) Stops() error { return p.stops.Err() }
 
 // TakeOver is adopt for a thing that others can see.
 func (g *Ground) TakeOver(t *Thing, seen reconcile.Observed) {

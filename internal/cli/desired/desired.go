@@ -69,11 +69,16 @@ func short(commit string) string {
 	return commit[:min(10, len(commit))]
 }
 
+// emptySum is the sha256 of no bytes: what an editor leaves for a moment.
+const emptySum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 // value is one side of a difference: sums are cut, nothing is said to be nothing.
 func value(s string) string {
 	switch {
 	case s == "":
 		return "nothing"
+	case s == emptySum:
+		return "an empty file"
 	case len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "":
 		return "sha256 " + s[:12]
 	case len(s) > 80:

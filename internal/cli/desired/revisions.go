@@ -164,7 +164,11 @@ func began(ctx context.Context, s *session.Session, r *client.Client, v contract
 		}
 	}
 	if err := s.Print(v, func() error {
-		_, err := fmt.Fprintf(s.Out, "revision %d, %s: %s %s\n", v.N, short(v.Commit), paint(s, v.State), session.Plain(v.Why))
+		line := fmt.Sprintf("revision %d, %s: %s", v.N, short(v.Commit), paint(s, v.State))
+		if v.Why != "" {
+			line += " (" + session.Plain(v.Why) + ")"
+		}
+		_, err := fmt.Fprintln(s.Out, line)
 		return err
 	}); err != nil {
 		return err

@@ -3,7 +3,9 @@ package desired
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"vigil/api/client"
 	"vigil/engine/fault"
 	"vigil/internal/cli/session"
 )
@@ -55,13 +57,13 @@ func (c *SuspendCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type UnsuspendCmd struct {
-	ID     string `arg:"" help:"Its id."`
+	ID     string `arg:"" name:"id" help:"Its id, or what it leaves alone, as it was given."`
 	Reason string `help:"Why; it stands in the audit trail." placeholder:"TEXT"`
 }
 
 // Help shows an example.
 func (UnsuspendCmd) Help() string {
-	return "Example:\n  vigild unsuspend 1a227a9c4a8e44c7d51\n\nvigild suspend lists those that stand."
+	return "Examples:\n  vigild unsuspend 1a227a9c4a8e44c7\n  vigild unsuspend File/motd\n\nvigild suspend lists those that stand."
 }
 
 // Run ends one.
@@ -70,9 +72,37 @@ func (c *UnsuspendCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	ok, err := r.Unsuspend(ctx, c.ID, c.Reason)
+	id, err := called(ctx, r, c.ID)
+	if err != nil {
+		return err
+	}
+	ok, err := r.Unsuspend(ctx, id, c.Reason)
 	if err != nil {
 		return err
 	}
 	return s.Done(ok)
+}
+
+// called is the id of the one suspend that has a selector; an id is one already.
+func called(ctx context.Context, r *client.Client, name string) (string, error) {
+	if name != "*" && !strings.Contains(name, "/") {
+		return name, nil
+	}
+	list, err := r.Suspends(ctx)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for _, x := range list.Suspends {
+		if x.Selector == name {
+			ids = append(ids, x.ID)
+		}
+	}
+	switch len(ids) {
+	case 0:
+		return "", fault.New(fault.NotFound, "no suspend of %s stands", name).Mend("vigild suspend lists those that do")
+	case 1:
+		return ids[0], nil
+	}
+	return "", fault.New(fault.Conflict, "%d suspends of %s stand: %s", len(ids), name, strings.Join(ids, ", ")).Mend("say which by its id")
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -247,6 +248,7 @@ func (f face) State() engine.DesiredView {
 	if s := f.d.source.Stalled(); s != "" {
 		v.Stalled = s
 	}
+	v.Stalled = strings.ReplaceAll(v.Stalled, "\n", "; ")
 	return v
 }
 

@@ -104,7 +104,7 @@ func (r *Repository) snapshot(ctx context.Context, commit string) (s objects.Sna
 	tip := r.store.Ref(r.store.Branch())
 	if commit != "" {
 		if !plumbing.IsHash(commit) {
-			return s, fault.New(fault.NotFound, "%q is no commit: give all of its 40 digits", commit)
+			return s, fault.New(fault.NotFound, "%q is no commit that came", commit).Mend("`vigild revisions` lists those that did")
 		}
 		tip = plumbing.NewHash(commit)
 	}

@@ -276,7 +276,7 @@ func TestLoad_NamesWhatIsWrong(t *testing.T) {
 		t.Errorf("%v, %v", set, err)
 	}
 	for commit, want := range map[string]string{
-		"HEAD": "give all of its 40 digits", strings.Repeat("a", 40): "",
+		"HEAD": "no commit that came", strings.Repeat("a", 40): "",
 		r.commit(t, map[string]string{"b.yaml": "kind: ["}): "b.yaml:2:1",
 		r.commit(t, map[string]string{"b.yaml": strings.Replace(tree("b")["b.yaml"], "content: x", "content: x, health: {check: none}", 1)}): "b.yaml:1:1: health: there is no check",
 	} {
