@@ -182,6 +182,20 @@ func TestRevision_Notify(t *testing.T) {
 	}
 }
 
+// TestRevision_ANotifyThatCannotBeIsRefused before anything is done that it would
+// follow.
+func TestRevision_ANotifyThatCannotBeIsRefused(t *testing.T) {
+	r := newRig(t).start()
+	for id, note := range map[string]string{"a1": "{action: nonesuch}", "a2": "{action: file, with: {path: /proc/x, content: x}}"} {
+		if _, err := r.push(id, r.file("a", "one\n", "  notify: ["+note+"]")); err == nil || !strings.Contains(err.Error(), "notify: ") {
+			t.Errorf("%s: %v", note, err)
+		}
+	}
+	if got := len(must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())).Undo); got != 0 || r.is("a") != "-" {
+		t.Errorf("%d steps were begun, a=%q", got, r.is("a"))
+	}
+}
+
 // TestRevision_DetectAppliesNothing: with mode detect in the local config a
 // revision is compared with, whatever it says.
 func TestRevision_DetectAppliesNothing(t *testing.T) {

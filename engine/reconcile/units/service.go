@@ -48,7 +48,7 @@ type service struct {
 }
 
 var (
-	unitName   = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.@-]*\.(service|socket|timer|target|mount|path|slice)$`)
+	unitName = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.@-]*\.(service|socket|timer|target|mount|path|slice)$`)
 	// powerful units turn the machine off, put it to sleep or give a root shell to
 	// whoever is at it; foundation is what vigild itself stands on.
 	powerful   = regexp.MustCompile(`^((systemd-)?(soft-reboot|poweroff|reboot|halt|kexec|exit|suspend|hibernate|hybrid-sleep|suspend-then-hibernate)|shutdown|umount|final|sleep|emergency|rescue|debug-shell|ctrl-alt-del|runlevel[016]|initrd-switch-root|system-update)\.(target|service)$`)

@@ -1,6 +1,7 @@
 package ground
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,7 +53,7 @@ func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool
 		}
 	}
 	p.own, p.Refuse = g.checkOwn(ctx, set)
-	if p.Refuse == nil {
+	if p.Refuse = cmp.Or(p.Refuse, g.heard(p.Things)); p.Refuse == nil {
 		p.Refuse = p.guard(rows, confirmed)
 	}
 	return p, nil
@@ -97,6 +98,22 @@ func (g *Ground) checkOwn(ctx context.Context, set *reconcile.Set) ([]string, er
 		return nil, is
 	}
 	return changes, nil
+}
+
+// heard refuses a notify that could not be carried out, before anything is done
+// that it would follow.
+func (g *Ground) heard(things []*Thing) error {
+	var is fault.Issues
+	for _, t := range things {
+		for _, f := range Notes([]*Thing{t}) {
+			if a, known := g.Actions.Action(f.Steps[0].Action); !known {
+				is.Add(t.Item.Place, "notify: there is no action %q here", f.Steps[0].Action)
+			} else if _, err := a.Resolve(remedy.Request{Action: f.Steps[0].Action, With: f.Steps[0].With, Target: t.Ref}); err != nil {
+				is.Add(t.Item.Place, "notify: %v", err)
+			}
+		}
+	}
+	return is.Err()
 }
 
 // guard refuses what would take away too much, and what cannot be seen.
