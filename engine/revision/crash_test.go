@@ -45,6 +45,30 @@ func TestRevision_ARefusedOneLeavesNoHalfOfTheOneBefore(t *testing.T) {
 	}
 }
 
+// TestRevision_ALostRepositoryIsNoFaultOfTheCommit: the repository is gone when a
+// revision that was cut short goes on. It waits, and is applied when it was pushed
+// again.
+func TestRevision_ALostRepositoryIsNoFaultOfTheCommit(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a", r.file("stays", "1"))
+	next := r.commit("c", r.file("stays", "2"))
+	text := r.commits[next]
+	r.stop()
+	r.cutShort(r.commit("b", r.file("stays", "1"), r.file("half", "made")), next, "half")
+	delete(r.commits, next)
+	r.start()
+	r.until("it is said", func() bool { return r.State().Stalled != "" })
+	if s := r.State().State; !s.Open() {
+		t.Fatalf("it is %s: %s", s, r.State().Why)
+	}
+	if _, err := r.push("c", text); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.State(); r.is("half") != "-" || r.is("stays") != "2" || s.Stalled != "" {
+		t.Errorf("half %q, stays %q, %+v", r.is("half"), r.is("stays"), s)
+	}
+}
+
 // cutShort makes the folder of a stopped rig that of a vigild which died while it
 // applied a commit: these files were written, and nothing but the journal says so.
 // next came before the next start.

@@ -194,5 +194,5 @@ func (k *Keeper) turn(ctx context.Context) bool {
 		k.Finish(old, fault.New(fault.Conflict, "%s", old.Why))
 	}
 	k.carrier.Carry(ctx, row)
-	return true
+	return k.Missing != row.Commit
 }

@@ -47,12 +47,17 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 		return
 	}
 	set, err := k.Load(ctx, row.Commit)
+	if fault.KindOf(err) == fault.NotFound && ctx.Err() == nil {
+		k.await(row, err)
+		return
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			k.refuse(ctx, row, began, err)
 		}
 		return
 	}
+	k.Missing = ""
 	if k.Cfg.Mode != "detect" {
 		if k.loose(ctx, row, set); ctx.Err() != nil {
 			return
@@ -103,6 +108,19 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	default:
 		k.good(ctx, row)
 	}
+}
+
+// await leaves a revision until the repository has it: it was lost, the commit is
+// not to blame, and the next push or fetch brings it again.
+func (k *Carrier) await(row *engine.Revision, why error) {
+	if k.Missing != row.Commit {
+		k.Log.Error("the repository has lost the newest revision, it waits for the next push or fetch", "commit", ground.Short(row.Commit), "err", why)
+		k.Telling(row.N)("waiting: the repository has lost it: push it again")
+	}
+	k.Missing = row.Commit
+	k.Mu.Lock()
+	k.Stalled = "the repository has lost revision " + ground.Short(row.Commit) + ", push it again: " + why.Error()
+	k.Mu.Unlock()
 }
 
 // deeds is what a revision did.

@@ -130,10 +130,11 @@ type Ground struct {
 	Failures  uint64
 	Looks     uint64
 
-	Busy   bool           // a revision is carried out or taken back; Run's alone
-	Proofs sync.WaitGroup // health that is asked about
-	Inbox  inbox
-	board  progress.Board
+	Missing string         // commit of the newest revision while the repository does not have it; Run's alone
+	Busy    bool           // a revision is carried out or taken back; Run's alone
+	Proofs  sync.WaitGroup // health that is asked about
+	Inbox   inbox
+	board   progress.Board
 
 	// LookAgain compares things and heals them; who makes the keeper sets it.
 	LookAgain func(ctx context.Context, ts []*Thing)

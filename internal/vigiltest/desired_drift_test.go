@@ -1,0 +1,258 @@
+package vigiltest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigil/api/contract"
+)
+
+// document is a File of the managed folder.
+func (f *field) document(name, content string, more ...string) string {
+	return fmt.Sprintf("apiVersion: vigil/v1\nkind: File\nmetadata: {name: %s}\nspec:\n  path: %s\n  permissions: \"0644\"\n  content: %q\n  %s\n---\n",
+		strings.ReplaceAll(name, "/", "-"), f.at(name), content, strings.Join(more, "\n  "))
+}
+
+// follows commits documents, pushes them, and waits until they hold.
+func (f *field) follows(docs ...string) string {
+	f.t.Helper()
+	commit := f.work.Commit("next", "-- host.yaml --\n"+strings.Join(docs, ""))
+	if said, ok := f.push("-o", "confirm-prune"); !ok {
+		f.t.Fatalf("the push is refused: %s", said)
+	}
+	if row := f.rest(commit); row.State != "good" {
+		f.t.Fatalf("%s is %s: %s", commit, row.State, row.Why)
+	}
+	return commit
+}
+
+// drifts is how many differences of a thing were ever found.
+func (f *field) drifts(ref string) (n int) {
+	f.t.Helper()
+	var list contract.DriftList
+	if err := f.get(f.t.Context(), "/api/v1/drift/history?limit=500&ref="+ref, &list); err != nil {
+		f.t.Fatal(err)
+	}
+	for _, d := range list.Drifts {
+		if d.Ref == ref {
+			n++
+		}
+	}
+	return n
+}
+
+// slowRounds leaves it to events to find a change.
+const slowRounds = "resync = \"1h\"\n"
+
+// without takes the setting of a round away, to set another one.
+func without(f *field, more string) {
+	f.t.Helper()
+	file := filepath.Join(f.dir, "vigil.toml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	put(f.t, file, strings.Replace(string(text), "resync = \"5s\"\n", more, 1))
+}
+
+const quick = "heal: {backoff: 5ms, maxAttempts: 1000, quietReset: 1s}"
+
+// TestDesired_EveryWayToEditComesBack: whatever a person or a tool does to a
+// managed file or folder, it is found by its event, put right, and on record.
+func TestDesired_EveryWayToEditComesBack(t *testing.T) {
+	f := newField(t, 1, "")
+	without(f, slowRounds)
+	f.mustBeReady(Binary)
+	folder := fmt.Sprintf("apiVersion: vigil/v1\nkind: Directory\nmetadata: {name: d}\nspec: {path: %s, permissions: \"0755\", %s}\n---\n", f.at("d"), quick)
+	f.follows(f.document("a", "as it should be\n", quick), folder, f.document("d/b", "deep\n", quick, "dependsOn: [Directory/d]"))
+	a, deep := f.at("a"), f.at("d/b")
+	elsewhere := filepath.Join(f.dir, "elsewhere")
+	put(t, elsewhere, "somebody else's\n")
+	edits := []struct {
+		name, ref string
+		do        func() error
+	}{
+		{"written in place", "File/a", func() error { return os.WriteFile(a, []byte("x"), 0o644) }},
+		{"appended to", "File/a", func() error {
+			h, err := os.OpenFile(a, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = h.WriteString("more")
+			return errorsOf(err, h.Close())
+		}},
+		{"renamed over", "File/a", func() error { return errorsOf(os.WriteFile(a+"~", []byte("x"), 0o644), os.Rename(a+"~", a)) }},
+		{"sed -i", "File/a", func() error { return command("sed", "-i", "s/should/could/", a) }},
+		{"truncated", "File/a", func() error { return os.Truncate(a, 3) }},
+		{"swapped for a link", "File/a", func() error { return errorsOf(os.Remove(a), os.Symlink(elsewhere, a)) }},
+		{"chmod", "File/a", func() error { return os.Chmod(a, 0o666) }},
+		{"removed", "File/a", func() error { return os.Remove(a) }},
+		{"moved away", "File/a", func() error { return errorsOf(os.Rename(a, filepath.Join(f.dir, "moved")), nil) }},
+		{"deep removed", "File/d-b", func() error { return os.Remove(deep) }},
+		{"folder chmod", "Directory/d", func() error { return os.Chmod(f.at("d"), 0o700) }},
+		{"folder removed", "Directory/d", func() error { return os.RemoveAll(f.at("d")) }},
+		{"folder moved away", "Directory/d", func() error { return os.Rename(f.at("d"), filepath.Join(f.dir, "moved-d")) }},
+	}
+	for _, e := range edits {
+		t.Run(e.name, func(t *testing.T) {
+			before := f.drifts(e.ref)
+			began := time.Now()
+			if err := e.do(); err != nil {
+				t.Fatal(err)
+			}
+			whole := func() bool {
+				return is(a) == "file 0644 as it should be\n" && is(f.at("d")) == "folder 0755" && is(deep) == "file 0644 deep\n"
+			}
+			if !quickly(func() bool { return whole() && f.drifts(e.ref) > before }) {
+				t.Fatalf("a %q, d %q, d/b %q, %d drifts of %s before and %d now\n%s", is(a), is(f.at("d")), is(deep), before, e.ref, f.drifts(e.ref), f.log)
+			}
+			t.Logf("back and on record after %s", time.Since(began).Round(time.Millisecond))
+		})
+	}
+	if got := is(elsewhere); got != "file 0644 somebody else's\n" {
+		t.Errorf("something was written through a link: %q", got)
+	}
+	f.stop()
+}
+
+func errorsOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// TestDesired_LostEventsForceAWholeLook: the kernel's queue of file events
+// overflows (30,000 files appear while vigild cannot read it) and the change of a
+// managed file is among what is lost. It comes back long before the next round.
+func TestDesired_LostEventsForceAWholeLook(t *testing.T) {
+	f := newField(t, 1, "")
+	without(f, slowRounds)
+	f.mustBeReady(Binary)
+	f.follows(f.document("a", "as it should be\n", quick))
+	pid := f.cmd.Process.Pid
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30_000 {
+		h, err := os.Create(f.at(fmt.Sprintf("flood%d", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, f.at("a"), "changed when nobody listened\n")
+	began := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	f.becomes("a", "file 0644 as it should be\n")
+	t.Logf("back after %s", time.Since(began).Round(time.Millisecond))
+	if n := f.metric("vigil_watch_overflows_total"); n < 1 {
+		t.Errorf("%v overflows are told: the test tries nothing", n)
+	}
+	if f.drifts("File/a") == 0 {
+		t.Error("it is not on record")
+	}
+	f.stop()
+}
+
+// metric reads one figure of /metrics; -1: it is not there.
+func (f *field) metric(name string) float64 {
+	f.t.Helper()
+	_, text, err := f.ask(f.t.Context(), "GET", "/metrics", nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == ' ' || rest[0] == '{') {
+			fields := strings.Fields(line)
+			v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			return v
+		}
+	}
+	return -1
+}
+
+// TestDesired_AFightStopsItself: a process writes a managed file anew every 10 ms.
+// Healing it stops, says so with both values, costs next to nothing from then on,
+// and others are healed meanwhile.
+func TestDesired_AFightStopsItself(t *testing.T) {
+	f := newField(t, 1, "")
+	f.mustBeReady(Binary)
+	f.follows(f.document("fought", "peace\n", "heal: {backoff: 20ms, maxAttempts: 5, quietReset: 10m}"), f.document("other", "calm\n", quick))
+	enough, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-enough:
+				return
+			case <-tick.C:
+				_ = os.WriteFile(f.at("fought"), []byte("war\n"), 0o644)
+			}
+		}
+	}()
+	t.Cleanup(func() { close(enough); <-over })
+	status := func() string {
+		var r contract.Resource
+		if err := f.get(t.Context(), "/api/v1/resources/File/fought", &r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Status + ": " + r.Reason
+	}
+	if !Until(func() bool { return strings.HasPrefix(status(), "stopped") }) {
+		t.Fatalf("it does not stop: %s\n%s", status(), f.log)
+	}
+	if log := f.log.String(); !strings.Contains(log, "a heal stopped itself") || !strings.Contains(log, "File/fought") || !strings.Contains(log, "sha256 goes from") {
+		t.Errorf("the fight is not told:\n%s", log)
+	}
+	before, began := f.cpu(), time.Now()
+	for i := range 20 {
+		put(t, f.at("other"), fmt.Sprintf("touched %d\n", i))
+		f.becomes("other", "file 0644 calm\n")
+	}
+	wait(1000, f.done)
+	used, span := f.cpu()-before, time.Since(began)
+	t.Logf("%s of CPU in %s, twenty heals of another file among them", used, span.Round(time.Millisecond))
+	if used > span/2 {
+		t.Errorf("a fight that was stopped costs %s of CPU in %s", used, span)
+	}
+	if got := status(); !strings.HasPrefix(got, "stopped") {
+		t.Errorf("it goes on: %s", got)
+	}
+	f.stop()
+}
+
+// cpu is what the daemon has used so far.
+func (f *field) cpu() time.Duration {
+	f.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", f.cmd.Process.Pid))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	var ticks int64
+	for _, i := range []int{11, 12} { // utime, stime
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond // 100 a second on every Linux that there is
+}
