@@ -6,6 +6,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
+	"vigil/engine/revision/plan"
 )
 
 // Inspect is the verdict on a revision before its branch moves: say gets the plan
@@ -14,7 +15,7 @@ func (k *Keeper) Inspect(ctx context.Context, r engine.Revision, set *reconcile.
 	if err := k.loaded(ctx); err != nil {
 		return err
 	}
-	p, err := k.Prepare(ctx, set, r.Confirmed)
+	p, err := plan.Prepare(ctx, k.Ground, set, r.Confirmed)
 	if err != nil {
 		return err
 	}

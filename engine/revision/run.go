@@ -10,6 +10,7 @@ import (
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 	"vigil/engine/revision/ground"
+	"vigil/engine/revision/plan"
 )
 
 // Run keeps the desired state until ctx ends; then it returns nil, and what is
@@ -86,7 +87,7 @@ func (k *Keeper) again(ctx context.Context) {
 		k.Mu.Unlock()
 		return
 	}
-	a := ground.Arrange(set, k.Remembered())
+	a := plan.Arrange(set, k.Remembered())
 	k.Install(ctx, k.Standing, set, a.Things, a.Away)
 	// What of vigild's own is kept in memory alone, the checks, ended with the last run.
 	if err := k.Own.Adopt(ctx, row.Commit, set.Documents); err != nil {

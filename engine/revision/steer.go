@@ -12,6 +12,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/revision/ground"
+	"vigil/engine/revision/plan"
 )
 
 var _ engine.Desired = (*Keeper)(nil)
@@ -236,7 +237,7 @@ func (k *Keeper) Plan(ctx context.Context, commit string) (engine.PlanView, erro
 	if err != nil {
 		return engine.PlanView{}, err
 	}
-	p, err := k.Prepare(ctx, set, false)
+	p, err := plan.Prepare(ctx, k.Ground, set, false)
 	if err != nil {
 		return engine.PlanView{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/kind"
 	"vigil/engine/revision/ground"
+	"vigil/engine/revision/plan"
 )
 
 // fail gives a revision up: everything since the last good one is taken back.
@@ -184,7 +185,7 @@ func (k *Carrier) returnTo(ctx context.Context, good *engine.Revision) error {
 		k.Mu.Unlock()
 		return err
 	}
-	a := ground.Arrange(set, k.Remembered())
+	a := plan.Arrange(set, k.Remembered())
 	k.Install(ctx, good.N, set, a.Things, a.Away)
 	return k.Own.Adopt(ctx, good.Commit, set.Documents)
 }

@@ -20,6 +20,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/revision/ground"
+	"vigil/engine/revision/plan"
 )
 
 // Carrier does it, on the ground of the keeper.
@@ -63,7 +64,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 			return
 		}
 	}
-	p, err := k.Prepare(ctx, set, row.Confirmed)
+	p, err := plan.Prepare(ctx, k.Ground, set, row.Confirmed)
 	if err != nil {
 		return // ctx ended
 	}
@@ -86,7 +87,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	if k.Write(ctx, r) != nil {
 		return
 	}
-	say(fmt.Sprintf("applying %s: %s", ground.Short(row.Commit), ground.Count(len(p.Steps), "step")))
+	say(fmt.Sprintf("applying %s: %s", ground.Short(row.Commit), plan.Count(len(p.Steps), "step")))
 	k.Install(ctx, row.N, set, p.Things, p.Away)
 	did, err := k.apply(ctx, row, p, say)
 	if err == nil {
@@ -131,7 +132,7 @@ type deeds struct {
 }
 
 // apply does the steps, level by level, then takes away what is no longer wanted.
-func (k *Carrier) apply(ctx context.Context, row *engine.Revision, p *ground.Plan, say func(string)) (*deeds, error) {
+func (k *Carrier) apply(ctx context.Context, row *engine.Revision, p *plan.Plan, say func(string)) (*deeds, error) {
 	did := &deeds{changed: map[*ground.Thing]bool{}, since: k.Clock().Time()}
 	if err := k.Own.Adopt(ctx, row.Commit, p.Set.Documents); err != nil {
 		return did, err
@@ -283,7 +284,7 @@ func (k *Carrier) forgotten(r *ground.Round, t *ground.Thing) {
 func (k *Carrier) overtaken(row *engine.Revision) bool { return k.Newest != row.N }
 
 // applied writes that all steps are done.
-func (k *Carrier) applied(ctx context.Context, row *engine.Revision, p *ground.Plan, did *deeds) error {
+func (k *Carrier) applied(ctx context.Context, row *engine.Revision, p *plan.Plan, did *deeds) error {
 	r := k.Begin()
 	k.Put(r, row, engine.RevisionChecking, "")
 	last := &r.D.Desired.Revisions[len(r.D.Desired.Revisions)-1]

@@ -5,8 +5,7 @@
 // A [Thing] is one thing in the world with what is wanted, remembered and seen of
 // it. A [Round] is one decision in the making: what it queues is under way, and
 // what follows from it true in memory, once it is on disk. A [Flow] is the steps
-// for one thing, each a remediation of source reconcile. A [Plan] is what a set
-// would mean for the host as it stands.
+// for one thing, each a remediation of source reconcile.
 //
 // It refuses acts of its own and I/O but through Deps. Invariants: a step's way
 // back is on disk before the step is queued; memory never says what the ledger does

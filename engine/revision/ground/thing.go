@@ -68,6 +68,23 @@ func (r *Round) Remember(t *Thing, row engine.Resource) {
 	r.After = append(r.After, func() { t.Row, t.Kept = row, true })
 }
 
+// TakeOver is Adopt for a thing that others can see.
+func (g *Ground) TakeOver(t *Thing, seen reconcile.Observed) {
+	g.Mu.Lock()
+	defer g.Mu.Unlock()
+	if t.Row.Last == nil {
+		t.Adopt(seen)
+	}
+}
+
+// Adopt takes what is there already as written by us, where the document says so.
+func (t *Thing) Adopt(seen reconcile.Observed) {
+	if t.Item == nil || t.Kept || !t.Item.Adopt || seen.State[reconcile.Exists] != reconcile.Yes {
+		return
+	}
+	t.Row.Last, t.Row.Adopted = reconcile.Written(seen.State, t.Item.Ignore), true
+}
+
 // NewThing is the thing of an item, with what is remembered of it.
 func NewThing(it *reconcile.Item, row engine.Resource, kept bool) *Thing {
 	if !kept {

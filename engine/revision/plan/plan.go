@@ -1,4 +1,11 @@
-package ground
+// Package plan is what a revision would mean for the host as it stands: what it
+// speaks of beside what is remembered, and the steps that would follow.
+//
+// It refuses what takes too much away, what cannot be looked at, and vigild's own
+// documents that are not right; it changes nothing. [Arrange] is pure, [Prepare]
+// looks at the machine and blocks until it has or its context ends. It starts
+// nothing and may be called by anybody.
+package plan
 
 import (
 	"cmp"
@@ -10,6 +17,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
+	"vigil/engine/revision/ground"
 )
 
 // Plan is what a set would mean for the host as it stands.
@@ -18,14 +26,14 @@ type Plan struct {
 	Arrangement
 	own    []string // changes of vigild's own documents
 	Steps  []engine.PlanStep
-	unseen []*Thing
+	unseen []*ground.Thing
 	stops  fault.Issues // acts that could not be done on this host
 	Refuse error        // why it would not be applied
 }
 
 // Prepare looks at everything that a set speaks of and plans. It changes
 // nothing; it may be called by anybody, and blocks.
-func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool) (*Plan, error) {
+func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirmed bool) (*Plan, error) {
 	rows := g.Remembered()
 	p := &Plan{Set: set, Arrangement: Arrange(set, rows)}
 	for _, t := range append(slices.Clone(p.Things), p.Away...) {
@@ -38,7 +46,7 @@ func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool
 			p.unseen = append(p.unseen, t)
 			continue
 		}
-		t.adopt(seen)
+		t.Adopt(seen)
 		t.Diffs = t.Differences(t.Row.Last, seen)
 		var steps []reconcile.Step
 		if g.Cfg.Mode != "detect" && !g.Suspended(t.Ref) {
@@ -52,15 +60,15 @@ func (g *Ground) Prepare(ctx context.Context, set *reconcile.Set, confirmed bool
 				Final: s.Final, Prune: t.Item == nil, Because: t.Diffs})
 		}
 	}
-	p.own, p.Refuse = g.checkOwn(ctx, set)
-	if p.Refuse = cmp.Or(p.Refuse, g.heard(p.Things)); p.Refuse == nil {
+	p.own, p.Refuse = checkOwn(ctx, g, set)
+	if p.Refuse = cmp.Or(p.Refuse, notable(g, p.Things)); p.Refuse == nil {
 		p.Refuse = p.guard(rows, confirmed)
 	}
 	return p, nil
 }
 
 // foresee asks the action of a step whether anything on this host stops it.
-func (p *Plan) foresee(acts remedy.Actions, t *Thing, s reconcile.Step) {
+func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step) {
 	action, _ := acts.Action(s.Action)
 	f, can := action.(remedy.Foreseer)
 	if !can || t.Item == nil {
@@ -75,24 +83,7 @@ func (p *Plan) foresee(acts remedy.Actions, t *Thing, s reconcile.Step) {
 // that this host can not do. One that has landed tries, and is taken back.
 func (p *Plan) Stops() error { return p.stops.Err() }
 
-// TakeOver is adopt for a thing that others can see.
-func (g *Ground) TakeOver(t *Thing, seen reconcile.Observed) {
-	g.Mu.Lock()
-	defer g.Mu.Unlock()
-	if t.Row.Last == nil {
-		t.adopt(seen)
-	}
-}
-
-// adopt takes what is there already as written by us, where the document says so.
-func (t *Thing) adopt(seen reconcile.Observed) {
-	if t.Item == nil || t.Kept || !t.Item.Adopt || seen.State[reconcile.Exists] != reconcile.Yes {
-		return
-	}
-	t.Row.Last, t.Row.Adopted = reconcile.Written(seen.State, t.Item.Ignore), true
-}
-
-func (g *Ground) checkOwn(ctx context.Context, set *reconcile.Set) ([]string, error) {
+func checkOwn(ctx context.Context, g *ground.Ground, set *reconcile.Set) ([]string, error) {
 	changes, is := g.Own.Check(ctx, set.Documents)
 	if len(is) > 0 {
 		return nil, is
@@ -100,12 +91,12 @@ func (g *Ground) checkOwn(ctx context.Context, set *reconcile.Set) ([]string, er
 	return changes, nil
 }
 
-// heard refuses a notify that could not be carried out, before anything is done
+// notable refuses a notify that could not be carried out, before anything is done
 // that it would follow.
-func (g *Ground) heard(things []*Thing) error {
+func notable(g *ground.Ground, things []*ground.Thing) error {
 	var is fault.Issues
 	for _, t := range things {
-		for _, f := range Notes([]*Thing{t}) {
+		for _, f := range ground.Notes([]*ground.Thing{t}) {
 			if a, known := g.Actions.Action(f.Steps[0].Action); !known {
 				is.Add(t.Item.Place, "notify: there is no action %q here", f.Steps[0].Action)
 			} else if _, err := a.Resolve(remedy.Request{Action: f.Steps[0].Action, With: f.Steps[0].With, Target: t.Ref}); err != nil {

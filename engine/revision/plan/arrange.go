@@ -1,4 +1,4 @@
-package ground
+package plan
 
 import (
 	"cmp"
@@ -8,12 +8,13 @@ import (
 	"vigil/engine"
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/kind"
+	"vigil/engine/revision/ground"
 )
 
 // Arrangement is a set beside what is remembered.
 type Arrangement struct {
-	Things []*Thing          // of the set, in order, each with its memory
-	Away   []*Thing          // to be taken away: what lies deeper first, so that folders are empty when their turn comes
+	Things []*ground.Thing   // of the set, in order, each with its memory
+	Away   []*ground.Thing   // to be taken away: what lies deeper first, so that folders are empty when their turn comes
 	Forget []string          // rows that are only forgotten
 	Left   []string          // rows whose document speaks of another thing now: forgotten at once
 	Moved  []engine.Resource // what a document speaks of no more though it is still there: remembered under a name of its own
@@ -60,7 +61,7 @@ func Arrange(set *reconcile.Set, rows map[string]engine.Resource) Arrangement {
 		case part == "" && w.touched[base(row.Key.Subject)], part != "" && all(row.Last, base(row.Key.Subject), w.parts):
 		case !can || !row.Prune || row.Adopted || len(row.Last) == 0:
 		default:
-			a.Away = append(a.Away, &Thing{Ref: ref, Res: r, Row: row, Kept: true, Drifts: map[string]engine.Drift{}})
+			a.Away = append(a.Away, &ground.Thing{Ref: ref, Res: r, Row: row, Kept: true, Drifts: map[string]engine.Drift{}})
 			continue
 		}
 		if _, was := rows[ref]; was {
@@ -68,14 +69,14 @@ func Arrange(set *reconcile.Set, rows map[string]engine.Resource) Arrangement {
 		}
 	}
 	a.Moved = slices.DeleteFunc(a.Moved, func(row engine.Resource) bool {
-		return !slices.ContainsFunc(a.Away, func(t *Thing) bool { return t.Ref == row.Key.Ref() })
+		return !slices.ContainsFunc(a.Away, func(t *ground.Thing) bool { return t.Ref == row.Key.Ref() })
 	})
 	for _, it := range set.Items {
 		row, kept := memory[it.Key().Ref()]
-		a.Things = append(a.Things, NewThing(it, row, kept))
+		a.Things = append(a.Things, ground.NewThing(it, row, kept))
 	}
-	Sorted(a.Things)
-	slices.SortFunc(a.Away, func(x, y *Thing) int {
+	ground.Sorted(a.Things)
+	slices.SortFunc(a.Away, func(x, y *ground.Thing) int {
 		return cmp.Or(cmp.Compare(len(y.Row.Key.Subject), len(x.Row.Key.Subject)), cmp.Compare(x.Ref, y.Ref))
 	})
 	slices.Sort(a.Forget)
