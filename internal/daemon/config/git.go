@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -221,16 +222,30 @@ func (l *Loaded) own() []string {
 	}
 	if !g.TrustCommands {
 		for _, p := range l.Processes {
-			if len(p.Argv) > 0 {
-				add(p.Argv[0])
-			}
+			add(programs(p.Argv)...)
 		}
 		for _, name := range slices.Sorted(maps.Keys(l.Catalogue)) {
-			if argv := l.Catalogue[name].Argv; len(argv) > 0 {
-				add(argv[0])
-			}
+			add(programs(l.Catalogue[name].Argv)...)
 		}
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
+}
+
+// carriers run a program that their arguments name: a script, or another command.
+var carriers = regexp.MustCompile(`^(sh|bash|dash|ash|ksh|zsh|fish|busybox|env|nice|ionice|nohup|setsid|timeout|sudo|su|runuser|chroot|setpriv|systemd-run|flock|stdbuf|time|xargs|awk|gawk|mawk|sed|expect|tclsh|make|java|ruby|perl|node|nodejs|deno|php|lua|Rscript|python[0-9.]*|perl[0-9.]+|php[0-9.]+|ruby[0-9.]+|lua[0-9.]+)$`)
+
+// programs are the files of a command line that say what it does: the program, and
+// behind an interpreter or a wrapper the next whole path, which it runs. What
+// follows that one is data.
+func programs(argv []string) (out []string) {
+	for i, a := range argv {
+		if i > 0 && !filepath.IsAbs(a) {
+			continue
+		}
+		if out = append(out, a); !carriers.MatchString(filepath.Base(a)) {
+			break
+		}
+	}
+	return out
 }

@@ -92,6 +92,12 @@ dirs = ["DIR/etc/policies"]
 [actions.x]
 kind = "exec"
 argv = ["DIR/etc/tool"]
+[actions.y]
+kind = "exec"
+argv = ["/usr/bin/env", "A=1", "/bin/sh", "-e", "DIR/etc/fix.sh", "DIR/etc/other"]
+[actions.z]
+kind = "exec"
+argv = ["/bin/ls", "DIR/etc/other"]
 [[process]]
 name = "w"
 argv = ["DIR/etc/worker"]
@@ -114,7 +120,7 @@ secret = "file:DIR/etc/ci"
 	}
 	tr := l.Trust()
 	tr.Paths = []string{"/"}
-	for _, p := range []string{"real/data/ledger.db", "link/data/token", "real", "etc/vigil.toml", "etc", "etc/signers", "etc/age", "etc/policies/x.yaml", "etc/ci", "etc/tool", "etc/worker", exe} {
+	for _, p := range []string{"real/data/ledger.db", "link/data/token", "real", "etc/vigil.toml", "etc", "etc/signers", "etc/age", "etc/policies/x.yaml", "etc/ci", "etc/tool", "etc/worker", "etc/fix.sh", exe} {
 		if !filepath.IsAbs(p) {
 			p = at(p)
 		}
