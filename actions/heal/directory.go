@@ -100,7 +100,7 @@ func (a directory) hold(w fileWant) (place.Attributes, *place.Place, error) {
 	if err != nil {
 		return attr, nil, err
 	}
-	p, err := place.Open(w.path, place.Way{Owner: attr.UID, Parents: w.parents})
+	p, err := place.Open(w.path, place.Way{Owner: attr.UID, Parents: w.parents, Refused: a.conf.Refused})
 	return attr, p, err
 }
 

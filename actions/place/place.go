@@ -34,8 +34,9 @@ type Place struct {
 
 // Way says what is allowed on the way.
 type Way struct {
-	Owner   int  // uid, beside root and vigild, to whom folders may belong; -1 none
-	Parents bool // folders that are missing are made, 0755
+	Owner   int      // uid, beside root and vigild, to whom folders may belong; -1 none
+	Parents bool     // folders that are missing are made, 0755
+	Refused []string // files and folders that no way may lead to, by whatever name
 }
 
 // Open walks to the folder of path. Errors: NotFound (a folder is missing),
@@ -50,11 +51,16 @@ func Open(path string, way Way) (*Place, error) {
 			return nil, fault.New(fault.Unprocessable, "%q is not a plain path", path)
 		}
 	}
+	shut, err := closing(way.Refused)
+	if err != nil {
+		return nil, err
+	}
 	at, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "open /")
 	}
 	way1 := ""
+	ways := make([]spot, 0, len(parts))
 	for i, n := range parts[:len(parts)-1] {
 		way1 += "/" + n
 		next, err := step(at, n, way.Parents)
@@ -63,12 +69,22 @@ func Open(path string, way Way) (*Place, error) {
 			return nil, cannot(path, way1, err)
 		}
 		at = next
-		if err := guarded(at, path, way1, way.Owner, i == len(parts)-2); err != nil {
+		st, err := guarded(at, path, way1, way.Owner, i == len(parts)-2)
+		if err == nil && shut.whole[spotOf(st)] { // before anything is made in it
+			err = alias(path)
+		}
+		if err != nil {
 			unix.Close(at)
 			return nil, err
 		}
+		ways = append(ways, spotOf(st))
 	}
-	return &Place{Path: path, fd: at, name: parts[len(parts)-1]}, nil
+	p := &Place{Path: path, fd: at, name: parts[len(parts)-1]}
+	if err := shut.own(p, ways); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 func step(at int, name string, make bool) (int, error) {
@@ -96,19 +112,18 @@ func again(f func() (int, error)) (int, error) {
 }
 
 // guarded refuses a folder in which somebody else could exchange what stands.
-func guarded(fd int, path, at string, owner int, last bool) error {
-	var st unix.Stat_t
+func guarded(fd int, path, at string, owner int, last bool) (st unix.Stat_t, err error) {
 	if err := unix.Fstat(fd, &st); err != nil {
-		return cannot(path, at, err)
+		return st, cannot(path, at, err)
 	}
 	if uid := int(st.Uid); uid != 0 && uid != os.Geteuid() && uid != owner {
-		return fault.New(fault.Forbidden, "%s is not touched: %s belongs to uid %d, who could exchange it", path, at, uid).Mend("chown root %s, or let that user own the file too", at)
+		return st, fault.New(fault.Forbidden, "%s is not touched: %s belongs to uid %d, who could exchange it", path, at, uid).Mend("chown root %s, or let that user own the file too", at)
 	}
 	open := st.Mode&0o002 != 0 || st.Mode&0o020 != 0 && st.Gid != 0
 	if sticky := st.Mode&unix.S_ISVTX != 0; open && (last || !sticky) {
-		return fault.New(fault.Forbidden, "%s is not touched: others can write in %s (mode %04o)", path, at, st.Mode&0o7777).Mend("chmod go-w %s", at)
+		return st, fault.New(fault.Forbidden, "%s is not touched: others can write in %s (mode %04o)", path, at, st.Mode&0o7777).Mend("chmod go-w %s", at)
 	}
-	return nil
+	return st, nil
 }
 
 // readOnly names the usual reason, which is not the disk: vigild's own unit.

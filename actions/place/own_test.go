@@ -1,0 +1,53 @@
+package place_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/actions/place"
+	"vigil/engine/fault"
+)
+
+// TestOpen_VigildsOwnIsKnownUnderAnyName: what is refused is known by what it is.
+// Links stand for bind mounts here: both give a folder two names; where this test
+// may mount, it does that too.
+func TestOpen_VigildsOwnIsKnownUnderAnyName(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"real/etc/data/in", "real/web", "mnt"} {
+		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "real/etc/vigil.toml"), nil, 0o600))
+	must(t, os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "link")))
+	under := func(base string) (out []string) {
+		for _, p := range []string{"etc/data", "etc/vigil.toml", "etc/token"} { // the last is not there yet
+			out = append(out, filepath.Join(dir, base, p))
+		}
+		return out
+	}
+	try := func(base string, refused []string) {
+		t.Helper()
+		for p, no := range map[string]bool{
+			"etc/data": true, "etc/data/x": true, "etc/data/in/x": true, "etc/vigil.toml": true, "etc/token": true, "etc": true,
+			"etc/other": false, "web": false, "web/vigil.toml": false,
+		} {
+			pl, err := place.Open(filepath.Join(dir, base, p), place.Way{Owner: -1, Refused: refused})
+			if err == nil {
+				pl.Close()
+			}
+			if no != (fault.KindOf(err) == fault.Forbidden) || !no && err != nil {
+				t.Errorf("%s/%s: %v", base, p, err)
+			}
+		}
+	}
+	try("real", under("link"))
+	mnt := filepath.Join(dir, "mnt")
+	if err := unix.Mount(filepath.Join(dir, "real"), mnt, "", unix.MS_BIND, ""); err != nil {
+		t.Logf("nothing can be mounted here: %v", err)
+		return
+	}
+	defer func() { must(t, unix.Unmount(mnt, unix.MNT_DETACH)) }()
+	try("mnt", under("real"))
+}
