@@ -32,7 +32,7 @@ func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
 	say := k.Telling(row.N)
 	k.Busy = true
 	defer func() { k.Busy = false }()
-	if !k.Quiet(ctx) {
+	if !k.quiet(ctx) {
 		return
 	}
 	steps, err := k.journal(ctx)

@@ -39,7 +39,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	say := k.Telling(row.N)
 	k.Busy = true
 	defer func() { k.Busy = false }()
-	if !k.Quiet(ctx) {
+	if !k.quiet(ctx) {
 		return
 	}
 	began := row.State == engine.RevisionApplying || row.State == engine.RevisionChecking
@@ -204,9 +204,9 @@ func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.
 			failed = errOvertaken
 		}
 		if failed != nil {
-			k.Withdraw(ctx, "the revision is given up: "+ground.Clip(failed.Error()))
+			k.withdraw(ctx, "the revision is given up: "+ground.Clip(failed.Error()))
 		}
-		if held := k.HeldUp(ctx, row); held != "" && !told {
+		if held := k.heldUp(ctx, row); held != "" && !told {
 			told = true
 			say("waiting: " + held)
 		}
