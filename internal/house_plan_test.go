@@ -117,7 +117,7 @@ var plan = []room{
 	{dir: "actions/catalogue", floor: 3, ours: []string{"engine/remedy", "engine/fault", "actions/detach", "actions/launch", "actions/outward", "actions/param"}},
 	{dir: "actions/detach", floor: 3, ours: []string{"engine/remedy", "engine/fault", "actions/launch", "actions/units"}, guests: []string{gSys}},
 	{dir: "actions/heal", floor: 3, ours: []string{"engine/remedy", "engine/fault", "actions/blob", "actions/catalogue", "actions/launch", "actions/param", "actions/place", "actions/units"}, guests: []string{gSys}},
-	{dir: "actions/place", floor: 3, ours: []string{"engine/fault"}, guests: []string{gSys}},
+	{dir: "actions/place", floor: 3, ours: []string{"engine/fault", "engine/reconcile"}, guests: []string{gSys}},
 	{dir: "actions/blob", floor: 3, ours: []string{"engine/fault"}},
 	{dir: "actions/units", floor: 3, ours: []string{"engine/fault", "actions/launch"}, guests: []string{gSystemd, gDBus}},
 	{dir: "actions/outward", floor: 3, ours: []string{"engine/fault"}},

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 )
 
 // Attributes are what a file or folder is given; -1 leaves one as it is.
@@ -89,10 +90,7 @@ func (p *Place) open() (*os.File, unix.Stat_t, bool, error) {
 
 // temporary is the name of the new file until it counts. There is one for each
 // name, so what a crash left is found and taken away by the next try.
-func (p *Place) temporary() string {
-	h := sha256.Sum256([]byte(p.name))
-	return ".vigil-" + hex.EncodeToString(h[:8]) + ".tmp"
-}
+func (p *Place) temporary() string { return reconcile.Scratch(p.name) }
 
 // Sweep takes away the new file of a Write that was cut short.
 func (p *Place) Sweep() error {

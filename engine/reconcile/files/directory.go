@@ -28,6 +28,7 @@ type Folder struct {
 	attr     attributes
 	purge    bool
 	keep     []string
+	scratch  []string // what others' documents are written into before it counts
 	maxPurge int
 	absent   bool
 	old      bool
@@ -62,6 +63,7 @@ func (d *Folder) Children(paths []string) {
 		if rest, ok := strings.CutPrefix(p, d.path+"/"); ok {
 			name, _, _ := strings.Cut(rest, "/")
 			d.keep = append(d.keep, name)
+			d.scratch = append(d.scratch, reconcile.Scratch(name))
 		}
 	}
 }
@@ -106,6 +108,9 @@ func (d *Folder) Observe(ctx context.Context, w reconcile.World) (reconcile.Obse
 		return reconcile.Observed{}, err
 	}
 	for _, e := range es {
+		if slices.Contains(d.scratch, e.Name) {
+			continue // another act is at work
+		}
 		if !slices.ContainsFunc(d.keep, func(k string) bool { return reconcile.Glob(k, e.Name) }) {
 			st["entry:"+e.Name] = e.Type
 		}

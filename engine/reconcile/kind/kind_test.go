@@ -285,7 +285,9 @@ func TestDirectory_PurgeHasAGuard(t *testing.T) {
 		t.Errorf("%v for %v", steps, ds)
 	}
 	kind.Children(it, []string{"/etc/f/3", "/etc/f/4/deep", "/elsewhere/5"})
-	if steps, _ := round(t, m, it.Resource, nil); len(steps) != 9 || m.files["/etc/f/3"] == nil || m.files["/etc/f/4"] == nil {
+	writing := "/etc/f/" + reconcile.Scratch("3") // what is under way is not taken away, what was left of another is
+	m.files[writing], m.files["/etc/f/"+reconcile.Scratch("9")] = &entry{kind: "file"}, &entry{kind: "file"}
+	if steps, _ := round(t, m, it.Resource, nil); len(steps) != 10 || m.files["/etc/f/3"] == nil || m.files["/etc/f/4"] == nil || m.files[writing] == nil {
 		t.Errorf("%d steps", len(steps))
 	}
 }
