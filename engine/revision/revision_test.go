@@ -58,6 +58,11 @@ func TestRevision_FailureReturns(t *testing.T) {
 	if s.State != engine.RevisionBad || s.Good[:2] != "a1" || s.Applied[:2] != "a1" {
 		t.Fatalf("%+v", s)
 	}
+	for _, row := range must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())).Resources {
+		if row.Commit[:2] != "a1" {
+			t.Errorf("%s is remembered as written by %s, which was taken back", row.Key.Ref(), row.Commit[:2])
+		}
+	}
 	if _, err := os.Stat(r.path("d")); err == nil {
 		t.Fatal("the folder that the revision made stayed: what came last has to go first")
 	}

@@ -241,6 +241,47 @@ func (r *rig) row(rev engine.Revision) {
 	}
 }
 
+// TestRevision_TheFirstFailureEndsIt: nothing more of the same level is begun.
+func TestRevision_TheFirstFailureEndsIt(t *testing.T) {
+	r := newRig(t)
+	r.cfg.AtOnce = 1
+	w := r.watchActs()
+	r.start()
+	w.fail("a")
+	if _, err := r.push("a1", r.file("a", "one\n"), r.file("b", "one\n"), r.file("c", "one\n")); err == nil || !strings.Contains(err.Error(), "File/a") {
+		t.Fatalf("err %v", err)
+	}
+	if got := w.taken(); len(got) > 0 {
+		t.Errorf("done after it: %q", got)
+	}
+}
+
+// TestRevision_HasToStayAsItWasMade until it is good: what somebody changes while
+// health is waited for fails it, whether an event told of it or not.
+func TestRevision_HasToStayAsItWasMade(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		r := newRig(t)
+		asked, answer := make(chan struct{}, 8), make(chan struct{})
+		r.healthy = func(reconcile.Health) error { asked <- struct{}{}; <-answer; return nil }
+		r.start()
+		n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("a1", r.file("a", "one\n", "  health: {expr: \"value > 0\", timeout: 30s}"))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		r.write("a", "by hand\n")
+		if told {
+			r.Touched([]string{r.path("a")}, false)
+			r.until("it is given up before health answers", func() bool { return !r.State().State.Open() })
+		}
+		close(answer)
+		if err := r.Await(t.Context(), n, func(string) {}); err == nil || !strings.Contains(err.Error(), "did not stay") {
+			t.Errorf("told %v: %v", told, err)
+		}
+		r.stop()
+	}
+}
+
 // TestRevision_LostWordsAreMadeGood: no event comes, and drift is found at the next
 // round all the same.
 func TestRevision_LostWordsAreMadeGood(t *testing.T) {

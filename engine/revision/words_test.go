@@ -121,6 +121,12 @@ func TestRevision_SuspendOfAPart(t *testing.T) {
 		ds := r.Drift()
 		return len(ds) == 1 && ds[0].Status == "suspended"
 	})
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.Stats(); s.Open > 0 || s.HealFailures > 0 {
+		t.Fatalf("what is suspended is being healed: %+v", s)
+	}
 	if err := r.Unsuspend(t.Context(), "ada", s.ID, "done"); err != nil {
 		t.Fatal(err)
 	}
@@ -209,6 +215,9 @@ func TestRevision_DetectAppliesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	ds := r.Drift()
+	if n := r.Stats().Open; n > 0 {
+		t.Fatalf("%d heals are under way", n)
+	}
 	if got := w.taken(); len(got) > 0 || len(ds) != 2 || r.is("a") != "theirs\n" || r.is("b") != "-" {
 		t.Fatalf("done %q, a=%q b=%q, drift %+v", got, r.is("a"), r.is("b"), ds)
 	}
