@@ -2,6 +2,7 @@ package revision_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/ledger"
 	"vigil/engine/reconcile"
+	"vigil/engine/remedy"
 )
 
 // TestRevision_Order: what something depends on is done with before it is begun,
@@ -279,6 +281,82 @@ func TestRevision_HasToStayAsItWasMade(t *testing.T) {
 			t.Errorf("told %v: %v", told, err)
 		}
 		r.stop()
+	}
+}
+
+// TestRevision_HealthIsAskedAgainAfterACrash: nobody knows any more what the last
+// run changed, so everything that says when it is well has to be.
+func TestRevision_HealthIsAskedAgainAfterACrash(t *testing.T) {
+	r := newRig(t)
+	sick := false
+	r.healthy = func(reconcile.Health) error {
+		if sick {
+			return context.DeadlineExceeded
+		}
+		return nil
+	}
+	r.start()
+	health := "  health: {expr: \"value > 0\", timeout: 1s}"
+	r.good("a1", r.file("a", "one\n", health))
+	r.stop()
+	r.write("a", "two\n") // it was done, and then vigild died
+	r.row(engine.Revision{N: 2, Commit: r.commit("a2", r.file("a", "two\n", health)), State: engine.RevisionChecking, Starts: 1})
+	sick = true
+	<-r.start().Ready()
+	r.until("it has ended", func() bool { return !r.State().State.Open() })
+	if s := r.State(); s.State != engine.RevisionBad {
+		t.Fatalf("sick, and %s", s.State)
+	}
+	r.until("the good one is held", func() bool { return r.is("a") == "one\n" })
+}
+
+// TestRevision_WhatCannotBeSeenIsNotKept: it refuses the revision, with its place,
+// unless it is only to be looked at.
+func TestRevision_WhatCannotBeSeenIsNotKept(t *testing.T) {
+	r := newRig(t).start()
+	if err := os.Symlink(t.TempDir(), r.path("link")); err != nil {
+		t.Fatal(err)
+	}
+	behind := func(more ...string) string {
+		return strings.Replace(r.file("link/x", "x\n", more...), "name: link/x", "name: x", 1)
+	}
+	if _, err := r.push("a1", r.file("a", "one\n"), behind()); err == nil || !strings.Contains(err.Error(), "File/x cannot be looked at") || !strings.Contains(err.Error(), "all.yaml:") || r.is("a") != "-" {
+		t.Fatalf("err %v a=%q", err, r.is("a"))
+	}
+	if s := r.State(); s.State != engine.RevisionRefused {
+		t.Fatalf("%+v", s)
+	}
+	r.good("a2", r.file("a", "one\n"), behind("  mode: detect"))
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ds := r.Drift(); len(ds) != 1 || ds[0].Status != "unseen" || ds[0].Reason == "" {
+		t.Errorf("%+v", ds)
+	}
+}
+
+// TestRevision_Wanted: a step that waits is done only while its document stands as
+// it was, and nobody wants the thing left alone; what takes back is always wanted.
+func TestRevision_Wanted(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"), r.file("b", "one\n"))
+	if _, err := r.Suspend(t.Context(), "ada", "File/b", "digging", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		labels map[string]string
+		why    string
+	}{
+		{map[string]string{"resource": "File/a"}, ""},
+		{map[string]string{"resource": "File/a", "hash": "of another document"}, "its document has changed since"},
+		{map[string]string{"resource": "File/c"}, "no document speaks of File/c any more"},
+		{map[string]string{"resource": "File/b"}, "suspended: digging"},
+		{map[string]string{"resource": "File/b", "back": "yes"}, ""},
+		{map[string]string{"resource": "File/c", "notice": "yes"}, ""},
+	} {
+		if why, ok := r.Wanted(remedy.Remediation{Labels: tt.labels}); why != tt.why || ok != (tt.why == "") {
+			t.Errorf("%v: %v %q, expected %q", tt.labels, ok, why, tt.why)
+		}
 	}
 }
 
