@@ -225,7 +225,13 @@ func TestRevision_ComesBackAfterAStop(t *testing.T) {
 	r.good("a1", r.file("a", "one\n"))
 	r.stop()
 	r.write("a", "in the night\n")
+	r.marks = map[string]string{} // a crash came between the ledger and the repository
 	r.start()
+	r.until("the repository says where the host stands", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return strings.HasPrefix(r.marks["good"], "a1") && strings.HasPrefix(r.marks["applied"], "a1")
+	})
 	r.until("it is healed", func() bool { return r.is("a") == "one\n" })
 	ds, err := r.ledger.Drifts(t.Context(), 0, "File/a", false, 10)
 	if err != nil || len(ds) != 1 || ds[0].Class != reconcile.Drift {
