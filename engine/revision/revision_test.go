@@ -218,6 +218,24 @@ func TestRevision_FightStopsItself(t *testing.T) {
 	}
 }
 
+// TestRevision_ASecondChangeWaitsForItsBackoffAlone: what may not be healed yet when it
+// is found is healed when it may, and not at the next turn of an idle keeper.
+func TestRevision_ASecondChangeWaitsForItsBackoffAlone(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	back := func() bool { return r.is("a") == "one\n" }
+	r.touch("a", "first\n")
+	r.until("the first change is healed", back)
+	healed := time.Now()
+	r.until("the keeper is idle, and the backoff not over", func() bool { return time.Since(healed) > 300*time.Millisecond })
+	r.touch("a", "second\n")
+	found := time.Now()
+	r.until("the second change is healed", back)
+	if took := time.Since(found); took > 6*time.Second {
+		t.Errorf("after %v, and its backoff is a second", took)
+	}
+}
+
 // TestRevision_ComesBackAfterAStop: a new start holds what the old one held, and
 // heals what changed meanwhile.
 func TestRevision_ComesBackAfterAStop(t *testing.T) {

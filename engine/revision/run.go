@@ -44,8 +44,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 			k.again(ctx)
 			ts, resync = k.Order, now.Add(k.Cfg.Resync.Std())
 		}
-		late, next := k.due(now)
-		k.look(ctx, append(ts, late...))
+		k.look(ctx, ts)
+		late, next := k.due(k.Clock().Time()) // after the look: what it found may be due before all else
+		k.look(ctx, late)
 		if next.IsZero() || resync.Before(next) {
 			next = resync
 		}
