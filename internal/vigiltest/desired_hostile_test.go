@@ -69,6 +69,8 @@ func TestDesired_HostilePushesAreRefused(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	blob := raw([]string{"hash-object", "-w", "--stdin"}, "x\n")
+	// Beside each stands what is right, so that nothing else is wrong.
+	fine := "100644 blob " + raw([]string{"rev-parse", was + ":host.yaml"}, "") + "\thost.yaml\n"
 	for _, tt := range []struct{ name, mode, kind, path, id string }{
 		{"a link", "120000", "blob", "link", blob},
 		{"a submodule", "160000", "commit", "module", was},
@@ -78,7 +80,7 @@ func TestDesired_HostilePushesAreRefused(t *testing.T) {
 		{"a parent", "100644", "blob", "..", blob},
 		{"a backslash", "100644", "blob", `a\b`, blob},
 	} {
-		tree := raw([]string{"mktree"}, fmt.Sprintf("%s %s %s\t%s\n", tt.mode, tt.kind, tt.id, tt.path))
+		tree := raw([]string{"mktree"}, fine+fmt.Sprintf("%s %s %s\t%s\n", tt.mode, tt.kind, tt.id, tt.path))
 		refuse(tt.name, raw([]string{"commit-tree", "-p", was, "-m", "hostile", tree}, ""), "rejected")
 	}
 	bomb := filepath.Join(f.dir, "bomb")
@@ -87,8 +89,8 @@ func TestDesired_HostilePushesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := raw([]string{"hash-object", "-w", bomb}, "")
-	tree := raw([]string{"mktree"}, "100644 blob "+id+"\tbomb\n")
-	refuse("a bomb", raw([]string{"commit-tree", "-p", was, "-m", "bomb", tree}, ""), "rejected")
+	tree := raw([]string{"mktree"}, fine+"100644 blob "+id+"\tbomb\n")
+	refuse("a bomb", raw([]string{"commit-tree", "-p", was, "-m", "bomb", tree}, ""), "an object of 209715200 bytes")
 
 	var files strings.Builder
 	for i := range 20 {
