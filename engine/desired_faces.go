@@ -17,7 +17,7 @@ type ResourceView struct {
 	Place    string                 `json:"place,omitempty"` // file:line:column of its document
 	Mode     string                 `json:"mode"`
 	Level    int                    `json:"level"`
-	Status   string                 `json:"status"`           // in_sync, drifted, pending, healing, suspended, stopped, unseen, orphan
+	Status   string                 `json:"status"`           // in_sync, drifted, pending, healing, held, suspended, stopped, unseen, orphan
 	Reason   string                 `json:"reason,omitempty"` // why it is not healed, or cannot be seen
 	Drift    []reconcile.Difference `json:"drift,omitempty"`
 	Commit   string                 `json:"commit,omitempty"` // whose document was written last

@@ -45,6 +45,7 @@ func (k *Keeper) Verify(ctx context.Context, r remedy.Remediation) (remedy.Verif
 	}
 	k.Mu.RLock()
 	t := k.Things[r.Labels[ground.LabelResource]]
+	f := k.Flows[r.ID] // nil after a new start
 	var last reconcile.State
 	if t != nil {
 		last = t.Row.Last
@@ -61,5 +62,24 @@ func (k *Keeper) Verify(ctx context.Context, r remedy.Remediation) (remedy.Verif
 	if len(diffs) == 0 {
 		return remedy.Verification{OK: true, Reason: "it is as the document says"}, nil
 	}
+	if f != nil && f.Revision == 0 {
+		if diffs = unmended(f.Diffs, diffs); len(diffs) == 0 {
+			return remedy.Verification{OK: true, Reason: "what it was to mend is mended; somebody changed it since"}, nil
+		}
+	}
 	return remedy.Verification{Reason: "it is still not as the document says: " + ground.Why(diffs), Evidence: audit.Evidence(diffs)}, nil
+}
+
+// unmended are the differences that a heal was to remove and that stand as they
+// stood. What differs otherwise by now is new drift: the heal helped, and failing it
+// would open the breaker of a thing that somebody works on.
+func unmended(before, now []reconcile.Difference) (out []reconcile.Difference) {
+	for _, d := range now {
+		for _, b := range before {
+			if b.Field == d.Field && b.Found == d.Found {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"vigil/engine/clock"
+	"vigil/engine/remedy"
 
 	"vigil/engine"
 	"vigil/engine/fault"
@@ -324,4 +327,62 @@ func TestRevision_ADocumentThatMoves(t *testing.T) {
 	if got := len(r.Resources()); got != 2 {
 		t.Fatalf("%d things are kept: %+v", got, r.Resources())
 	}
+}
+
+// TestRevision_AHealThatHelpedIsNoFailure: somebody changes a thing again before its
+// heal is verified, again and again; no breaker opens over it, and it is healed in
+// the end. While a gate holds a heal, that is what is told of the thing.
+func TestRevision_AHealThatHelpedIsNoFailure(t *testing.T) {
+	r := newRig(t)
+	meddle := func() {}
+	r.acts = func(as remedy.Actions) remedy.Actions { return meddled{as, func() { meddle() }} }
+	r.start()
+	r.good("a1", r.file("a", "one\n", "  heal: {backoff: 1ms, maxAttempts: 100}"))
+	for i := range 6 {
+		meddle = sync.OnceFunc(func() { // between the act and the look that verifies it
+			if err := os.Chmod(r.path("a"), os.FileMode(0o600+i)); err != nil {
+				t.Error(err)
+			}
+		})
+		r.touch("a", "by hand\n")
+		r.until("all is well", func() bool { return r.is("a") == "one\n" && len(r.Drift()) == 0 })
+	}
+	rs, _, err := r.ledger.Remediations(t.Context(), engine.RemediationFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range rs {
+		if x.State != remedy.Succeeded {
+			t.Errorf("%d is %s: %s", x.ID, x.State, x.Reason+x.Error)
+		}
+	}
+	if _, err := r.engine.PutHold(t.Context(), "ada", engine.Hold{Kind: engine.HoldPause, Reason: "digging", Until: clock.System()().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	r.touch("a", "while paused\n")
+	r.until("the gate is told", func() bool {
+		ds := r.Drift()
+		return len(ds) == 1 && ds[0].Status == "held" && strings.Contains(ds[0].Reason, "digging")
+	})
+}
+
+// meddled are actions after each of which somebody else does something.
+type meddled struct {
+	remedy.Actions
+	after func()
+}
+
+func (m meddled) Action(name string) (remedy.Action, bool) {
+	a, ok := m.Actions.Action(name)
+	return meddledAction{a, m.after}, ok
+}
+
+type meddledAction struct {
+	remedy.Action
+	after func()
+}
+
+func (m meddledAction) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
+	defer m.after()
+	return m.Action.Run(ctx, r)
 }

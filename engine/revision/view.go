@@ -24,6 +24,8 @@ func (k *Keeper) judged(t *ground.Thing) engine.ResourceView {
 		v.Status = "orphan"
 	case len(t.Diffs) == 0:
 		v.Status = "in_sync"
+	case t.Flow != nil && t.Flow.Held != "":
+		v.Status, v.Reason = "held", t.Flow.Held
 	case t.Flow != nil:
 		v.Status = "healing"
 	case stopped:

@@ -19,10 +19,11 @@ import (
 type Flow struct {
 	T        *Thing
 	Steps    []reconcile.Step
-	i        int   // the step under way
-	Revision int64 // whose steps they are; 0: drift is healed
-	Back     bool  // they take back what was done
-	notice   bool  // they follow a change, and are not about the thing's own state
+	i        int    // the step under way
+	Revision int64  // whose steps they are; 0: drift is healed
+	Back     bool   // they take back what was done
+	Held     string // what a gate says about the step under way, a second old at most
+	notice   bool   // they follow a change, and are not about the thing's own state
 	Diffs    []reconcile.Difference
 	giveBack func() // the bytes of the step under way, nil none are lent
 	// Done is called once in Run's goroutine, with the round in which its end is

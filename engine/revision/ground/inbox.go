@@ -129,11 +129,21 @@ const quietEvery = 10 * time.Second
 
 // Poll asks the ledger about every remediation under way.
 func (g *Ground) Poll(ctx context.Context) {
-	for id := range g.Flows {
+	for id, f := range g.Flows {
 		r, err := g.Reader.Remediation(ctx, id)
-		if err == nil && Over(r.State) {
+		if err != nil {
+			continue
+		}
+		if Over(r.State) {
 			g.Ended(r)
 		}
+		held := ""
+		if r.State == remedy.Held {
+			held = r.Gate + ": " + r.Reason
+		}
+		g.Mu.Lock()
+		f.Held = held
+		g.Mu.Unlock()
 	}
 }
 
