@@ -2,6 +2,7 @@ package revision
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -61,6 +62,10 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 // healed is the end of a heal of drift.
 func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(context.Context, *ground.Round, error) {
 	return func(ctx context.Context, r *ground.Round, err error) {
+		if errors.Is(err, ground.ErrLeft) { // no heal, and no attempt at one
+			k.Touched(t.Paths(), false)
+			return
+		}
 		now := k.Clock().Time()
 		row := t.Row
 		row.Heals = row.Heals.After(t.Pace(), diffs, now)

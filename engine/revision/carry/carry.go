@@ -180,6 +180,10 @@ func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.
 			open++
 			f.Done = func(ctx context.Context, r *ground.Round, err error) {
 				open--
+				if errors.Is(err, ground.ErrLeft) && k.Suspended(t.Ref) {
+					say(t.Ref + ": left, it was suspended meanwhile")
+					return
+				}
 				if err != nil && failed == nil {
 					failed = fmt.Errorf("%s: %w", t.Ref, err)
 				}

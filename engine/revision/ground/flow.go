@@ -337,6 +337,10 @@ func (g *Ground) advance(ctx context.Context, ended map[int64]remedy.Remediation
 	_ = g.Write(ctx, r) // an error is the end of ctx: the next start finds it all
 }
 
+// ErrLeft is in the error of a step that was not begun, since nobody wants it any
+// more: its thing is suspended now, or its document has changed.
+var ErrLeft = errors.New("left")
+
 // failure says how a step failed.
 func failure(s reconcile.Step, r remedy.Remediation) error {
 	why := r.Error
@@ -345,6 +349,9 @@ func failure(s reconcile.Step, r remedy.Remediation) error {
 	}
 	if why == "" {
 		why = string(r.State)
+	}
+	if r.State == remedy.Cancelled && r.Gate == remedy.GateRecheck {
+		return fault.Wrap(fault.Conflict, ErrLeft, "%s: %s", s.Summary, why)
 	}
 	return fault.New(fault.Conflict, "%s: %s", s.Summary, why)
 }

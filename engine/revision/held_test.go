@@ -1,0 +1,117 @@
+package revision_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/remedy"
+)
+
+// paused stops every act of the rig; the returned function lets them go on.
+func (r *rig) paused() (release func()) {
+	r.t.Helper()
+	now := clock.System()
+	h := must[engine.Hold](r.t)(r.engine.PutHold(r.t.Context(), "ada", engine.Hold{Kind: engine.HoldPause, Reason: "moving the racks", Until: now().Add(time.Hour)}))
+	return func() {
+		r.t.Helper()
+		if err := r.engine.ReleaseHold(r.t.Context(), "ada", h.ID); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// held lands a revision while everything is paused, and returns when a gate holds
+// its first step.
+func (r *rig) held(id string, docs ...string) int64 {
+	r.t.Helper()
+	n, err := r.Land(r.t.Context(), engine.Revision{Commit: r.commit(id, docs...)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.until("a gate holds its step", func() bool {
+		s, err := r.ledger.Desired(r.t.Context())
+		return err == nil && slices.ContainsFunc(s.Active, func(rem remedy.Remediation) bool {
+			return rem.State == remedy.Held && strings.HasPrefix(rem.Labels["commit"], id)
+		})
+	})
+	return n
+}
+
+// TestRevision_AHeldOneIsReplaced: steps that a gate holds are taken back when a
+// newer revision comes, and when vigild starts anew: nothing of them is ever done.
+func TestRevision_AHeldOneIsReplaced(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	release := r.paused()
+	older := r.held("a1", r.file("older", "x\n"))
+	r.held("a2", r.file("a", "two\n"))
+	if err := r.Await(t.Context(), older, func(string) {}); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Fatalf("the older one: %v", err)
+	}
+	r.stop()
+	<-r.start().Ready()
+	s := must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context()))
+	for _, rem := range s.Active {
+		if len(rem.Labels["commit"]) < 2 || rem.Labels["commit"][:2] != "a2" {
+			t.Errorf("a step of another revision is under way: %+v", rem.Labels)
+		}
+	}
+	if len(s.Active) > 1 {
+		t.Errorf("%d steps are under way for one file: that of the run before was not taken back", len(s.Active))
+	}
+	release()
+	r.until("it is good", func() bool { return r.State().State == engine.RevisionGood })
+	got := slices.DeleteFunc(w.taken(), func(s string) bool { return s == "older" }) // that it is not there is made sure of
+	if !slices.Equal(got, []string{"a"}) || r.is("a") != "two\n" || r.is("older") != "-" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+// TestRevision_SuspendWhileItIsHeld: a person who wants a thing left alone while its
+// step waits gets that, and the revision is good without it.
+func TestRevision_SuspendWhileItIsHeld(t *testing.T) {
+	r := newRig(t).start()
+	release := r.paused()
+	n := r.held("a1", r.file("a", "one\n"))
+	if _, err := r.Suspend(t.Context(), "ada", "File/a", "digging", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := r.Await(t.Context(), n, func(string) {}); err != nil || r.is("a") != "-" {
+		t.Errorf("%v, a=%q", err, r.is("a"))
+	}
+	if s := must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())); len(s.Undo)+len(s.Active) > 0 {
+		t.Errorf("left behind: %+v", s)
+	}
+}
+
+// TestHeal_ThatIsSuspendedIsNoAttempt: a heal that waits is dropped when its thing is
+// suspended, and counts neither as a heal nor as a failure.
+func TestHeal_ThatIsSuspendedIsNoAttempt(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	release := r.paused()
+	r.touch("a", "by hand\n")
+	r.until("a gate holds the heal", func() bool {
+		s, err := r.ledger.Desired(t.Context())
+		return err == nil && len(s.Active) == 1 && s.Active[0].State == remedy.Held
+	})
+	s, err := r.Suspend(t.Context(), "ada", "File/a", "digging", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	r.until("it is dropped", func() bool { return r.Stats().Open == 0 })
+	if s := r.Stats(); s.HealFailures > 0 || s.Heals > 0 || r.Drift()[0].Heals > 0 || r.is("a") != "by hand\n" {
+		t.Errorf("%+v %+v", s, r.Drift())
+	}
+	if err := r.Unsuspend(t.Context(), "ada", s.ID, "done"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("it is healed", func() bool { return r.is("a") == "one\n" })
+}
