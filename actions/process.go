@@ -31,7 +31,7 @@ func (a process) read(r remedy.Request) (name, verb string, s remedy.Spec, err e
 		for _, i := range a.keeper.List() {
 			names = append(names, i.Name)
 		}
-		p.Add(fault.Issue{Place: "with.process", Msg: "there is no [[process]] " + strconv.Quote(name) + " in the config; there is " + param.List(names), Hint: param.Suggest(name, names)})
+		p.Add(fault.Issue{Place: "with.process", Msg: "there is no [[process]] " + strconv.Quote(name) + " in the config; the processes there: " + param.List(names), Hint: param.Suggest(name, names)})
 	}
 	if err := p.Err(); err != nil {
 		return "", "", remedy.Spec{}, err

@@ -123,6 +123,9 @@ func resource(s *session.Session, v contract.Resource) {
 	if v.Reason != "" {
 		fmt.Fprintf(s.Out, ": %s", session.Plain(v.Reason))
 	}
+	if v.NextHeal != nil && v.NextHeal.After(time.Now()) {
+		fmt.Fprintf(s.Out, ", healed again at %s (%d in a row already)", session.Moment(v.NextHeal), v.Heals)
+	}
 	if v.Place != "" {
 		fmt.Fprintf(s.Out, "  (%s)", session.Plain(v.Place))
 	}
