@@ -90,6 +90,26 @@ func TestRevision_SuspendWhileItIsHeld(t *testing.T) {
 	}
 }
 
+// TestRevision_ALeftStepIsNotTakenBack: what somebody does with a thing that they
+// suspended stays, though the revision fails afterwards.
+func TestRevision_ALeftStepIsNotTakenBack(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	w.fail("b")
+	r.write("a", "before\n")
+	release := r.paused()
+	n := r.held("a1", r.file("a", "one\n"), r.file("b", "one\n", "  dependsOn: [File/a]"))
+	if _, err := r.Suspend(t.Context(), "ada", "File/a", "digging", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	r.write("a", "by hand\n")
+	release()
+	if err := r.Await(t.Context(), n, func(string) {}); err == nil || !strings.Contains(err.Error(), "File/b") || r.is("a") != "by hand\n" {
+		t.Errorf("%v, a=%q", err, r.is("a"))
+	}
+}
+
 // TestHeal_ThatIsSuspendedIsNoAttempt: a heal that waits is dropped when its thing is
 // suspended, and counts neither as a heal nor as a failure.
 func TestHeal_ThatIsSuspendedIsNoAttempt(t *testing.T) {

@@ -25,6 +25,7 @@ type Flow struct {
 	Held     string // what a gate says about the step under way, a second old at most
 	notice   bool   // they follow a change, and are not about the thing's own state
 	Diffs    []reconcile.Difference
+	undo     int64  // number of the way back of the step under way, 0 none
 	giveBack func() // the bytes of the step under way, nil none are lent
 	// Done is called once in Run's goroutine, with the round in which its end is
 	// written: nil when every step succeeded.
@@ -149,6 +150,7 @@ func (g *Ground) add(ctx context.Context, r *Round, f *Flow) error {
 			return err
 		}
 		r.D.Desired.Undo = append(r.D.Desired.Undo, u)
+		f.undo = u.N
 	}
 	r.D.Remediations = append(r.D.Remediations, g.remediation(f, s, spec))
 	r.flows = append(r.flows, f)
@@ -325,7 +327,11 @@ func (g *Ground) advance(ctx context.Context, ended map[int64]remedy.Remediation
 		switch {
 		case how[i].State != remedy.Succeeded:
 			g.under(f.T, nil)
-			f.Done(ctx, r, failure(f.Steps[f.i], how[i]))
+			err := failure(f.Steps[f.i], how[i])
+			if errors.Is(err, ErrLeft) && f.undo != 0 { // it was not begun: there is nothing to take back
+				r.D.Desired.Undone = append(r.D.Desired.Undone, f.undo)
+			}
+			f.Done(ctx, r, err)
 		case f.i+1 < len(f.Steps):
 			f.i++
 			g.Queue(ctx, r, f)
