@@ -31,7 +31,7 @@ func Webhook(secret string, nudge func()) http.Handler {
 		}
 		key, err := readSecret(secret)
 		if err == nil {
-			err = CheckHook(trimLine(key), r.Header, body)
+			err = checkHook(trimLine(key), r.Header, body)
 		}
 		if err != nil {
 			status := fault.KindOf(err).Status()
@@ -43,10 +43,10 @@ func Webhook(secret string, nudge func()) http.Handler {
 	})
 }
 
-// CheckHook says whether a webhook was sent by somebody who has the key: an
+// checkHook says whether a webhook was sent by somebody who has the key: an
 // HMAC-SHA256 over the body (X-Hub-Signature-256, X-Gitea-Signature,
 // X-Forgejo-Signature), or GitLab's token. Forbidden otherwise.
-func CheckHook(key []byte, h http.Header, body []byte) error {
+func checkHook(key []byte, h http.Header, body []byte) error {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(body)
 	want := mac.Sum(nil)

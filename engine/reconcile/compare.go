@@ -65,15 +65,6 @@ func classify(wanted string, last State, found, name string) Class {
 	return Conflict
 }
 
-// Orphans is every property of a thing that was written once and is desired no
-// more; nil when it is gone already. Pure.
-func Orphans(last, seen State) []Difference {
-	if len(last) == 0 || seen[Exists] != Yes {
-		return nil
-	}
-	return []Difference{{Field: Exists, Wanted: No, Found: Yes, Class: Orphan}}
-}
-
 // Carry gives every difference the time since when it is known: that of the same
 // difference before (same field, wanted and found), else now. Pure.
 func Carry(before, found []Difference, now time.Time) []Difference {

@@ -44,12 +44,6 @@ func TestDiff_NamesHowADifferenceCameAbout(t *testing.T) {
 			t.Errorf("%s: %s", tt.name, d)
 		}
 	}
-	if got := reconcile.Orphans(on("a"), on("a")); len(got) != 1 || got[0].Class != reconcile.Orphan {
-		t.Errorf("an orphan: %v", got)
-	}
-	if got := reconcile.Orphans(on("a"), state{"exists": "no"}); got != nil {
-		t.Errorf("an orphan that is gone: %v", got)
-	}
 }
 
 func TestCarry_KeepsSinceWhen(t *testing.T) {
