@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -78,6 +80,27 @@ func Carry(before, found []Difference, now time.Time) []Difference {
 			}
 		}
 		out[i] = d
+	}
+	return out
+}
+
+// Bounds of what is told of differences beside the thing itself.
+const (
+	maxTold  = 20
+	maxValue = 1000
+)
+
+// Told are the first differences with the beginnings of their values, for records
+// and answers: a folder may have a hundred thousand entries too many, and a value
+// that was found may have megabytes. Pure.
+func Told(ds []Difference) []Difference {
+	out := slices.Clone(ds[:min(len(ds), maxTold)])
+	for i := range out {
+		for _, v := range []*string{&out[i].Field, &out[i].Wanted, &out[i].Found} {
+			if len(*v) > maxValue {
+				*v = strings.ToValidUTF8((*v)[:maxValue], "") + "..."
+			}
+		}
 	}
 	return out
 }

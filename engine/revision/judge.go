@@ -67,7 +67,7 @@ func (k *Keeper) Verify(ctx context.Context, r remedy.Remediation) (remedy.Verif
 			return remedy.Verification{OK: true, Reason: "what it was to mend is mended; somebody changed it since"}, nil
 		}
 	}
-	return remedy.Verification{Reason: "it is still not as the document says: " + ground.Why(diffs), Evidence: audit.Evidence(diffs)}, nil
+	return remedy.Verification{Reason: "it is still not as the document says: " + ground.Why(diffs), Evidence: audit.Evidence(reconcile.Told(diffs))}, nil
 }
 
 // unmended are the differences that a heal was to remove and that stand as they

@@ -21,6 +21,10 @@ type directorySpec struct {
 	MaxPurge         int      `yaml:"maxPurge"` // more than this at once is taken for a mistake; 10
 }
 
+// mostPurged bounds what a document may have taken away at once: each entry is an
+// act of its own, with its record, and a revision waits for them.
+const mostPurged = 1000
+
 // Folder is a folder as a document wants it.
 type Folder struct {
 	key      reconcile.Key
@@ -46,8 +50,8 @@ func Directory(s *site.Site) site.Resource {
 		s.AsCommand("path", v.Path+" as a whole, in which programs lie that others run,")
 	}
 	d.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + v.Path}
-	if v.MaxPurge < 1 || v.MaxPurge > reconcile.MaxEntries {
-		s.Bad("maxPurge", "expected 1 to %d entries", reconcile.MaxEntries)
+	if v.MaxPurge < 1 || v.MaxPurge > mostPurged {
+		s.Bad("maxPurge", "expected 1 to %d entries", mostPurged)
 	}
 	for _, k := range v.Keep {
 		if k == "" || strings.Contains(k, "/") || strings.Count(k, "*") > 8 {

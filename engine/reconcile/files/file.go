@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -117,8 +118,35 @@ func (f *file) set(s *site.Site, match string, v fileSpec, content []byte) {
 		s.Bad("match", "%v", err)
 		return
 	}
+	kept := 0
+	for field, v := range short(p.Want()) {
+		kept += len(field) + len(v)
+	}
+	if kept > maxKept {
+		s.Bad("match", "the names and values of this part have %d bytes, at most %d are kept: write the file whole, or in several documents", kept, maxKept)
+	}
 	f.part = &p
 	f.key.Subject += "#" + s.Doc.Name
+}
+
+// What is remembered of a part, and told of it, has to fit into a record,
+// whatever somebody writes into the file.
+const (
+	maxKept = 256 << 10
+	maxShow = 200
+)
+
+// short keeps the sum of a long value in place of the value: it is compared just
+// as well.
+func short(values map[string]string) map[string]string {
+	out := make(map[string]string, len(values))
+	for field, v := range values {
+		if len(v) > maxShow {
+			v = fmt.Sprintf("%d bytes, sha256 %s", len(v), site.Sum([]byte(v)))
+		}
+		out[field] = v
+	}
+	return out
 }
 
 func (f *file) Key() reconcile.Key { return f.key }
@@ -145,7 +173,7 @@ func (f *file) desired() reconcile.State {
 	}
 	f.attr.into(st)
 	if f.part != nil {
-		maps.Copy(st, f.part.Want())
+		maps.Copy(st, short(f.part.Want()))
 	} else {
 		st["sha256"] = f.sum
 	}
@@ -186,7 +214,7 @@ func (f *file) Observe(ctx context.Context, w reconcile.World) (reconcile.Observ
 	if err != nil {
 		return reconcile.Observed{}, fault.Wrap(fault.Conflict, err, "%s: a part of it cannot be managed", f.path)
 	}
-	maps.Copy(st, part)
+	maps.Copy(st, short(part))
 	return reconcile.Observed{State: st, Content: got.Content, Closed: got.Mode&0o004 == 0}, nil
 }
 

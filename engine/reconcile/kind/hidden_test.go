@@ -38,3 +38,16 @@ func TestFile_WhatAClosedFileHoldsIsNotToldByADifference(t *testing.T) {
 		}
 	}
 }
+
+// TestFile_APartFitsIntoARecord: what cannot be remembered is refused when it is
+// read, not when it was written.
+func TestFile_APartFitsIntoARecord(t *testing.T) {
+	var lines []string
+	for i := range 3000 {
+		lines = append(lines, strings.Repeat("x", 100)+strings.Repeat("y", i%7)+string(rune('a'+i%26))+strings.Repeat("z", i/26))
+	}
+	_, is := read(t, `{kind: File, metadata: {name: f}, spec: {path: /etc/f, match: lines, lines: [`+strings.Join(lines, ", ")+`]}}`, trusting())
+	if len(is) != 1 || !strings.Contains(is.Error(), "are kept") {
+		t.Errorf("%.300v", is)
+	}
+}

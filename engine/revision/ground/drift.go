@@ -41,5 +41,6 @@ func (g *Ground) Note(r *Round, t *Thing, diffs []reconcile.Difference, how stri
 }
 
 func evidence(t *Thing, d reconcile.Difference) map[string]string {
+	d = reconcile.Told([]reconcile.Difference{d})[0]
 	return map[string]string{"subject": t.Res.Key().Subject, "field": d.Field, "wanted": d.Wanted, "found": d.Found, "class": string(d.Class), "commit": t.Row.Commit}
 }

@@ -57,7 +57,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirme
 		for _, s := range steps {
 			p.foresee(g.Actions, t, s)
 			p.Steps = append(p.Steps, engine.PlanStep{Ref: t.Ref, Level: t.Level, Action: s.Action, Summary: s.Summary,
-				Final: s.Final, Prune: t.Item == nil, Because: t.Diffs})
+				Final: s.Final, Prune: t.Item == nil, Because: reconcile.Told(t.Diffs)})
 		}
 	}
 	p.own, p.Refuse = checkOwn(ctx, g, set)
