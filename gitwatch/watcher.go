@@ -244,16 +244,3 @@ func (w *Watcher) take(ctx context.Context) (tip plumbing.Hash, reached bool, er
 	}
 	return tip, true, nil
 }
-
-// Current reads what the store's branch is at, for a start; ok is false when
-// nothing was ever there.
-func Current(ctx context.Context, st *store.Store, src objects.Source, caps objects.TreeCaps) (s Snapshot, ok bool, err error) {
-	tip := st.Ref(st.Branch())
-	if tip.IsZero() {
-		return s, false, nil
-	}
-	v := st.View()
-	defer v.Close()
-	s, err = objects.ReadRevision(ctx, v, src, st.Branch(), tip, tip, caps)
-	return s, err == nil, err
-}
