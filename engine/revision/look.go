@@ -15,11 +15,9 @@ import (
 func (k *Keeper) look(ctx context.Context, ts []*ground.Thing) {
 	for len(ts) > 0 && ctx.Err() == nil {
 		n := min(len(ts), ground.MaxRound)
-		r := k.Begin()
+		r, looked := k.Begin(), map[*ground.Thing]bool{}
 		for _, t := range ts[:n] {
-			if t.Flow == nil {
-				k.lookAt(ctx, r, t)
-			}
+			k.lookAt(ctx, r, t, looked)
 		}
 		if k.Write(ctx, r) != nil {
 			return
@@ -28,8 +26,13 @@ func (k *Keeper) look(ctx context.Context, ts []*ground.Thing) {
 	}
 }
 
-// lookAt is look for one thing.
-func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
+// lookAt is look for one thing. looked is of this round: what was looked at, and
+// whether it is there or not as it should be.
+func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing, looked map[*ground.Thing]bool) {
+	if _, twice := looked[t]; twice || t.Flow != nil {
+		return
+	}
+	looked[t] = false
 	seen, err := t.Res.Observe(ctx, k.World)
 	now := r.D.At.Time() // of the round: asking the clock for each thing is a good part of a look
 	if err != nil {
@@ -40,6 +43,7 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 	}
 	k.TakeOver(t, seen)
 	diffs := reconcile.Carry(t.Diffs, t.Differences(t.Row.Last, seen), now)
+	looked[t] = len(diffs) > 0 && diffs[0].Field == reconcile.Exists
 	k.Note(r, t, diffs, "gone")
 	r.After = append(r.After, func() { t.Diffs, t.Unseen, t.Looked = diffs, "", now; k.Looks++ })
 	switch {
@@ -50,6 +54,7 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing) {
 	case k.Cfg.Mode == "detect" || k.Suspended(t.Ref):
 		r.After = append(r.After, func() { t.Held = nil })
 	case !t.Row.Heals.Due(t.Pace(), now):
+	case diffs[0].Class == reconcile.Missing && k.foldersFirst(ctx, r, t, looked):
 	default:
 		steps, held := t.StepsFor(seen, diffs)
 		r.After = append(r.After, func() { t.Held = held })
@@ -104,7 +109,21 @@ func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(cont
 			k.notify(ctx, r, t)
 		}
 		k.Touched(t.Paths(), false) // whatever came meanwhile is looked at now
+		k.TouchedBelow(t)
 	}
+}
+
+// foldersFirst says whether a folder that the thing lies in is not there yet: then
+// the thing has to wait, and the end of that looks at it again. Events come in any
+// order, so the folders are looked at here.
+func (k *Keeper) foldersFirst(ctx context.Context, r *ground.Round, t *ground.Thing, looked map[*ground.Thing]bool) bool {
+	for _, f := range k.Folders(t) {
+		k.lookAt(ctx, r, f, looked)
+		if f.Flow != nil || looked[f] {
+			return true
+		}
+	}
+	return false
 }
 
 // stopped says that a thing fights with somebody.

@@ -366,6 +366,38 @@ func TestRevision_AHealThatHelpedIsNoFailure(t *testing.T) {
 	})
 }
 
+// TestRevision_AFolderThatIsGoneComesBackWhole: a managed folder that somebody
+// removed with all that is in it comes back outermost first, without a failed heal.
+func TestRevision_AFolderThatIsGoneComesBackWhole(t *testing.T) {
+	r := newRig(t).start()
+	folder := func(name string) string {
+		return "---\napiVersion: vigil/v1\nkind: Directory\nmetadata: {name: " + name + "}\nspec: {path: " + r.path(name) + "}\n"
+	}
+	file := func(name string) string {
+		return strings.Replace(r.file(name, "x\n"), "name: "+name, "name: "+strings.ReplaceAll(name, "/", "-"), 1)
+	}
+	r.good("a1", strings.ReplaceAll(folder("d"), "name: d/", "name: "), strings.Replace(folder("d/in"), "name: d/in", "name: in", 1), file("d/one"), file("d/in/two"))
+	for _, first := range []string{"d/in/two", "d/one", "d"} { // whichever event comes first
+		if err := os.RemoveAll(r.path("d")); err != nil {
+			t.Fatal(err)
+		}
+		r.Touched([]string{r.path(first)}, false)
+		r.Touched([]string{r.path("d"), r.path("d/in"), r.path("d/one"), r.path("d/in/two")}, false)
+		r.until("all is back", func() bool {
+			return r.is("d/one") == "x\n" && r.is("d/in/two") == "x\n" && len(r.Drift()) == 0
+		})
+	}
+	rs, _, err := r.ledger.Remediations(t.Context(), engine.RemediationFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range rs {
+		if x.State != remedy.Succeeded {
+			t.Errorf("%d (%s) is %s: %s", x.ID, x.Target, x.State, x.Error)
+		}
+	}
+}
+
 // meddled are actions after each of which somebody else does something.
 type meddled struct {
 	remedy.Actions
