@@ -122,6 +122,11 @@ func (k *Keeper) foldersFirst(ctx context.Context, r *ground.Round, t *ground.Th
 		if f.Flow != nil || looked[f] {
 			return true
 		}
+		// It may have gone since this round looked at it.
+		if seen, err := f.Res.Observe(ctx, k.World); err == nil && seen.State[reconcile.Exists] != reconcile.Yes {
+			k.Touched(append(f.Paths(), t.Paths()...), false)
+			return true
+		}
 	}
 	return false
 }

@@ -1,9 +1,9 @@
 package revision_test
 
 import (
-	"strconv"
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
