@@ -20,7 +20,7 @@ var errRehearsed = errors.New("a rehearsal is taken back")
 // breach, which would else wait for them. Nothing of it reaches the disk. It is
 // haste alone: what went wrong in it will be told by the first decision.
 func (l *Ledger) rehearse(ctx context.Context) error {
-	const name = "a rehearsal" // no policy can be called so
+	const name = "a rehearsal"                         // no policy can be called so
 	now := clock.Stamp{Wall: 1, Boot: 1, BootID: name} // made up, as all of it
 	ls := series.New(series.Label{Name: "__name__", Value: name})
 	row := engine.FiringRow{

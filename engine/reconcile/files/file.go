@@ -43,6 +43,7 @@ type file struct {
 	validate string // JSON of the argv
 	absent   bool
 	old      bool // an orphan: only what bears our hand is taken away
+	sealed   bool // its content was opened here: not even its sum is told
 }
 
 // File reads a document of this kind.
@@ -80,6 +81,7 @@ func File(s *site.Site) site.Resource {
 	if v.Source != "" {
 		content = s.FromTree("source", v.Source)
 	}
+	f.sealed = s.Sealed
 	if s.Sealed && match == "exact" && !f.absent && f.attr.Permissions == "" {
 		f.attr.Permissions = "0600" // what nobody may read in the repository is not for everybody on the host
 	}
@@ -241,7 +243,7 @@ func (f *file) parted(last, seen reconcile.State) []reconcile.Difference {
 // not for everybody. The sum of a block and the fact that a line is there stay.
 func (f *file) hidden(seen reconcile.Observed, ds []reconcile.Difference) []reconcile.Difference {
 	mode, err := strconv.ParseUint(f.attr.Permissions, 8, 16)
-	if closed := seen.Closed || err == nil && mode&0o004 == 0; !closed {
+	if closed := seen.Closed || err == nil && mode&0o004 == 0; !closed && !f.sealed {
 		return ds
 	}
 	hide := func(v *string) {
@@ -251,7 +253,8 @@ func (f *file) hidden(seen reconcile.Observed, ds []reconcile.Difference) []reco
 	}
 	for i, d := range ds {
 		switch format, _, key := strings.Cut(d.Field, ":"); {
-		case key && format != "block" && format != "line":
+		case f.sealed && (d.Field == "sha256" || format == "block"), // whoever has the sum of a short secret can guess it
+			key && format != "block" && format != "line":
 			hide(&ds[i].Wanted)
 			hide(&ds[i].Found)
 		}
