@@ -225,7 +225,7 @@ func (f *file) Compare(last reconcile.State, seen reconcile.Observed) []reconcil
 	case f.part != nil:
 		return f.hidden(seen, f.parted(last, seen.State))
 	case !f.absent:
-		return reconcile.Diff(f.desired(), last, seen.State)
+		return f.hidden(seen, reconcile.Diff(f.desired(), last, seen.State))
 	case f.old && last["sha256"] != "" && seen.State["sha256"] != last["sha256"]:
 		return nil // somebody made it their own: it is not ours to take away
 	}
