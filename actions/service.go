@@ -48,6 +48,12 @@ func (a service) read(r remedy.Request) (unit, verb string, s remedy.Spec, err e
 			p.Bad("unit", "%v", err)
 		} else {
 			unit = canonical
+			switch {
+			case units.Whole(unit):
+				p.Bad("unit", "%s acts on the whole machine, and is no service to be healed", unit)
+			case unit == "vigild.service":
+				p.Bad("unit", "vigild does not act on itself: what it does would have no end on record")
+			}
 		}
 	}
 	if err := p.Err(); err != nil {

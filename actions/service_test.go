@@ -114,3 +114,19 @@ func TestService_NoRecordNoAct(t *testing.T) {
 		t.Errorf("%v, asked %q", err, p.Asked())
 	}
 }
+
+// TestService_NotTheWholeMachine: what a policy or a document may ask of units ends
+// before those that stop the machine, and before vigild itself.
+func TestService_NotTheWholeMachine(t *testing.T) {
+	a := action(t, build(t, actions.Config{}, actions.Deps{}), "service")
+	for unit, refused := range map[string]bool{
+		"poweroff.target": true, "systemd-reboot.service": true, "debug-shell": true, "rescue.target": true, "vigild": true, "vigild.service": true,
+		"web": false, "poweroff-button.service": false, "multi-user.target": false,
+	} {
+		for _, verb := range []string{"start", "stop", "restart"} {
+			if _, err := a.Resolve(request("service", with{"unit": unit, "verb": verb})); (err != nil) != refused {
+				t.Errorf("%s %s: %v", verb, unit, err)
+			}
+		}
+	}
+}
