@@ -257,7 +257,11 @@ func (f *follower) touch() {
 	slices.Sort(names)
 	name := names[f.rand.IntN(len(names))]
 	if !f.rest {
-		w.shaken = true // it may be the very moment at which it is looked at
+		// It may be the very moment at which it is looked at; and an older one may still
+		// be on its way back, which the kills stretched over many pushes.
+		for _, c := range f.commits {
+			c.shaken = true
+		}
 	}
 	f.rest, f.touched = false, true
 	vandalize(f.rand, f.at(name))
