@@ -13,6 +13,7 @@
 . "$(dirname "$0")/booted.sh"
 
 worker_pid() { pgrep -f '^/usr/bin/sleep 86400' || true; }
+worker_gone() { [ -z "$(worker_pid)" ]; }
 starts() { [ "$(wc -l <"/run/starts.$1")" = "$2" ]; }
 
 # unit makes a unit that notes each start, with a policy that heals it.
@@ -224,7 +225,7 @@ gone() {
 	check "keeps the data" test -e /var/lib/vigil/ledger.db
 	check "installed again" /opt/kit/install.sh --airgap /opt/kit
 	check "uninstall --purge" /opt/kit/install.sh --uninstall --purge
-	check "the supervised process has ended" soon [ -z "$(worker_pid)" ]
+	check "the supervised process has ended" soon worker_gone
 	rm -rf /etc/systemd/system/vigild.service.d
 	check "no file is left" [ -z "$(find /etc /usr/local /var/lib /run -xdev -name '*vigil*' -not -path '/run/systemd/units/*' 2>/dev/null)" ]
 	check "systemd does not know it" is vigild LoadState not-found
