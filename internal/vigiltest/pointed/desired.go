@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"vigil/engine"
 	"vigil/engine/remedy"
@@ -121,6 +122,10 @@ func (t torn) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	if was, err := os.ReadFile(path); err == nil && len(was) > 1 && t.n.Add(1)%3 == 0 {
 		if err := os.WriteFile(filepath.Clean(path), was[:len(was)/2], 0o600); err != nil {
 			return remedy.Result{}, fmt.Errorf("the planted bug: %w", err)
+		}
+		select { // as long as a large file takes: on a quiet machine no kill would hit the moment
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
 		}
 	}
 	return t.Action.Run(ctx, r)
