@@ -93,9 +93,7 @@ func (f *follower) settle(ctx context.Context) {
 	}
 	f.chain(ctx)
 	f.neighbours()
-	if f.rest, f.touched = !f.dead(), false; f.rest {
-		f.pending = nil
-	}
+	f.rest, f.touched = !f.dead(), false
 }
 
 // look compares the host with what the ledger and the branch say it has to be, once.
