@@ -99,9 +99,9 @@ type follower struct {
 	landed  string // what the branch was last known to be at
 	sent    string // what was pushed since and not answered, "" nothing
 	n       int
-	touched bool      // files were changed by hand since the host was seen at rest
-	rest    bool      // the host was seen at rest, and nothing was done since
-	audit   []string  // hashes of the chain as it was read before
+	touched bool     // files were changed by hand since the host was seen at rest
+	rest    bool     // the host was seen at rest, and nothing was done since
+	audit   []string // hashes of the chain as it was read before
 	bad     []string
 }
 
