@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ type rig struct {
 	commits map[string]string
 	marks   map[string]string
 	healthy func(reconcile.Health) error
+	hang    atomic.Bool // nothing is proved until the keeper stops
 	acts    func(remedy.Actions) remedy.Actions
 	own     revision.Own
 	cfg     revision.Config
@@ -118,7 +120,11 @@ func (r *rig) start() *rig {
 		Own: r.own, Clock: now, Log: log,
 	}
 	if r.healthy != nil {
-		d.Healthy = func(_ context.Context, h reconcile.Health, _ clock.Stamp) (string, error) {
+		d.Healthy = func(ctx context.Context, h reconcile.Health, _ clock.Stamp) (string, error) {
+			if r.hang.Load() {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
 			return "it says so", r.healthy(h)
 		}
 	}

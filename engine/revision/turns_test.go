@@ -376,3 +376,36 @@ func TestRevision_LostWordsAreMadeGood(t *testing.T) {
 		t.Errorf("after %v", d)
 	}
 }
+
+// TestRevision_WhatAnOvertakenOneWroteGoesInItsOrder: a revision that was overtaken had
+// made a file, the newer one takes it away, vigild ends, and the newer one fails. The
+// way back is the newest step first: the file, which nobody wants, does not stay.
+func TestRevision_WhatAnOvertakenOneWroteGoesInItsOrder(t *testing.T) {
+	r := newRig(t)
+	r.healthy = func(reconcile.Health) error { return context.DeadlineExceeded }
+	r.start()
+	health := "  health: {expr: \"value > 0\", timeout: 1s}"
+	r.good("a1", r.file("a", "one\n"))
+	r.hang.Store(true)
+	land := func(id string, docs ...string) {
+		t.Helper()
+		if _, err := r.Land(t.Context(), engine.Revision{Commit: r.commit(id, docs...)}); err != nil {
+			t.Fatal(err)
+		}
+		r.until(id+" is looked at", func() bool {
+			return r.State().State == engine.RevisionChecking && strings.HasPrefix(r.State().Applied, id)
+		})
+	}
+	land("b2", r.file("a", "one\n"), r.file("f", "made\n", health))
+	land("c3", r.file("a", "one\n"), r.file("s", "sick\n", health))
+	if r.is("f") != "-" || r.is("s") != "sick\n" {
+		t.Fatalf("f=%q s=%q", r.is("f"), r.is("s"))
+	}
+	r.stop()
+	r.hang.Store(false)
+	r.start()
+	r.until("it has failed", func() bool { return r.State().State == engine.RevisionBad })
+	if r.is("f") != "-" || r.is("s") != "-" || r.is("a") != "one\n" {
+		t.Errorf("f=%q s=%q a=%q", r.is("f"), r.is("s"), r.is("a"))
+	}
+}

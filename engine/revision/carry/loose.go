@@ -31,7 +31,14 @@ func (k *Carrier) loose(ctx context.Context, row *engine.Revision, set *reconcil
 	}
 	for _, u := range slices.Backward(steps) {
 		path, _ := u.With["path"].(string)
-		if u.Revision == row.N || left[u.Ref] || left[path] {
+		if u.Revision == row.N { // what it does itself comes after, and so is taken back before
+			left[u.Ref] = true
+			if path != "" {
+				left[path] = true
+			}
+			continue
+		}
+		if left[u.Ref] || left[path] {
 			continue
 		}
 		if !k.unwritten(ctx, u) {
