@@ -99,9 +99,10 @@ type follower struct {
 	landed  string // what the branch was last known to be at
 	sent    string // what was pushed since and not answered, "" nothing
 	n       int
-	touched bool     // files were changed by hand since the host was seen at rest
-	rest    bool     // the host was seen at rest, and nothing was done since
-	audit   []string // hashes of the chain as it was read before
+	touched bool      // files were changed by hand since the host was seen at rest
+	rest    bool      // the host was seen at rest, and nothing was done since
+	pending []*wanted // pushed since then: any of them may be under way
+	audit   []string  // hashes of the chain as it was read before
 	bad     []string
 }
 
@@ -211,6 +212,7 @@ func (f *follower) commit() {
 	w.hash = f.work.Commit(fmt.Sprintf("revision %d, %s", f.n, w.fate), strings.ReplaceAll(archive, "%MANAGED%", f.managed()))
 	f.commits[w.hash] = w
 	f.rest, w.shaken = false, f.touched
+	f.pending = append(f.pending, w)
 	if w.fate != refused {
 		f.sent = w.hash
 	}
@@ -260,7 +262,7 @@ func (f *follower) touch() {
 		// It may be the very moment at which it is looked at; and an older one may still
 		// be on its way back, which the kills stretched over many pushes.
 		w.shaken = true
-		for _, c := range f.commits {
+		for _, c := range f.pending {
 			c.shaken = true
 		}
 	}

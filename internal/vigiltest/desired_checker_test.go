@@ -93,7 +93,9 @@ func (f *follower) settle(ctx context.Context) {
 	}
 	f.chain(ctx)
 	f.neighbours()
-	f.rest, f.touched = !f.dead(), false
+	if f.rest, f.touched = !f.dead(), false; f.rest {
+		f.pending = nil
+	}
 }
 
 // look compares the host with what the ledger and the branch say it has to be, once.
