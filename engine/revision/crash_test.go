@@ -93,3 +93,36 @@ func (r *rig) cutShort(commit, next string, files ...string) {
 		r.t.Fatal(err)
 	}
 }
+
+// TestRevision_ALostGoodOneBringsNoBadOneBack: a revision fails, and the good one to
+// return to cannot be read. What failed is kept no more than anything else, until
+// the good one can be read again.
+func TestRevision_ALostGoodOneBringsNoBadOneBack(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	r.good("a1", r.file("a", "one\n"))
+	good := r.commit("a1")
+	r.mu.Lock()
+	delete(r.commits, good)
+	r.mu.Unlock()
+	w.fail("b")
+	if _, err := r.push("a2", r.file("a", "two\n"), r.file("b", "x\n", "  dependsOn: [File/c]"), r.file("c", "x\n")); err == nil {
+		t.Fatal("it is good")
+	}
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.State(); s.State != engine.RevisionBad || s.Stalled == "" || r.Stats().Open > 0 || r.is("a") != "one\n" || r.is("c") != "-" {
+		t.Fatalf("a=%q c=%q, %d heals are under way, %+v", r.is("a"), r.is("c"), r.Stats().Open, s)
+	}
+	r.commit("a1", r.file("a", "one\n"))
+	r.touch("a", "by hand\n")
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.until("the good one is held", func() bool { return r.is("a") == "one\n" })
+	if s := r.State(); s.Stalled != "" || r.is("c") != "-" {
+		t.Errorf("c=%q %+v", r.is("c"), s)
+	}
+}

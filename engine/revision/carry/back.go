@@ -179,9 +179,10 @@ func (k *Carrier) returnTo(ctx context.Context, good *engine.Revision) error {
 		return err
 	}
 	set, err := k.Load(ctx, good.Commit)
-	if err != nil {
+	if err != nil { // what failed is not held in its place; it is read again at every resync
+		k.Install(ctx, good.N, nil, nil, k.orphans())
 		k.Mu.Lock()
-		k.Standing, k.Set, k.Stalled = good.N, nil, "the revision "+ground.Short(good.Commit)+" cannot be read: "+err.Error()
+		k.Stalled = "the revision " + ground.Short(good.Commit) + " cannot be read: " + err.Error()
 		k.Mu.Unlock()
 		return err
 	}
