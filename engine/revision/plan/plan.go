@@ -8,7 +8,6 @@
 package plan
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,7 +60,10 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirme
 		}
 	}
 	p.own, p.Refuse = checkOwn(ctx, g, set)
-	if p.Refuse = cmp.Or(p.Refuse, notable(g, p.Things)); p.Refuse == nil {
+	if p.Refuse == nil {
+		p.Refuse = notable(g, p.Things)
+	}
+	if p.Refuse == nil {
 		p.Refuse = p.guard(rows, confirmed)
 	}
 	return p, nil
