@@ -48,6 +48,10 @@ func (k *Carrier) prove(ctx context.Context, row *engine.Revision, did *deeds, s
 		if waiting == 0 && !now.Before(soak) {
 			return k.stayed(ctx, did)
 		}
+		pause := ground.PollEvery
+		if left := soak.Sub(now); left > 0 { // afterwards health alone is waited for
+			pause = min(pause, left)
+		}
 		select {
 		case a := <-answers:
 			waiting--
@@ -59,7 +63,7 @@ func (k *Carrier) prove(ctx context.Context, row *engine.Revision, did *deeds, s
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-k.Wake:
-		case <-time.After(min(ground.PollEvery, max(time.Millisecond, soak.Sub(now)))):
+		case <-time.After(pause):
 			k.Poll(ctx)
 		}
 		k.Hear(ctx)
