@@ -225,13 +225,13 @@ func (k *Keeper) Plan(ctx context.Context, commit string) (engine.PlanView, erro
 		return engine.PlanView{}, err
 	}
 	k.Mu.RLock()
-	from, newest := k.CommitOf(), k.Rows[k.Newest]
+	from := k.CommitOf()
+	if newest := k.Rows[k.Newest]; commit == "" && newest != nil {
+		commit = newest.Commit
+	}
 	k.Mu.RUnlock()
 	if commit == "" {
-		if newest == nil {
-			return engine.PlanView{}, fault.New(fault.NotFound, "no revision has come yet").Mend("clone, commit and push to /git/desired")
-		}
-		commit = newest.Commit
+		return engine.PlanView{}, fault.New(fault.NotFound, "no revision has come yet").Mend("clone, commit and push to /git/desired")
 	}
 	set, err := k.Load(ctx, commit)
 	if err != nil {

@@ -1,12 +1,16 @@
 package revision_test
 
 import (
+	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"vigil/engine"
+	"vigil/engine/fault"
 )
 
 // TestRevision_PruneFalseStays: what its document keeps, and what was there before
@@ -224,4 +228,48 @@ func TestRevision_DetectAppliesNothing(t *testing.T) {
 	if s := r.State(); s.Good[:2] != "a1" || s.Applied != "" {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestRevision_PlanOfTheNewest: a plan that names no commit is of the newest
+// revision, whether it holds or not; before the first one there is none.
+func TestRevision_PlanOfTheNewest(t *testing.T) {
+	r := newRig(t).start()
+	if _, err := r.Plan(t.Context(), ""); fault.KindOf(err) != fault.NotFound {
+		t.Fatalf("before the first one: %v", err)
+	}
+	r.good("a1", r.file("a", "one\n"))
+	if _, err := r.Suspend(t.Context(), "ada", "*", "digging", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("a2", r.file("a", "two\n"), r.file("b", "x\n"))}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.Plan(t.Context(), "")
+	if err != nil || p.Commit[:2] != "a2" || p.From[:2] != "a1" || p.Items != 2 {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+// TestRevision_IsReadWhileItTurns: whoever asks about a revision reads no row while
+// the keeper writes it; the race detector says so.
+func TestRevision_IsReadWhileItTurns(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a0", r.file("a", "one\n"))
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = r.Plan(ctx, "")
+			for n := range int64(6) {
+				short, stop := context.WithTimeout(ctx, time.Millisecond)
+				_ = r.Await(short, n, func(string) {})
+				stop()
+			}
+		}
+	})
+	for i := range 5 {
+		r.good(strconv.Itoa(i+1), r.file("a", strconv.Itoa(i)+"\n"))
+	}
+	stop()
+	all.Wait()
 }

@@ -18,19 +18,27 @@ func (g *Ground) Finish(row *engine.Revision, err error) { g.board.End(row.N, er
 // Await follows a revision to its end: say gets each line, the error is nil when
 // it is good. It blocks until then or until ctx ends, which takes nothing back.
 func (g *Ground) Await(ctx context.Context, n int64, say func(string)) error {
-	g.Mu.RLock()
-	row := g.Rows[n]
-	g.Mu.RUnlock()
 	known, err := g.board.Follow(ctx, n, say)
+	row, is := g.revision(n)
 	switch {
-	case known && err != nil && ctx.Err() == nil && row != nil:
+	case known && err != nil && ctx.Err() == nil && is:
 		return fmt.Errorf("revision %s: %w", Short(row.Commit), err)
-	case known || row != nil && row.State == engine.RevisionGood:
+	case known || is && row.State == engine.RevisionGood:
 		return err
-	case row == nil:
+	case !is:
 		return fault.New(fault.NotFound, "there is no revision %d", n)
 	}
 	return fault.New(fault.Conflict, "revision %s is %s: %s", Short(row.Commit), row.State, row.Why)
+}
+
+// revision is a copy of a row as it stands.
+func (g *Ground) revision(n int64) (row engine.Revision, is bool) {
+	g.Mu.RLock()
+	defer g.Mu.RUnlock()
+	if r := g.Rows[n]; r != nil {
+		return *r, true
+	}
+	return row, false
 }
 
 // Put writes a new state of a revision.
