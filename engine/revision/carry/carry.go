@@ -74,8 +74,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	}
 	r := k.Begin()
 	if k.Cfg.Mode == "detect" {
-		k.Put(r, row, engine.RevisionGood, "mode detect: it is compared with, nothing is applied")
-		r.After = append(r.After, func() { row.Items = len(p.Things) })
+		k.Put(r, row, engine.RevisionGood, "mode detect: it is compared with, nothing is applied").Items = len(p.Things)
 		if k.Write(ctx, r) == nil {
 			k.Install(ctx, row.N, set, p.Things, p.Away)
 			k.Finish(row, nil)
@@ -290,11 +289,8 @@ func (k *Carrier) overtaken(row *engine.Revision) bool { return k.Newest != row.
 // applied writes that all steps are done.
 func (k *Carrier) applied(ctx context.Context, row *engine.Revision, p *plan.Plan, did *deeds) error {
 	r := k.Begin()
-	k.Put(r, row, engine.RevisionChecking, "")
-	last := &r.D.Desired.Revisions[len(r.D.Desired.Revisions)-1]
-	last.Items, last.Changed, last.Pruned = len(p.Things), len(did.changed)-p.Goes(), p.Goes()
-	next := *last
-	r.After = append(r.After, func() { *row = next })
+	next := k.Put(r, row, engine.RevisionChecking, "")
+	next.Items, next.Changed, next.Pruned = len(p.Things), len(did.changed)-p.Goes(), p.Goes()
 	if err := k.Write(ctx, r); err != nil {
 		return err
 	}

@@ -41,8 +41,9 @@ func (g *Ground) revision(n int64) (row engine.Revision, is bool) {
 	return row, false
 }
 
-// Put writes a new state of a revision.
-func (g *Ground) Put(r *Round, row *engine.Revision, to engine.RevisionState, why string) {
+// Put writes a new state of a revision. The row that will stand is returned: until
+// the next Put of the round more of it may be changed.
+func (g *Ground) Put(r *Round, row *engine.Revision, to engine.RevisionState, why string) *engine.Revision {
 	next := *row
 	next.State, next.Why = to, why
 	switch to {
@@ -57,9 +58,11 @@ func (g *Ground) Put(r *Round, row *engine.Revision, to engine.RevisionState, wh
 	if !to.Open() {
 		next.Ended = r.D.At
 	}
+	at := len(r.D.Desired.Revisions)
 	r.D.Desired.Revisions = append(r.D.Desired.Revisions, next)
 	r.Tell(row.Pusher, "revision."+string(to), "revision:"+row.Commit, why, map[string]any{"n": row.N, "commit": row.Commit, "subject": row.Subject, "signer": row.Signer})
-	r.After = append(r.After, func() { *row = next })
+	r.After = append(r.After, func() { *row = r.D.Desired.Revisions[at] })
+	return &r.D.Desired.Revisions[at]
 }
 
 // LastGood is the newest revision that is good, nil none.
