@@ -56,8 +56,11 @@ func (k *Keeper) Run(ctx context.Context) error {
 }
 
 // remark makes the refs of the repository say what the ledger does: a crash may
-// have come between the two.
+// have come between the two. With mode detect nothing was applied, and they stay.
 func (k *Keeper) remark(ctx context.Context) {
+	if k.Cfg.Mode == "detect" {
+		return
+	}
 	marks := map[string]string{}
 	if row := k.LastGood(); row != nil {
 		marks["good"] = row.Commit

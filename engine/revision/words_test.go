@@ -228,6 +228,14 @@ func TestRevision_DetectAppliesNothing(t *testing.T) {
 	if s := r.State(); s.Good[:2] != "a1" || s.Applied != "" {
 		t.Errorf("%+v", s)
 	}
+	if revs, err := r.ledger.Revisions(t.Context(), 0, 1); err != nil || revs[0].Items != 2 {
+		t.Errorf("on disk it speaks of something else: %+v %v", revs, err)
+	}
+	r.stop()
+	<-r.start().Ready()
+	if len(r.marks) > 0 {
+		t.Errorf("the repository says that something was applied: %v", r.marks)
+	}
 }
 
 // TestRevision_PlanOfTheNewest: a plan that names no commit is of the newest
