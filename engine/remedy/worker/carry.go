@@ -139,12 +139,12 @@ func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r reme
 	}
 	began := w.Clock()
 	res, err := run(ctx, action, a.Request)
-	w.acted(a, res, err, began)
 	w.stoppable(r.ID, nil)
-	if errors.Is(err, remedy.ErrLeft) {
+	if errors.Is(err, remedy.ErrLeft) { // it is counted by whoever sees its end
 		w.Log.Info("an act is left to go on by itself", "attempt", a.ID(), "action", a.Action)
 		return r, false
 	}
+	w.acted(a, res, err, began)
 	if err != nil {
 		return w.notStarted(cs, r, &a, err)
 	}

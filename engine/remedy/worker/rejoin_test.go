@@ -89,6 +89,9 @@ func TestActsThatOutliveVigild(t *testing.T) {
 					if took := time.Since(began); took != 0 {
 						t.Errorf("stopping took %v", took)
 					}
+					if acts := r.w.Stats().Acts; len(acts) > 0 {
+						t.Errorf("an act that goes on counts as ended: %v", acts)
+					}
 				} else {
 					r.leave(id, remedy.Unsafe)
 				}
