@@ -71,10 +71,9 @@ func (w *Worker) lifted(cs contexts) (remedy.Remediation, bool) {
 		free := w.room(r) && w.places > 0
 		if free {
 			delete(w.held, r.ID)
-			if free = w.reserve(r.ID); free {
-				w.busy[r.ID].idle = idle(r)
-				w.places--
-			}
+			free = w.occupy(r)
+		} else {
+			w.lifting = true
 		}
 		w.mu.Unlock()
 		if free {

@@ -42,3 +42,32 @@ func TestNoWaitingStarvesHealing(t *testing.T) {
 		}
 	})
 }
+
+// TestLiftedWaitsForItsLaneOnly: what a pause held and now finds its lane full
+// begins when the lane is free, not when the hold would have been looked at again.
+func TestLiftedWaitsForItsLaneOnly(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.cfg.Workers = 2
+		pause := "ann: moving house"
+		r.judge.facts = func(_ remedy.Remediation, f *remedy.Facts) { f.Paused = pause }
+		late := func(context.Context, remedy.Request) (remedy.Result, error) {
+			<-time.After(10 * time.Second)
+			return remedy.Result{OK: true}, nil
+		}
+		notify := r.acts.add("notify", remedy.Convergent, late)
+		wait := r.acts.add("wait", remedy.Convergent, late)
+		r.run()
+		r.queue(remedy.Remediation{Plan: plan("notify")}, remedy.Remediation{Plan: plan("wait")})
+		r.pass(65 * time.Second) // looked at again at 60 s and at 120 s
+		r.judge.set(func() { pause = "" })
+		r.nudge()
+		r.pass(5 * time.Second)
+		if n := notify.ran() + wait.ran(); n != 1 {
+			t.Fatalf("%d wait at one time, want half of the workers", n)
+		}
+		r.pass(10 * time.Second)
+		if notify.ran() != 1 || wait.ran() != 1 {
+			t.Errorf("%d notified, %d waited: the other's lane was free for 5 s", notify.ran(), wait.ran())
+		}
+	})
+}

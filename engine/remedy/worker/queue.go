@@ -101,13 +101,22 @@ func (w *Worker) take() (remedy.Remediation, bool) {
 			w.crowded = true
 			continue
 		}
-		if w.reserve(r.ID) {
-			w.busy[r.ID].idle = idle(r)
-			w.places--
+		if w.occupy(r) {
 			return r, true
 		}
 	}
 	return remedy.Remediation{}, false
+}
+
+// occupy reserves r with a place in its lane; false when it is worked on already.
+// There is one: w.places > 0. w.mu is held.
+func (w *Worker) occupy(r remedy.Remediation) bool {
+	if !w.reserve(r.ID) {
+		return false
+	}
+	w.busy[r.ID].idle = idle(r)
+	w.places--
+	return true
 }
 
 // vacate gives the place of an act back.
@@ -210,12 +219,13 @@ func (w *Worker) wait(ctx context.Context, later clock.Stamp) *taken {
 	return nil
 }
 
-// wasNudged says whether a nudge came since it was last asked: a cancel nudges.
+// wasNudged says whether a nudge came since it was last asked, or one that it was
+// about found no place: a cancel nudges.
 func (w *Worker) wasNudged() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was := w.nudged
-	w.nudged = false
+	was := w.nudged || w.lifting
+	w.nudged, w.lifting = false, false
 	return was
 }
 

@@ -81,6 +81,7 @@ type Worker struct {
 	backlog   []remedy.Remediation
 	crowded   bool // something due was put off because its lane was full
 	nudged    bool
+	lifting   bool             // something lifted found no place: it is asked again at the next look
 	held      map[int64]heldUp // what may be lifted; see held.go
 	liftedAt  clock.Stamp      // when nothing more was found lifted
 	stats     Stats
