@@ -75,11 +75,13 @@ func New(c clock.Clock, store engine.Replays, log *slog.Logger) (*Memory, error)
 // when the body differs.
 func (rs *Memory) begin(key string, sum [32]byte) (*replay, error) {
 	old, made, forget, err := rs.claim(key, sum)
-	if err != nil || old != nil {
-		return old, err
+	switch {
+	case err == nil && old == nil:
+		rs.keep(func(ctx context.Context) error { return rs.store.PutReplay(ctx, made, forget) })
+	case len(forget) > 0:
+		rs.keep(func(ctx context.Context) error { return rs.store.ForgetReplays(ctx, forget) })
 	}
-	rs.keep(func(ctx context.Context) error { return rs.store.PutReplay(ctx, made, forget) })
-	return nil, nil
+	return old, err
 }
 
 // keep writes to the store, whatever becomes of the caller meanwhile.
@@ -94,7 +96,8 @@ func (rs *Memory) keep(write func(context.Context) error) {
 	}
 }
 
-// claim is begin in memory. forget are the keys that made room.
+// claim is begin in memory. forget are the keys that made room, whatever else is
+// returned.
 func (rs *Memory) claim(key string, sum [32]byte) (old *replay, made engine.Replay, forget []string, err error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -111,14 +114,14 @@ func (rs *Memory) claim(key string, sum [32]byte) (old *replay, made engine.Repl
 		old := e.Value.(*replay)
 		switch {
 		case old.Sum != sum:
-			return nil, made, nil, fault.New(fault.Unprocessable, "this Idempotency-Key was used for another request").Mend("make a new key for each request")
+			return nil, made, forget, fault.New(fault.Unprocessable, "this Idempotency-Key was used for another request").Mend("make a new key for each request")
 		case old.lost:
-			return nil, made, nil, fault.New(fault.Conflict, "vigild ended while the first request with this Idempotency-Key was carried out, and nothing tells whether it was").
+			return nil, made, forget, fault.New(fault.Conflict, "vigild ended while the first request with this Idempotency-Key was carried out, and nothing tells whether it was").
 				Mend("look whether it was done; if it was not, ask with a new key")
 		case !old.Done:
-			return nil, made, nil, fault.New(fault.Conflict, "the first request with this Idempotency-Key is still running").After(time.Second)
+			return nil, made, forget, fault.New(fault.Conflict, "the first request with this Idempotency-Key is still running").After(time.Second)
 		}
-		return old, made, nil, nil
+		return old, made, forget, nil
 	}
 	made = engine.Replay{Key: key, Sum: sum, At: now}
 	rs.by[key] = rs.order.PushBack(&replay{Replay: made})

@@ -162,3 +162,32 @@ func TestReplaysSurviveARestart(t *testing.T) {
 		t.Errorf("%d are on disk", len(d.kept))
 	}
 }
+
+// TestReplaysThatMadeRoomAreForgottenOnDisk: also when the request that made it
+// was one that is answered from memory, or refused.
+func TestReplaysThatMadeRoomAreForgottenOnDisk(t *testing.T) {
+	now := clock.Stamp{Boot: 1, BootID: "b"}
+	d := &disk{}
+	rs, err := New(func() clock.Stamp { return now }, d, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(key string) {
+		t.Helper()
+		if old, err := rs.begin(key, [32]byte{}); err != nil || old != nil {
+			t.Fatal(key, old, err)
+		}
+		rs.end(key, 201, "", nil)
+	}
+	for _, again := range [][32]byte{{}, {1}} {
+		put("old")
+		now = now.Add(replayKeep / 2)
+		put("new")
+		now = now.Add(replayKeep/2 + 1)
+		_, _ = rs.begin("new", again)
+		if len(d.kept) != 1 || d.kept[0].Key != "new" {
+			t.Errorf("on disk are %+v", d.kept)
+		}
+		now = now.Add(replayKeep)
+	}
+}
