@@ -281,6 +281,31 @@ func TestSlowPushEndsAtItsDeadline(t *testing.T) {
 	gittest.Until(t, "nothing is left", func() bool { return leftovers(t, s) == 0 && s.handler.Stats().Working == 0 })
 }
 
+// TestSlowClonesKeepNoPushOut: with every place for clones held by requests that
+// never end, a push is taken at once.
+func TestSlowClonesKeepNoPushOut(t *testing.T) {
+	s := newServer(t, func(c *receive.Config, _ *receive.Deps, _ *store.Config) { c.AtOnce = 2 })
+	u, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		c, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST %s/git-upload-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %s\r\nContent-Type: application/x-git-upload-pack-request\r\nContent-Length: 1000\r\n\r\n",
+			u.Path, base64.StdEncoding.EncodeToString([]byte("eve:viewer")))
+	}
+	gittest.Until(t, "both hold a place", func() bool { return s.handler.Stats().Working == 2 })
+	began := time.Now()
+	_, body := pushPack(t, s, strings.Repeat("ab", 20), makePack(1)) // half a pack: the answer is about it
+	if took := time.Since(began); took > 5*time.Second || strings.Contains(body, "under way") || !strings.Contains(body, "unpack") {
+		t.Errorf("after %v: %q", took, body)
+	}
+}
+
 // TestReasonsCannotDriveATerminal: what refuses a push may quote what was pushed,
 // and git shows the reason beside the ref as it comes.
 func TestReasonsCannotDriveATerminal(t *testing.T) {

@@ -40,7 +40,7 @@ type Config struct {
 	Writable []string         // full refs, or prefixes that end in /*; the watched branch always is
 	Tree     objects.TreeCaps // of a revision
 	Timeout  time.Duration    // for a request, waiting left out
-	AtOnce   int              // clones and pushes that work at once; more wait, for a while
+	AtOnce   int              // clones that work at once, and as many pushes; more wait, for a while
 }
 
 // Defaults serve /git/desired and take its watched branch alone.
@@ -90,7 +90,7 @@ type Deps struct {
 type Server struct {
 	cfg  Config
 	deps Deps
-	busy chan struct{}
+	busy map[string]chan struct{} // places, by service: who clones slowly keeps no push out
 	did  counters
 }
 
@@ -105,7 +105,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, deps: deps, busy: make(chan struct{}, cfg.AtOnce)}, nil
+	busy := map[string]chan struct{}{upload: make(chan struct{}, cfg.AtOnce), receive: make(chan struct{}, cfg.AtOnce)}
+	return &Server{cfg: cfg, deps: deps, busy: busy}, nil
 }
 
 const (
@@ -158,7 +159,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-"+service+"-request" {
 		return fault.New(fault.Unsupported, "%s is a POST of application/x-%s-request", service, service)
 	}
-	release, err := s.enter(r.Context())
+	release, err := s.enter(r.Context(), service)
 	if err != nil {
 		return err
 	}
@@ -185,16 +186,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 // patience is how long a request waits for another to end.
 const patience = 10 * time.Second
 
-// enter waits for a place among those that work at once. The place is given
-// back with release, once or more.
-func (s *Server) enter(ctx context.Context) (release func(), err error) {
+// enter waits for a place among those of a service. It is given back with
+// release, once or more.
+func (s *Server) enter(ctx context.Context, service string) (release func(), err error) {
+	places := s.busy[service]
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
-	case s.busy <- struct{}{}:
-		return sync.OnceFunc(func() { <-s.busy }), nil
+	case places <- struct{}{}:
+		return sync.OnceFunc(func() { <-places }), nil
 	case <-late.C:
-		return nil, fault.New(fault.Exhausted, "%d clones and pushes are under way", s.cfg.AtOnce).After(time.Second)
+		return nil, fault.New(fault.Exhausted, "%d requests for %s are under way", cap(places), service).After(time.Second)
 	case <-ctx.Done():
 		return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "the client went away")
 	}

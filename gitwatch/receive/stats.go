@@ -17,6 +17,6 @@ type counters struct{ fetches, sent, pushes, refused atomic.Int64 }
 func (s *Server) Stats() Stats {
 	return Stats{
 		Fetches: s.did.fetches.Load(), Sent: s.did.sent.Load(),
-		Pushes: s.did.pushes.Load(), Refused: s.did.refused.Load(), Working: len(s.busy),
+		Pushes: s.did.pushes.Load(), Refused: s.did.refused.Load(), Working: len(s.busy[upload]) + len(s.busy[receive]),
 	}
 }
