@@ -14,6 +14,7 @@ import (
 	"vigil/actions/param"
 	"vigil/actions/units"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 )
 
@@ -49,10 +50,10 @@ func (a service) read(r remedy.Request) (unit, verb string, s remedy.Spec, err e
 		} else {
 			unit = canonical
 			switch {
-			case units.Whole(unit):
+			case reconcile.Powerful(unit):
 				p.Bad("unit", "%s acts on the whole machine, and is no service to be healed", unit)
-			case unit == "vigild.service":
-				p.Bad("unit", "vigild does not act on itself: what it does would have no end on record")
+			case reconcile.Itself(unit):
+				p.Bad("unit", "%s is vigild itself, which does not act on itself: what it does would have no end on record", unit)
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func TestService_NoRecordNoAct(t *testing.T) {
 func TestService_NotTheWholeMachine(t *testing.T) {
 	a := action(t, build(t, actions.Config{}, actions.Deps{}), "service")
 	for unit, refused := range map[string]bool{
-		"poweroff.target": true, "systemd-reboot.service": true, "debug-shell": true, "rescue.target": true, "vigild": true, "vigild.service": true,
+		"poweroff.target": true, "systemd-reboot.service": true, "debug-shell": true, "rescue.target": true, "vigild": true, "vigild.service": true, "vigil": true,
 		"web": false, "poweroff-button.service": false, "multi-user.target": false,
 	} {
 		for _, verb := range []string{"start", "stop", "restart"} {

@@ -8,6 +8,7 @@ import (
 	"vigil/actions/param"
 	"vigil/actions/units"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 )
 
@@ -32,7 +33,7 @@ func (a unit) read(r remedy.Request) (name, verb string, s remedy.Spec, err erro
 	case name != "":
 		if c, err := units.Canonical(name); err != nil {
 			p.Bad("unit", "%v", err)
-		} else if name = c; name == "vigild.service" || name == "vigil.service" {
+		} else if name = c; reconcile.Itself(name) {
 			p.Bad("unit", "%s is vigild itself", name)
 		}
 	}

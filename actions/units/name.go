@@ -38,11 +38,3 @@ func Canonical(name string) (string, error) {
 	}
 	return base + suffix, nil
 }
-
-// whole are the units that act on the machine as a whole, or open it to whoever
-// sits before it.
-var whole = regexp.MustCompile(`^((systemd-)?(soft-reboot|poweroff|reboot|halt|kexec|exit|suspend|hibernate|hybrid-sleep|suspend-then-hibernate)|shutdown|umount|final|sleep|emergency|rescue|debug-shell|ctrl-alt-del|runlevel[016]|initrd-switch-root|system-update)\.(target|service)$`)
-
-// Whole says whether a canonical unit acts on the machine as a whole: no heal of a
-// service has business with it.
-func Whole(unit string) bool { return whole.MatchString(unit) }

@@ -166,7 +166,7 @@ func (r *Reverse) adoptUnit(ctx context.Context, unit string, o manifest.Options
 	if !slices.Contains(unitSuffixes, path.Ext(unit)) {
 		unit += ".service"
 	}
-	if unit == "vigild.service" || unit == "vigil.service" {
+	if reconcile.Itself(unit) {
 		return nil, fault.New(fault.Forbidden, "%s is vigild itself, which no document may touch", unit)
 	}
 	u, err := r.deps.World.Unit(ctx, unit)

@@ -48,11 +48,7 @@ type service struct {
 }
 
 var (
-	unitName = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.@-]*\.(service|socket|timer|target|mount|path|slice)$`)
-	// powerful units turn the machine off, put it to sleep or give a root shell to
-	// whoever is at it; foundation is what vigild itself stands on.
-	powerful   = regexp.MustCompile(`^((systemd-)?(soft-reboot|poweroff|reboot|halt|kexec|exit|suspend|hibernate|hybrid-sleep|suspend-then-hibernate)|shutdown|umount|final|sleep|emergency|rescue|debug-shell|ctrl-alt-del|runlevel[016]|initrd-switch-root|system-update)\.(target|service)$`)
-	foundation = regexp.MustCompile(`^(system\.slice|(sysinit|basic|multi-user|default|local-fs|graphical|runlevel[2345])\.target|dbus\.(service|socket)|dbus-broker\.service)$`)
+	unitName   = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.@-]*\.(service|socket|timer|target|mount|path|slice)$`)
 	dropInName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*\.conf$`)
 )
 
@@ -82,10 +78,10 @@ func Service(s *site.Site) site.Resource {
 			s.Bad("masked", "what is masked has no unit file")
 		}
 	}
-	if starts := r.state["active"] == reconcile.Yes || r.state["enabled"] == reconcile.Yes; starts && powerful.MatchString(r.unit) {
+	if starts := r.state["active"] == reconcile.Yes || r.state["enabled"] == reconcile.Yes; starts && reconcile.Powerful(r.unit) {
 		s.AsCommand("unit", r.unit+", which ends all that runs or opens a shell,")
 	}
-	if ends := r.state["active"] == reconcile.No || r.state["masked"] == reconcile.Yes || r.absent; ends && foundation.MatchString(r.unit) {
+	if ends := r.state["active"] == reconcile.No || r.state["masked"] == reconcile.Yes || r.absent; ends && reconcile.Foundation(r.unit) {
 		s.Bad("unit", "%s holds up everything that runs, vigild itself too", r.unit)
 	}
 	r.implied()
@@ -126,7 +122,7 @@ func newService(s *site.Site, unit string) *service {
 	if !isUnit(unit) || strings.Contains(unit, "..") {
 		s.Mend("unit", "write one such as web.service", "%q is no name of a unit", unit)
 	}
-	if unit == "vigild.service" || unit == "vigil.service" {
+	if reconcile.Itself(unit) {
 		s.Bad("unit", "%s is vigild itself, which no document may touch", unit)
 	}
 	return &service{unit: unit, state: reconcile.State{}, files: map[string][]byte{}, onChange: "restart",

@@ -36,7 +36,7 @@ func Timer(s *site.Site) site.Resource {
 	r := newService(s, name+".timer")
 	r.absent = v.Mode == reconcile.Absent
 	what := newService(s, v.Unit).unit
-	if powerful.MatchString(what) {
+	if reconcile.Powerful(what) {
 		s.AsCommand("unit", what+", which ends all that runs or opens a shell,")
 	}
 	if v.Unit == "" {
