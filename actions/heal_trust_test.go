@@ -8,6 +8,7 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/heal"
+	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 )
@@ -15,7 +16,8 @@ import (
 // TestHeal_ALadderMayNoMoreThanADocument: the kinds that heal can be named by the
 // ladder of a policy and by a notify, which no kind of document has looked at.
 // Without trust_commands they write no unit file, no cron file and no kernel
-// parameter that names a program.
+// parameter that names a program, and enable nothing that opens a shell; what holds
+// up everything is never masked.
 func TestHeal_ALadderMayNoMoreThanADocument(t *testing.T) {
 	dir := t.TempDir()
 	tr := reconcile.Trust{Kinds: []string{"Policy", "File", "Directory", "Timer", "Sysctl"}, Paths: []string{"/etc", "/usr/local", dir}}
@@ -42,6 +44,26 @@ func TestHeal_ALadderMayNoMoreThanADocument(t *testing.T) {
 		_, err := action(t, s, tt.kind).Resolve(request(tt.kind, tt.with))
 		if (err == nil) != tt.may {
 			t.Errorf("%s %v: %v", tt.kind, tt.with, err)
+		}
+	}
+	pid1 := unitstest.Start(t)
+	for _, trusted := range []bool{false, true} {
+		s := build(t, actions.Config{Bus: pid1.Address, Heal: heal.Config{Units: true, Commands: trusted}}, actions.Deps{})
+		for _, tt := range []struct {
+			unit, verb string
+			may        bool
+		}{
+			{"debug-shell", "enable", trusted},
+			{"debug-shell", "disable", true},
+			{"ctrl-alt-del.target", "mask", true},
+			{"dbus", "mask", false},
+			{"dbus", "unmask", true},
+			{"web", "enable", true},
+			{"web", "mask", true},
+		} {
+			if _, err := action(t, s, "unit").Resolve(request("unit", with{"unit": tt.unit, "verb": tt.verb})); (err == nil) != tt.may {
+				t.Errorf("%s %s, commands are trusted %v: %v", tt.verb, tt.unit, trusted, err)
+			}
 		}
 	}
 	never := strings.Repeat("0", 64) // a test that finds the hole writes nothing all the same

@@ -29,7 +29,7 @@ type Config struct {
 	Paths    []string // folders and files, whole below
 	Refused  []string // vigild's own: never, whatever Paths says
 	Made     []string // patterns of files that kinds of documents make, beside Paths
-	Commands bool     // a file may name a validate command
+	Commands bool     // a file may name a validate command, a unit may be one that opens a shell
 	Sysctl   bool     // kernel parameters may be set
 	Units    bool     // units may be enabled and masked
 	Root     string   // prefix of /proc, for tests
@@ -61,7 +61,7 @@ func New(name string, c Config, d Deps) remedy.Action {
 	case name == "sysctl" && c.Sysctl:
 		return sysctl{c.Root}
 	case name == "unit" && c.Units && d.Units != nil:
-		return unit{d.Units}
+		return unit{d.Units, c.Commands}
 	}
 	return nil
 }

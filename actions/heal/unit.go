@@ -14,7 +14,10 @@ import (
 
 // unit changes what systemd knows of a unit's files: enabled, masked, read anew.
 // Starting and stopping is the kind service.
-type unit struct{ units *units.Manager }
+type unit struct {
+	units    *units.Manager
+	commands bool // what opens a shell may be enabled
+}
 
 // Resolve: verb (required: daemon-reload, enable, disable, mask, unmask), unit
 // (required but for daemon-reload).
@@ -35,6 +38,10 @@ func (a unit) read(r remedy.Request) (name, verb string, s remedy.Spec, err erro
 			p.Bad("unit", "%v", err)
 		} else if name = c; reconcile.Itself(name) {
 			p.Bad("unit", "%s is vigild itself", name)
+		} else if verb == "enable" && reconcile.Powerful(name) && !a.commands {
+			p.Bad("unit", "%s ends all that runs or opens a shell; the local config allows to enable it with git.trust_commands", name)
+		} else if verb == "mask" && reconcile.Foundation(name) {
+			p.Bad("unit", "%s holds up everything that runs, vigild itself too", name)
 		}
 	}
 	if err := p.Err(); err != nil {
