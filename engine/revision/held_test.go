@@ -1,13 +1,16 @@
 package revision_test
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
 
@@ -134,4 +137,42 @@ func TestHeal_ThatIsSuspendedIsNoAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.until("it is healed", func() bool { return r.is("a") == "one\n" })
+}
+
+// TestRevision_AStopLeavesNobodyWaiting: who asks for something while vigild stops
+// is told so, and does not wait for an answer that never comes.
+func TestRevision_AStopLeavesNobodyWaiting(t *testing.T) {
+	r := newRig(t).start()
+	<-r.Ready()
+	busy, asked, told := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go r.Ask(t.Context(), func() error { // the keeper is at work while vigild stops
+		close(busy)
+		<-asked
+		go r.stop()
+		<-time.After(100 * time.Millisecond)
+		return nil
+	})
+	<-busy
+	go func() {
+		told <- r.Ask(waits{t.Context(), sync.OnceFunc(func() { close(asked) })}, func() error { return nil })
+	}()
+	select {
+	case err := <-told:
+		if fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still waits")
+	}
+}
+
+// waits tells when somebody begins to wait for the end of a context.
+type waits struct {
+	context.Context
+	begun func()
+}
+
+func (w waits) Done() <-chan struct{} {
+	w.begun()
+	return w.Context.Done()
 }

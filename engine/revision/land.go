@@ -37,6 +37,8 @@ func (k *Keeper) loaded(ctx context.Context) error {
 	select {
 	case <-k.Up:
 		return nil
+	case <-k.Down:
+		return fault.New(fault.Unavailable, "vigild is stopping")
 	case <-ctx.Done():
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "the desired state is not loaded yet")
 	}

@@ -17,11 +17,7 @@ import (
 // under way is left to the worker and the next start. It is called once.
 func (k *Keeper) Run(ctx context.Context) error {
 	defer k.Proofs.Wait()
-	defer func() {
-		k.Inbox.Mu.Lock()
-		k.Inbox.Alone = true
-		k.Inbox.Mu.Unlock()
-	}()
+	defer close(k.Down)
 	if err := k.load(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil

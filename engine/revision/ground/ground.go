@@ -110,6 +110,7 @@ type Ground struct {
 	Deps
 	Wake chan struct{}
 	Up   chan struct{} // closed once what the ledger holds is loaded
+	Down chan struct{} // closed once Run has ended
 
 	Mu        sync.RWMutex // over all below; only Run's goroutine writes, but for the inbox
 	Rows      map[int64]*engine.Revision
@@ -132,7 +133,7 @@ type Ground struct {
 	Missing string         // commit of the newest revision while the repository does not have it; Run's alone
 	Busy    bool           // a revision is carried out or taken back; Run's alone
 	Proofs  sync.WaitGroup // health that is asked about
-	Inbox   inbox
+	inbox   inbox
 	board   progress.Board
 
 	// LookAgain compares things and heals them; who makes the keeper sets it.
@@ -163,10 +164,10 @@ func New(cfg Config, d Deps) (*Ground, error) {
 		d.Nudge = func() {}
 	}
 	return &Ground{
-		Cfg: cfg, Deps: d, Wake: make(chan struct{}, 1), Up: make(chan struct{}),
+		Cfg: cfg, Deps: d, Wake: make(chan struct{}, 1), Up: make(chan struct{}), Down: make(chan struct{}),
 		Rows: map[int64]*engine.Revision{}, Things: map[string]*Thing{}, byPath: map[string][]*Thing{}, byUnit: map[string][]*Thing{},
 		Suspends: map[string]engine.Suspend{}, Flows: map[int64]*Flow{},
-		Inbox: inbox{dirty: map[string]bool{}, ended: map[int64]remedy.Remediation{}},
+		inbox: inbox{dirty: map[string]bool{}, ended: map[int64]remedy.Remediation{}},
 	}, nil
 }
 

@@ -15,12 +15,11 @@ import (
 // the ledger makes good when one is lost. Its own lock, so that nobody who tells
 // something ever waits for a look at the machine.
 type inbox struct {
-	Mu    sync.Mutex
+	mu    sync.Mutex
 	dirty map[string]bool // paths, and units as systemd:NAME
 	all   bool
 	ended map[int64]remedy.Remediation
 	asks  []func() // to be run in Run's goroutine
-	Alone bool     // Run has ended
 }
 
 // maxDirty is how many paths are told apart; beyond that everything is looked at.
@@ -28,19 +27,19 @@ const maxDirty = 4096
 
 // Touched says that these paths may have changed; all: nobody knows which.
 func (g *Ground) Touched(paths []string, all bool) {
-	g.Inbox.Mu.Lock()
+	g.inbox.mu.Lock()
 	for _, p := range paths {
-		if len(g.Inbox.dirty) >= maxDirty {
+		if len(g.inbox.dirty) >= maxDirty {
 			all = true
 			break
 		}
-		g.Inbox.dirty[p] = true
+		g.inbox.dirty[p] = true
 	}
 	if all {
-		g.Inbox.all = true
-		clear(g.Inbox.dirty)
+		g.inbox.all = true
+		clear(g.inbox.dirty)
 	}
-	g.Inbox.Mu.Unlock()
+	g.inbox.mu.Unlock()
 	g.Poke()
 }
 
@@ -54,9 +53,9 @@ func (g *Ground) Ended(r remedy.Remediation) {
 	if r.Source != remedy.FromReconcile {
 		return
 	}
-	g.Inbox.Mu.Lock()
-	g.Inbox.ended[r.ID] = r
-	g.Inbox.Mu.Unlock()
+	g.inbox.mu.Lock()
+	g.inbox.ended[r.ID] = r
+	g.inbox.mu.Unlock()
 	g.Poke()
 }
 
@@ -68,21 +67,24 @@ func (g *Ground) Poke() {
 	}
 }
 
-// Ask runs f in the goroutine of Run and waits for it. Unavailable: Run is not
-// there, or ctx ended first; f may still be run then.
+// Ask runs f in the goroutine of Run and waits for it. Unavailable: Run has ended
+// without it, or ctx ended first; f may still be run then.
 func (g *Ground) Ask(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
-	g.Inbox.Mu.Lock()
-	if g.Inbox.Alone {
-		g.Inbox.Mu.Unlock()
-		return fault.New(fault.Unavailable, "vigild is stopping")
-	}
-	g.Inbox.asks = append(g.Inbox.asks, func() { done <- f() })
-	g.Inbox.Mu.Unlock()
+	g.inbox.mu.Lock()
+	g.inbox.asks = append(g.inbox.asks, func() { done <- f() })
+	g.inbox.mu.Unlock()
 	g.Poke()
 	select {
 	case err := <-done:
 		return err
+	case <-g.Down:
+		select {
+		case err := <-done: // it was the last thing that was done
+			return err
+		default:
+			return fault.New(fault.Unavailable, "vigild is stopping")
+		}
 	case <-ctx.Done():
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "the desired state is being worked on")
 	}
@@ -91,10 +93,10 @@ func (g *Ground) Ask(ctx context.Context, f func() error) error {
 // Hear runs what was asked for and takes what ended. It returns whether there
 // was anything.
 func (g *Ground) Hear(ctx context.Context) bool {
-	g.Inbox.Mu.Lock()
-	asks, ended := g.Inbox.asks, g.Inbox.ended
-	g.Inbox.asks, g.Inbox.ended = nil, map[int64]remedy.Remediation{}
-	g.Inbox.Mu.Unlock()
+	g.inbox.mu.Lock()
+	asks, ended := g.inbox.asks, g.inbox.ended
+	g.inbox.asks, g.inbox.ended = nil, map[int64]remedy.Remediation{}
+	g.inbox.mu.Unlock()
 	for _, f := range asks {
 		f()
 	}
@@ -166,10 +168,10 @@ func (g *Ground) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt
 
 // Dirty takes the things that somebody said may have changed.
 func (g *Ground) Dirty() (ts []*Thing, all bool) {
-	g.Inbox.Mu.Lock()
-	paths, all := g.Inbox.dirty, g.Inbox.all
-	g.Inbox.dirty, g.Inbox.all = map[string]bool{}, false
-	g.Inbox.Mu.Unlock()
+	g.inbox.mu.Lock()
+	paths, all := g.inbox.dirty, g.inbox.all
+	g.inbox.dirty, g.inbox.all = map[string]bool{}, false
+	g.inbox.mu.Unlock()
 	if all {
 		return g.Order, true
 	}
