@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -149,13 +150,6 @@ func (p *planner) aimed(at int, q prepared, list []*instance, found map[*instanc
 		}
 	}
 	if !some {
-		p.add(q.place, "the target's kind and name have to match a document of this kustomization or of its bases", "the patch changes nothing: no document is %s/%s", cut(or(q.target.Kind, "*")), cut(or(q.target.Name, "*")))
+		p.add(q.place, "the target's kind and name have to match a document of this kustomization or of its bases", "the patch changes nothing: no document is %s/%s", cut(cmp.Or(q.target.Kind, "*")), cut(cmp.Or(q.target.Name, "*")))
 	}
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

@@ -12,6 +12,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -117,7 +118,7 @@ func OfUnit(unit string, u reconcile.Unit, files map[string][]byte, o Options) (
 	case u.FileState == "disabled":
 		w.word("enabled", "false")
 	default:
-		m.warn("%s is %s, which nobody switches: whether it is enabled is left out", unit, cmpOr(u.FileState, "of no file"))
+		m.warn("%s is %s, which nobody switches: whether it is enabled is left out", unit, cmp.Or(u.FileState, "of no file"))
 	}
 	if u.NeedReload {
 		m.warn("systemd has not read the newest files of %s: until systemctl daemon-reload that is a difference", unit)
@@ -237,13 +238,6 @@ func (m *Manifest) secret(p string, content []byte) {
 	}
 }
 
-func cmpOr(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
 // plain makes a name of a path or of a parameter, fit for files of a tree.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -257,5 +251,5 @@ func plain(s string) string {
 	if len(s) > 200 {
 		s = strings.Trim(s[len(s)-200:], ".-")
 	}
-	return cmpOr(s, "root")
+	return cmp.Or(s, "root")
 }
