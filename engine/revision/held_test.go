@@ -176,3 +176,23 @@ func (w waits) Done() <-chan struct{} {
 	w.begun()
 	return w.Context.Done()
 }
+
+// TestRevision_SaysWhatItWaitsFor: whoever follows a revision is told once which gate
+// holds its step, and why.
+func TestRevision_SaysWhatItWaitsFor(t *testing.T) {
+	r := newRig(t).start()
+	r.paused()
+	n := r.held("a1", r.file("a", "one\n"))
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	said := ""
+	_ = r.Await(ctx, n, func(l string) {
+		if strings.HasPrefix(l, "waiting: ") {
+			said = l
+			stop()
+		}
+	})
+	if !strings.Contains(said, "moving the racks") {
+		t.Errorf("said %q", said)
+	}
+}

@@ -209,7 +209,7 @@ func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.
 		if failed != nil {
 			k.withdraw(ctx, "the revision is given up: "+ground.Clip(failed.Error()))
 		}
-		if held := k.heldUp(ctx, row); held != "" && !told {
+		if held := k.heldUp(row); held != "" && !told {
 			told = true
 			say("waiting: " + held)
 		}

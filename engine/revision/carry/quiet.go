@@ -52,22 +52,11 @@ func (k *Carrier) quiet(ctx context.Context) bool {
 }
 
 // heldUp is what a gate says about a step of a revision that waits, "" none does.
-func (k *Carrier) heldUp(ctx context.Context, row *engine.Revision) string {
-	k.Mu.RLock()
-	var id int64
-	for i, f := range k.Flows {
-		if f.Revision == row.N {
-			id = i
-			break
+func (k *Carrier) heldUp(row *engine.Revision) string {
+	for _, f := range k.Flows {
+		if f.Revision == row.N && f.Held != "" {
+			return f.Held
 		}
 	}
-	k.Mu.RUnlock()
-	if id == 0 {
-		return ""
-	}
-	r, err := k.Reader.Remediation(ctx, id)
-	if err != nil || r.State != remedy.Held {
-		return ""
-	}
-	return r.Gate + ": " + r.Reason
+	return ""
 }
