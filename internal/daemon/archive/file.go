@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -108,11 +108,19 @@ func (a *Archive) sync() error {
 // between its last byte and the prune. One that does not verify is no reason to
 // prune, and its place is not taken either.
 func (a *Archive) finished(from audit.Head) (upto audit.Head, size int64, err error) {
-	names, err := filepath.Glob(filepath.Join(a.conf.Folder, fmt.Sprintf("audit-%012d-*.ndjson", from.Seq+1)))
-	if err != nil || len(names) == 0 {
-		return upto, 0, err
+	files, err := os.ReadDir(a.conf.Folder) // in the order of their names
+	if err != nil {
+		return upto, 0, fault.Wrap(fault.Unavailable, err, "the folder of audit exports")
 	}
-	name := slices.Max(names)
+	name, begins := "", fmt.Sprintf("audit-%012d-", from.Seq+1)
+	for _, file := range files {
+		if n := file.Name(); strings.HasPrefix(n, begins) && strings.HasSuffix(n, ".ndjson") {
+			name = filepath.Join(a.conf.Folder, n)
+		}
+	}
+	if name == "" {
+		return upto, 0, nil
+	}
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return upto, 0, fault.Wrap(fault.Unavailable, err, "an audit export of an earlier run")
