@@ -147,7 +147,14 @@ func headline(s *session.Session, st contract.Status) {
 // stands is the desired state in a line.
 func stands(s *session.Session, d contract.Desired) string {
 	if d.Applied == "" && d.State == "" {
-		return "desired state: no commit yet; vigild init makes the first one"
+		line := "desired state: no commit yet"
+		switch {
+		case d.Stalled != "":
+			line += "; " + s.Paint(session.Red, "stalled: "+session.Plain(d.Stalled))
+		case d.Source == "push":
+			line += "; vigild init makes the first one"
+		}
+		return line
 	}
 	commit := d.Applied[:min(10, len(d.Applied))]
 	if commit == "" {
