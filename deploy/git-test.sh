@@ -67,7 +67,6 @@ inside() {
 commit() { git add -A && git commit -q -m "$1"; }
 push() { timeout 60 git push "${@:---quiet}" origin HEAD:main; }
 holds() { grep -qxF -- "$2" "$1"; }
-state_of() { vigild revisions 20 --output json | tr -d '\n' | grep -oE '"(commit|state)": *"[^"]*"'; }
 # starts: the service read its config so many times or more, the last time this process.
 starts() { [ "$(wc -l </run/web.words)" -ge "$1" ] && is web SubState running; }
 tried() { [ "$(grep -c bad /run/web.words)" = "$1" ]; }
