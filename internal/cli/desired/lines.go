@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -164,8 +165,6 @@ func back(trace []map[int]int, x, y int) string {
 		}
 		x, y = px, py
 	}
-	for i, j := 0, len(signs)-1; i < j; i, j = i+1, j-1 {
-		signs[i], signs[j] = signs[j], signs[i]
-	}
+	slices.Reverse(signs)
 	return string(signs)
 }
