@@ -46,30 +46,13 @@ func report(lat []time.Duration, trials int) chainReport {
 	return r
 }
 
-// limits keep the gates from holding what is measured on purpose: two hundred
-// breaches in a minute are what they are there to stop.
+// limits keep the gates from holding what is measured.
 const limits = `
 [remedy]
 cooldown = "0s"
 capture = false
 workers = 4
-[remedy.limit]
-max = 10000
-per = "1h"
-[remedy.policy_limit]
-max = 10000
-per = "1h"
-[remedy.kind_limit]
-max = 10000
-per = "1h"
-[remedy.storm]
-subjects = 10000
-within = "2m"
-hold = "1s"
-[remedy.budget]
-points = 10000
-refill = 10000
-`
+` + rig.Gates
 
 const breachPolicy = `apiVersion: vigil/v1
 kind: Policy

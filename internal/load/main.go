@@ -7,9 +7,10 @@
 //	go run ./internal/load drift|audit|idle|push|plan|clone|noticed -vigild ./vigild
 //
 // ingest sends remote write 1.0 to any receiver, so the same run measures a
-// peer; the others start a vigild of their own in a temporary folder. The first
-// three print one JSON line, those of desired state (room desired) one table. Request bodies are made before the clock starts; every
-// loop is bounded in count and time. It stops when its count is reached.
+// peer; with -vigild it starts one of its own in a temporary folder, as the others
+// do. The first three print one JSON line, those of desired state (room desired)
+// one table. Request bodies are made before the clock starts; every loop is
+// bounded in count and time. It stops when its count is reached.
 package main
 
 import (

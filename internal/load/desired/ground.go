@@ -13,28 +13,6 @@ import (
 	"vigil/internal/load/rig"
 )
 
-// gates are wide enough for what is done on purpose: hundreds of heals in a
-// minute are what the defaults are there to stop.
-const gates = `
-[remedy]
-[remedy.limit]
-max = 10000
-per = "1h"
-[remedy.policy_limit]
-max = 10000
-per = "1h"
-[remedy.kind_limit]
-max = 10000
-per = "1h"
-[remedy.storm]
-subjects = 10000
-within = "2m"
-hold = "1s"
-[remedy.budget]
-points = 10000
-refill = 10000
-`
-
 // ground is a vigild, the files that it may manage, and a person's clone.
 type ground struct {
 	*rig.Daemon
@@ -43,26 +21,30 @@ type ground struct {
 	clone string // where commits are made
 }
 
-// begin starts a vigild with a `[git]` section of these lines. The clone is empty
-// and is not made where source is not a push.
-func begin(vigild, git string) (*ground, error) {
+// begin starts a vigild with a `[git]` section of these lines, in which CLONE is
+// the path of the clone. The clone is empty. On an error nothing is left.
+func begin(vigild, git string) (g *ground, err error) {
 	dir, err := os.MkdirTemp("", "vigil-load-desired-")
 	if err != nil {
 		return nil, err
 	}
-	g := &ground{dir: dir, etc: filepath.Join(dir, "etc"), clone: filepath.Join(dir, "clone")}
+	g = &ground{dir: dir, etc: filepath.Join(dir, "etc"), clone: filepath.Join(dir, "clone")}
+	defer func() {
+		if err != nil {
+			g.end()
+		}
+	}()
 	for _, sub := range []string{g.etc, g.clone} {
 		if err := os.Mkdir(sub, 0o755); err != nil {
-			return nil, err
+			return g, err
 		}
 	}
 	if err := g.git("init", "-q", "-b", "main"); err != nil {
-		return nil, err
+		return g, err
 	}
-	g.Daemon, err = rig.Start(vigild, fmt.Sprintf("%s[git]\npaths = [%q]\n%s", gates, g.etc, strings.ReplaceAll(git, "CLONE", g.clone)), nil)
+	g.Daemon, err = rig.Start(vigild, fmt.Sprintf("%s[git]\npaths = [%q]\n%s", rig.Gates, g.etc, strings.ReplaceAll(git, "CLONE", g.clone)), nil)
 	if err != nil {
-		g.end()
-		return nil, err
+		return g, err
 	}
 	return g, g.git("remote", "add", "origin", g.Base+"/git/desired")
 }
