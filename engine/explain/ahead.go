@@ -9,6 +9,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
+	"vigil/engine/shard"
 )
 
 // ahead asks the gates what they would say of an act that began now, though
@@ -20,11 +21,9 @@ func (t *Teller) ahead(ctx context.Context, d engine.PolicyDocument, x looked, n
 	if d.Remedy == nil || !d.Enabled || len(d.Remedy.Ladder) == 0 {
 		return line, nil
 	}
-	plan := *d.Remedy
-	plan.Mode, plan.Open = d.Mode, d.Accept == "open"
-	r := remedy.Remediation{
-		Source: remedy.FromPolicy, Policy: d.Name, Fingerprint: x.fp, Labels: x.labels, Target: x.target,
-		Severity: d.Severity, Plan: plan, State: remedy.Queued, Created: now, Approval: plan.Approval != nil,
+	r := shard.Queued(&d, x.fp, x.labels, x.target, now)
+	if r.Source == remedy.FromExternal { // its acts are another's: no gate of ours is asked
+		return line, nil
 	}
 	spec := t.spec(r)
 	r.Subject = spec.Subject

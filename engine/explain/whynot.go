@@ -136,8 +136,8 @@ func stateOf(l *evaluate.Look, ev policy.Evaluation, expl policy.Explanation, no
 	return head + ": the condition is true" + tree
 }
 
-// whyNoAct tells what has become of the act for a firing; live says that a
-// remediation is under way, whose own gate is told.
+// whyNoAct tells what has become of the act for a firing; live says that nothing
+// is to be asked ahead: no act is wanted, or one is under way, whose own gate is told.
 func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint64, now clock.Stamp) (line engine.StoryLine, live bool, err error) {
 	line = engine.StoryLine{At: now, Time: now.Time().Format(time.RFC3339)}
 	switch {

@@ -34,6 +34,10 @@ func TestWhyNotAsksTheGatesAhead(t *testing.T) {
 		"another silence": {"act", hold(engine.HoldSilence, `{service="db"}`), ""},
 		"suggest":         {"suggest", func(*testing.T, *rig) {}, "by gate mode: "},
 		"shadow":          {"shadow", func(*testing.T, *rig) {}, "by gate mode: shadow"},
+		"not ours to act": {"act", func(t *testing.T, r *rig) {
+			r.put(t, strings.Replace(breach, "{ladder:", "{external: true, ladder:", 1))
+			hold(engine.HoldPause, "")(t, r)
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,24 +46,41 @@ func TestWhyNotAsksTheGatesAhead(t *testing.T) {
 			r.push(t, 0, series.NoTime, "breach_value", "service", "web")
 			until(t, "it is watched", func() bool { v, err := r.Policy("breach"); return err == nil && v.Instances == 1 })
 			c.do(t, r)
-			var story engine.Story
-			until(t, "a sample has come", func() bool {
-				var err error
-				if story, err = r.WhyNot(ctx, "breach", "web"); err != nil {
-					t.Fatal(err)
-				}
-				return !strings.Contains(text(story), "no sample has come")
-			})
-			switch got := text(story); {
-			case c.want == "" && strings.Contains(got, "by gate"):
-				t.Errorf("nothing stands in the way, and it says\n%s", got)
-			case !strings.Contains(got, c.want):
-				t.Errorf("it says\n%s\nwant %s", got, c.want)
-			}
+			story := r.ahead(t)
+			asked(t, story, c.want)
 			if n := len(r.remediations(t)); n != 0 {
 				t.Errorf("asking made %d remediations", n)
 			}
 		})
+	}
+}
+
+// ahead is what why-not says of the policy breach and the target web, once a
+// sample has come.
+func (r *rig) ahead(t *testing.T) (got string) {
+	t.Helper()
+	until(t, "a sample has come", func() bool {
+		if v, err := r.Policy("breach"); err != nil || v.Instances != 1 {
+			return false
+		}
+		story, err := r.WhyNot(t.Context(), "breach", "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = text(story)
+		return !strings.Contains(got, "no sample has come")
+	})
+	return got
+}
+
+// asked compares what why-not says with the gate that should be named; "" is none.
+func asked(t *testing.T, got, want string) {
+	t.Helper()
+	switch {
+	case want == "" && strings.Contains(got, "by gate"):
+		t.Errorf("nothing stands in the way, and it says\n%s", got)
+	case !strings.Contains(got, want):
+		t.Errorf("it says\n%s\nwant %s", got, want)
 	}
 }
 

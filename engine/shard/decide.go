@@ -84,15 +84,15 @@ func Decide(o Outcome, position uint64, now clock.Stamp) *engine.Decision {
 	return d
 }
 
-func remediate(d *engine.Decision, x *Instance, reason string, now clock.Stamp) {
-	x.Remedied = true
-	plan := *x.En.P.Doc.Remedy
-	plan.Mode = x.En.P.Doc.Mode
-	plan.Open = x.En.P.Doc.Accept == "open"
+// Queued is the remediation that a firing of a policy with a ladder asks for, as it
+// is before any gate has spoken; labels and target are those of the instance.
+func Queued(doc *engine.PolicyDocument, fp uint64, labels map[string]string, target string, now clock.Stamp) remedy.Remediation {
+	plan := *doc.Remedy
+	plan.Mode, plan.Open = doc.Mode, doc.Accept == "open"
 	r := remedy.Remediation{
-		Source: remedy.FromPolicy, Policy: x.En.Name, Fingerprint: x.FP, Labels: x.Labels.Map(),
-		Target: x.Row.Target, Severity: x.En.P.Doc.Severity, Priority: priorityOf(x.En.P.Doc.Severity),
-		Actor: "policy:" + x.En.Name, Plan: plan, State: remedy.Queued, Reason: reason, Created: now,
+		Source: remedy.FromPolicy, Policy: doc.Name, Fingerprint: fp, Labels: labels,
+		Target: target, Severity: doc.Severity, Priority: priorityOf(doc.Severity),
+		Actor: "policy:" + doc.Name, Plan: plan, State: remedy.Queued, Created: now,
 		Approval: plan.Approval != nil,
 	}
 	if plan.External {
@@ -102,12 +102,19 @@ func remediate(d *engine.Decision, x *Instance, reason string, now clock.Stamp) 
 		r.Target = t
 	}
 	if r.Target == "" {
-		r.Target = x.En.Name
+		r.Target = doc.Name
 	}
+	return r
+}
+
+func remediate(d *engine.Decision, x *Instance, reason string, now clock.Stamp) {
+	x.Remedied = true
+	r := Queued(&x.En.P.Doc, x.FP, x.Labels.Map(), x.Row.Target, now)
+	r.Reason = reason
 	d.Remediations = append(d.Remediations, r)
 	d.Audit = append(d.Audit, audit.Record{
 		At: now, Actor: r.Actor, Verb: "remediation.queue", Object: FiringObject(r.Policy, r.Fingerprint),
-		Reason: fmt.Sprintf("%s: %s", plan.Ladder[0].Action, reason),
+		Reason: fmt.Sprintf("%s: %s", r.Plan.Ladder[0].Action, reason),
 	})
 }
 
