@@ -3,10 +3,7 @@ package ledger_test
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"vigil/engine"
-	"vigil/engine/fault"
 	"vigil/engine/ledger/desired"
 	"vigil/engine/reconcile"
 )
@@ -107,23 +103,9 @@ func (m wanted) snapshot() *engine.DesiredSnapshot {
 // TestDesiredStateFollowsTheModel: any sequence of decisions, restarts, crashes
 // and trims leaves exactly what plain maps would hold.
 func TestDesiredStateFollowsTheModel(t *testing.T) {
-	root := scratch(t)
-	n, steps := 0, 30
-	if brief() {
-		steps = 8
-	}
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		dir := filepath.Join(root, fmt.Sprint(n))
-		r := newRig(t, config(dir))
-		defer func() {
-			if r.Ledger != nil {
-				r.crash()
-			}
-			os.RemoveAll(dir)
-		}()
+	histories(t, 8, 30, func(rt *rapid.T, r *rig) func() {
 		m := wanted{map[int64]engine.Revision{}, map[string]engine.Resource{}, map[int64]engine.Drift{}, map[string]engine.Suspend{}, map[int64]engine.Undo{}, 0, 0, 0}
-		for range rapid.IntRange(1, steps).Draw(rt, "steps") {
+		return func() {
 			switch rapid.IntRange(0, 11).Draw(rt, "what") {
 			case 0:
 				r.reopen()
@@ -135,10 +117,7 @@ func TestDesiredStateFollowsTheModel(t *testing.T) {
 			default:
 				d := drawDesired(rt, m)
 				next, ok := m.apply(d)
-				_, err := r.Commit(context.Background(), &engine.Decision{Desired: d})
-				if (err == nil) != ok || err != nil && fault.KindOf(err) != fault.Conflict {
-					rt.Fatalf("the model says %v, the ledger %v", ok, err)
-				}
+				r.agrees(rt, &engine.Decision{Desired: d}, ok)
 				m = next
 			}
 			m.compare(rt, r)

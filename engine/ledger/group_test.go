@@ -180,23 +180,9 @@ func (m model) apply(d *engine.Decision) (model, bool) {
 // TestCommitFollowsTheModel: any sequence of decisions, restarts and crashes
 // leaves exactly what plain maps would hold.
 func TestCommitFollowsTheModel(t *testing.T) {
-	root := scratch(t)
-	n, steps := 0, 25
-	if brief() {
-		steps = 6
-	}
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		dir := filepath.Join(root, fmt.Sprint(n))
-		r := newRig(t, config(dir))
-		defer func() {
-			if r.Ledger != nil {
-				r.crash()
-			}
-			os.RemoveAll(dir)
-		}()
+	histories(t, 6, 25, func(rt *rapid.T, r *rig) func() {
 		m := model{map[string]int64{}, map[string]int64{}, map[int64]remedy.Remediation{}, 0, 0}
-		for range rapid.IntRange(1, steps).Draw(rt, "steps") {
+		return func() {
 			switch rapid.IntRange(0, 9).Draw(rt, "what") {
 			case 0:
 				r.reopen()
@@ -207,10 +193,7 @@ func TestCommitFollowsTheModel(t *testing.T) {
 			default:
 				d := drawDecision(rt, m)
 				next, ok := m.apply(d)
-				_, err := r.Commit(context.Background(), d)
-				if (err == nil) != ok || err != nil && fault.KindOf(err) != fault.Conflict {
-					rt.Fatalf("the model says %v, the ledger %v", ok, err)
-				}
+				r.agrees(rt, d, ok)
 				m = next
 			}
 			m.compare(rt, r)
