@@ -50,7 +50,7 @@ func (a service) read(r remedy.Request) (unit, verb string, s remedy.Spec, err e
 		} else {
 			unit = canonical
 			switch {
-			case reconcile.Powerful(unit):
+			case verb != "stop" && reconcile.Powerful(unit):
 				p.Bad("unit", "%s acts on the whole machine, and is no service to be healed", unit)
 			case reconcile.Itself(unit):
 				p.Bad("unit", "%s is vigild itself, which does not act on itself: what it does would have no end on record", unit)

@@ -124,7 +124,9 @@ func TestService_NotTheWholeMachine(t *testing.T) {
 		"web": false, "poweroff-button.service": false, "multi-user.target": false,
 	} {
 		for _, verb := range []string{"start", "stop", "restart"} {
-			if _, err := a.Resolve(request("service", with{"unit": unit, "verb": verb})); (err != nil) != refused {
+			// To stop what opens a shell is no danger, and a document may ask for it.
+			no := refused && (verb != "stop" || strings.HasPrefix(unit, "vigil"))
+			if _, err := a.Resolve(request("service", with{"unit": unit, "verb": verb})); (err != nil) != no {
 				t.Errorf("%s %s: %v", verb, unit, err)
 			}
 		}
