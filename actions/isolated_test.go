@@ -18,15 +18,11 @@ import (
 
 func isolating(t *testing.T, p *unitstest.PID1, data string, entries map[string]catalogue.Entry) *actions.Set {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, e := range entries {
 		e.Kind, e.Isolation = "exec", "unit"
 		entries[name] = e
 	}
-	return build(t, actions.Config{Bus: p.Address, DataDir: data, Wrapper: []string{self, "__attempt"}, Catalogue: entries}, actions.Deps{})
+	return build(t, actions.Config{Bus: p.Address, DataDir: data, Wrapper: unitstest.Wrapper(t), Catalogue: entries}, actions.Deps{})
 }
 
 // TestIsolated_Suite holds entries that run as a unit of their own to what

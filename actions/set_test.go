@@ -7,42 +7,23 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"vigil/actions"
 	"vigil/actions/actiontest"
 	"vigil/actions/catalogue"
 	"vigil/actions/detach"
 	"vigil/actions/supervise"
+	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
 
-// TestMain is also the wrapper of isolated entries: the fake systemd starts this
-// very binary.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "__attempt" {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
-		if err := detach.Attempt(ctx, os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil { // else each wrapper waits a second
-		panic(err)
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { unitstest.Main(m, detach.Attempt) }
 
 var _ remedy.Actions = (*actions.Set)(nil)
 

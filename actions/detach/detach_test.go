@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"vigil/actions/detach"
 	"vigil/actions/launch"
@@ -22,22 +19,7 @@ import (
 	"vigil/engine/remedy"
 )
 
-// TestMain is also the wrapper: the fake systemd starts this very binary.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "__attempt" {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
-		if err := detach.Attempt(ctx, os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil { // the race detector makes each wrapper wait a second
-		panic(err)
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { unitstest.Main(m, detach.Attempt) }
 
 // rig is a data directory and a systemd that both outlive any Detacher.
 type rig struct {
@@ -62,11 +44,7 @@ func (r *rig) vigild() *detach.Detacher {
 	if err != nil {
 		r.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		r.Fatal(err)
-	}
-	d, err := detach.New(detach.Config{Dir: r.dir, Self: []string{self, "__attempt"}}, detach.Deps{Units: m})
+	d, err := detach.New(detach.Config{Dir: r.dir, Self: unitstest.Wrapper(r)}, detach.Deps{Units: m})
 	if err != nil {
 		r.Fatal(err)
 	}
