@@ -115,7 +115,7 @@ var plan = []room{
 	{dir: "engine/world", floor: 3, ours: []string{"engine/reconcile", "engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gDBus, gSys}},
 	{dir: "actions", floor: 3, ours: []string{"engine/remedy", "engine/reconcile", "engine/fault", "engine/clock", "actions/blob", "actions/catalogue", "actions/detach", "actions/heal", "actions/launch", "actions/outward", "actions/param", "actions/supervise", "actions/units"}, guests: []string{gSys}},
 	{dir: "actions/catalogue", floor: 3, ours: []string{"engine/remedy", "engine/fault", "actions/detach", "actions/launch", "actions/outward", "actions/param"}},
-	{dir: "actions/detach", floor: 3, ours: []string{"engine/remedy", "engine/fault", "actions/launch", "actions/units"}, guests: []string{gSys}},
+	{dir: "actions/detach", floor: 3, ours: []string{"engine/remedy", "engine/fault", "engine/clock", "actions/launch", "actions/units"}, guests: []string{gSys}},
 	{dir: "actions/heal", floor: 3, ours: []string{"engine/remedy", "engine/reconcile", "engine/fault", "actions/blob", "actions/catalogue", "actions/launch", "actions/param", "actions/place", "actions/units"}, guests: []string{gSys}},
 	{dir: "actions/place", floor: 3, ours: []string{"engine/fault", "engine/reconcile"}, guests: []string{gSys}},
 	{dir: "actions/blob", floor: 3, ours: []string{"engine/fault"}},

@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"vigil/actions/launch"
+	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
@@ -177,13 +177,7 @@ func (c claim) hold() (*launch.Child, error) {
 	return w, err
 }
 
-func bootID() string {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}
+func bootID() string { return clock.System()().BootID }
 
 // ended reads how the program ended, after its wrapper has.
 func ended(dir string) (End, error) {
