@@ -148,7 +148,6 @@ func wireRevision(r engine.Revision) contract.Revision {
 }
 
 func wireDrift(x engine.Drift) contract.Drift {
-	out := contract.Drift{ID: x.ID, Ref: x.Ref, Subject: x.Subject, Difference: wireDifference(x.Difference), Suspect: x.Suspect,
+	return contract.Drift{ID: x.ID, Ref: x.Ref, Subject: x.Subject, Difference: wireDifference(x.Difference), Suspect: x.Suspect,
 		FoundAt: contract.Maybe(x.Found), EndedAt: contract.Maybe(x.Ended), How: x.How}
-	return out
 }

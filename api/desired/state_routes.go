@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -70,12 +69,9 @@ func (l *listing) page(all []engine.ResourceView) contract.ResourceList {
 	}
 	slices.SortFunc(fit, func(a, b engine.ResourceView) int { return strings.Compare(a.Ref, b.Ref) })
 	out := contract.ResourceList{Total: len(fit)}
-	at, found := slices.BinarySearchFunc(fit, l.After, func(v engine.ResourceView, ref string) int { return cmp.Compare(v.Ref, ref) })
+	at, found := slices.BinarySearchFunc(fit, l.After, func(v engine.ResourceView, ref string) int { return strings.Compare(v.Ref, ref) })
 	if found {
 		at++
-	}
-	if l.After == "" {
-		at = 0
 	}
 	fit = fit[at:]
 	if len(fit) > l.Limit {
