@@ -73,7 +73,12 @@ func (s *Server) front(w0 http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(guard.With(r.Context(), caller))
 	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost && !rt.Stream {
-		if err := s.replays.Serve(w, r, caller.Actor, key, s.mux.ServeHTTP); err != nil {
+		if len(key) > 255 || !printable(key) {
+			err = fault.New(fault.Invalid, "the Idempotency-Key is not 1 to 255 printable characters")
+		} else {
+			err = s.replays.Serve(w, r, caller.Actor, key, s.mux.ServeHTTP)
+		}
+		if err != nil {
 			s.fail(w, r, rt, err)
 		}
 		return

@@ -73,13 +73,6 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-func orEmpty[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
-}
-
 // secretKey is the last part of a managed key whose value is nobody's business:
 // somebody may have put a secret there by hand.
 var secretKey = regexp.MustCompile(`(?i)^(json|yaml|toml|ini):.*(passw|passphrase|secret|token|credential|private|api[_-]?key)[^/]*$`)

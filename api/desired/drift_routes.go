@@ -30,7 +30,7 @@ func (d *Desired) drifts(r *face.Registrar) {
 			if err := d.on(); err != nil {
 				return nil, err
 			}
-			before, err := cursor(in.Before)
+			before, err := face.Cursor(in.Before, "before")
 			if err != nil {
 				return nil, err
 			}
@@ -69,18 +69,6 @@ func (d *Desired) drifts(r *face.Registrar) {
 			if err != nil {
 				return nil, err
 			}
-			return face.Say(contract.DriftCommit{Ref: v.Ref, Branch: v.Branch, Commit: v.Commit, Parent: v.Parent, Changed: orEmpty(v.Changed), Fields: orEmpty(v.Fields), Left: orEmpty(v.Left)})
+			return face.Say(contract.DriftCommit{Ref: v.Ref, Branch: v.Branch, Commit: v.Commit, Parent: v.Parent, Changed: face.List(v.Changed), Fields: face.List(v.Fields), Left: face.List(v.Left)})
 		})
-}
-
-// cursor reads the number that a page ended with, 0 for the newest page.
-func cursor(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 1 {
-		return 0, face.Unfit("this is not a cursor", s, "query", "before")
-	}
-	return n, nil
 }

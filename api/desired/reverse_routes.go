@@ -21,7 +21,7 @@ func (d *Desired) reverse(r *face.Registrar) {
 			if err != nil {
 				return nil, face.FieldIssues(err)
 			}
-			out := contract.Manifest{Ref: m.Ref, Path: m.Path, Document: m.Document, Files: make([]contract.ManifestFile, len(m.Files)), Warnings: orEmpty(m.Warnings)}
+			out := contract.Manifest{Ref: m.Ref, Path: m.Path, Document: m.Document, Files: make([]contract.ManifestFile, len(m.Files)), Warnings: face.List(m.Warnings)}
 			for i, f := range m.Files {
 				out.Files[i] = contract.ManifestFile(f)
 			}
@@ -37,6 +37,6 @@ func (d *Desired) reverse(r *face.Registrar) {
 			if err != nil {
 				return nil, err
 			}
-			return face.Say(contract.FirstCommit{Commit: f.Commit, Branch: f.Branch, Files: orEmpty(f.Files), Clone: f.Clone})
+			return face.Say(contract.FirstCommit{Commit: f.Commit, Branch: f.Branch, Files: face.List(f.Files), Clone: f.Clone})
 		})
 }

@@ -21,7 +21,7 @@ func (d *Desired) revisions(r *face.Registrar) {
 			if err := d.on(); err != nil {
 				return nil, err
 			}
-			before, err := cursor(in.Before)
+			before, err := face.Cursor(in.Before, "before")
 			if err != nil {
 				return nil, err
 			}

@@ -42,7 +42,7 @@ func (d *Desired) state(r *face.Registrar) {
 				return nil, err
 			}
 			out := contract.Plan{Commit: v.Commit, From: v.From, Items: v.Items, Steps: make([]contract.PlanStep, len(v.Steps)), Held: wireResources(v.Held),
-				Unseen: wireResources(v.Unseen), Own: orEmpty(v.Own), Refused: v.Refused}
+				Unseen: wireResources(v.Unseen), Own: face.List(v.Own), Refused: v.Refused}
 			for i, s := range v.Steps {
 				out.Steps[i] = contract.PlanStep{Ref: s.Ref, Level: s.Level, Action: s.Action, Summary: s.Summary, Final: s.Final, Prune: s.Prune, Because: wireDifferences(s.Because)}
 			}

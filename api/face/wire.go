@@ -107,3 +107,24 @@ func Seconds(s string) (float64, bool) {
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil && !math.IsNaN(f) && math.Abs(f) < 1e15
 }
+
+// Cursor reads the number that a page ended with, from a field of the query; 0 is
+// the first page.
+func Cursor(s, field string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, Unfit("this is not a cursor", s, "query", field)
+	}
+	return n, nil
+}
+
+// List is a list that is never null.
+func List[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

@@ -25,7 +25,7 @@ func (m *Manage) audits(r *face.Registrar) {
 			Object string `query:"object" maxLength:"512" example:"remediation:17"`
 			Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 		}) (*face.Reply[contract.AuditList], error) {
-			after, err := cursor(in.After, "after")
+			after, err := face.Cursor(in.After, "after")
 			if err != nil {
 				return nil, err
 			}
@@ -97,17 +97,6 @@ func (m *Manage) prune(ctx context.Context, actor string, upto audit.Head) (out 
 	}
 	out.Removed = out.Seq - out.First + 1
 	return out, nil
-}
-
-func cursor(s, field string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, face.Unfit("this is not a cursor", s, "query", field)
-	}
-	return n, nil
 }
 
 // chain is a reader that keeps the two ends of its chain and can tell when one
@@ -194,7 +183,7 @@ func wireRecord(r audit.Record) contract.AuditRecord {
 // and its time is bounded per page and not in all. An error after the first
 // line cuts the connection, so that a part never passes for the whole.
 func (m *Manage) Export(w http.ResponseWriter, r *http.Request) error {
-	after, err := cursor(r.URL.Query().Get("after"), "after")
+	after, err := face.Cursor(r.URL.Query().Get("after"), "after")
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (m *Manage) status(r *face.Registrar) {
 			st := m.Engine.Stats()
 			out := contract.Status{
 				Node: m.Node, Version: m.Version, Started: contract.Time(m.Started), Uptime: up.Seconds(), HostUptime: float64(now.Boot) / 1e9,
-				Ready: len(reasons) == 0, Reasons: orEmpty(reasons), Degraded: orEmpty(degraded), Auth: m.Auth,
+				Ready: len(reasons) == 0, Reasons: face.List(reasons), Degraded: face.List(degraded), Auth: m.Auth,
 				Policies: st.Policies, Instances: st.Instances, Firing: st.Firing, Pending: st.Pending, Lag: st.LagSeconds,
 				Actions: map[string]int{}, Holds: m.wireHolds(""), Samples: m.Ingested(),
 			}
@@ -33,13 +33,6 @@ func (m *Manage) status(r *face.Registrar) {
 			}
 			return face.Say(out)
 		})
-}
-
-func orEmpty(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
 }
 
 // Measure tells the engine's figures and the queue's, under our names and the

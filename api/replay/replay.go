@@ -163,12 +163,9 @@ func (rs *Memory) settle(key string, status int, media string, body []byte) (eng
 }
 
 // Serve serves a request once per actor, URL and key; next answers it the first
-// time. The body is read whole and has to be bounded. An error says that nothing
+// time. The body is read whole and has to be bounded, as the key has. An error says that nothing
 // was answered yet.
 func (rs *Memory) Serve(w http.ResponseWriter, r *http.Request, actor, key string, next http.HandlerFunc) error {
-	if len(key) > 255 || !printable(key) {
-		return fault.New(fault.Invalid, "the Idempotency-Key is not 1 to 255 printable characters")
-	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return fault.New(fault.TooLarge, "the body is over what is taken, or cut short")
@@ -193,15 +190,6 @@ func (rs *Memory) Serve(w http.ResponseWriter, r *http.Request, actor, key strin
 	next(rec, r)
 	rec.whole = true
 	return nil
-}
-
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // recorder keeps the status and the beginning of an answer while it passes it on.
