@@ -84,7 +84,8 @@ type Deps struct {
 
 	// Git answers git clients under /git/; nil: there is no repository here.
 	// guard.From tells it who asks: a push of somebody who may not never gets there.
-	Git http.Handler
+	Git     http.Handler
+	GitName string // of the repository: /git/NAME
 	// Webhook answers POST /api/v1/git/webhook and knows by its signature who
 	// asks; nil: there is none.
 	Webhook http.Handler
@@ -252,8 +253,11 @@ func (s *Server) announce(on *listen.Listeners) {
 		s.log.Info("listening", "address", address, "auth", s.cfg.Auth, "tls", on.TLS())
 		if s.cfg.TLS == SelfTLS {
 			pin := "sha256//" + on.Pin()
-			s.log.Info("the certificate is self-made", "pin", pin, "certificate", filepath.Join(s.cfg.DataDir, "tls", listen.CertFile),
-				"git", "git clone -c http.sslVerify=false -c http.pinnedPubkey="+pin+" https://NAME:TOKEN@"+listen.Reach(address)+"/git/desired")
+			say := []any{"pin", pin, "certificate", filepath.Join(s.cfg.DataDir, "tls", listen.CertFile)}
+			if s.deps.Git != nil {
+				say = append(say, "git", "git clone -c http.sslVerify=false -c http.pinnedPubkey="+pin+" https://NAME:TOKEN@"+listen.Reach(address)+"/git/"+s.deps.GitName)
+			}
+			s.log.Info("the certificate is self-made", say...)
 		}
 		if guard.Mode(s.cfg.Auth) == guard.OpenMode {
 			s.log.Warn("auth is open: every program on this host may change everything", "address", address)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"vigil/api"
 	"vigil/api/apitest"
@@ -109,6 +110,33 @@ func TestGitIsNotCut(t *testing.T) {
 	for _, c := range []apitest.Case{{Method: "GET", Path: "/git/desired/info/refs?service=git-upload-pack"}, {Method: "POST", Path: "/api/v1/git/webhook"}} {
 		if resp, _ := apitest.Ask(t, none.http, none.base, none.tokens["admin"], c); resp.StatusCode != 404 {
 			t.Errorf("%s: %d", c.Path, resp.StatusCode)
+		}
+	}
+}
+
+// TestSelfMadeCertificateIsToldWithTheRepositoryThatIsThere: the command that the
+// log offers names the repository by its configured name, and none where there is
+// none.
+func TestSelfMadeCertificateIsToldWithTheRepositoryThatIsThere(t *testing.T) {
+	for name, there := range map[string]bool{"fleet": true, "desired": false} {
+		s := serve(t, func(c *api.Config, d *api.Deps) {
+			c.TLS, c.DataDir, d.GitName = api.SelfTLS, t.TempDir(), name
+			if !there {
+				d.Git = nil
+			}
+		})
+		for told := false; !told; {
+			select {
+			case line := <-s.log.ch:
+				if told = strings.Contains(line, "self-made"); !told {
+					continue
+				}
+				if strings.Contains(line, "/git/"+name) != there || strings.Contains(line, "git clone") != there || !strings.Contains(line, "sha256//") {
+					t.Errorf("%s: %s", name, line)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("not told")
+			}
 		}
 	}
 }
