@@ -3,8 +3,10 @@ package revision_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"vigil/engine/reconcile"
+	"vigil/engine/revision/ground"
 )
 
 // TestDrift_AHugeValueDoesNotStopTheKeeper: what somebody writes under a managed
@@ -30,5 +32,16 @@ func TestTold_IsBounded(t *testing.T) {
 	told := reconcile.Told(ds)
 	if len(told) != 20 || len(told[0].Field) > 1010 || len(told[0].Found) > 1010 || told[0].Wanted != "w" || len(ds[0].Found) != 10_000 {
 		t.Errorf("%d, %d bytes of %d", len(told), len(told[0].Found), len(ds[0].Found))
+	}
+}
+
+// TestTold_IsCutBetweenLetters: what is kept and shown of a long text stays text.
+func TestTold_IsCutBetweenLetters(t *testing.T) {
+	long := "a" + strings.Repeat("ö", 3000)
+	if s := ground.Clip(long); !utf8.ValidString(s) || len(s) > 2010 {
+		t.Errorf("%d bytes, ends in %q", len(s), s[len(s)-8:])
+	}
+	if s := ground.Shown(long); strings.Contains(s, `\x`) {
+		t.Error(s)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"vigil/engine"
@@ -298,7 +299,7 @@ func Shown(v string) string {
 		return "nothing"
 	}
 	if len(v) > 40 {
-		v = v[:16] + "..."
+		v = strings.ToValidUTF8(v[:16], "") + "..."
 	}
 	return strconv.Quote(v)
 }

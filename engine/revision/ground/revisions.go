@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"vigil/engine"
 	"vigil/engine/fault"
@@ -80,7 +81,7 @@ func (g *Ground) LastGood() *engine.Revision {
 func Clip(s string) string {
 	const most = 2000
 	if len(s) > most {
-		return s[:most] + " ..."
+		return strings.ToValidUTF8(s[:most], "") + " ..."
 	}
 	return s
 }
