@@ -286,3 +286,12 @@ func TestTrust_IsSmall(t *testing.T) {
 		t.Error("paths that are none were taken")
 	}
 }
+
+// TestUnitName: a name without the ending of a unit is a service's, dots or not.
+func TestUnitName(t *testing.T) {
+	for in, want := range map[string]string{"web": "web.service", "web.service": "web.service", "a.timer": "a.timer", "org.web": "org.web.service", "web@1": "web@1.service"} {
+		if got := reconcile.UnitName(in); got != want {
+			t.Errorf("%s is %s, expected %s", in, got, want)
+		}
+	}
+}

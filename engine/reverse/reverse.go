@@ -81,9 +81,6 @@ func New(cfg Config, d Deps) (*Reverse, error) {
 	return &Reverse{cfg, d}, cfg.Trust.Validate()
 }
 
-// unitSuffixes tell a unit from the name of a kernel parameter.
-var unitSuffixes = []string{".service", ".socket", ".timer", ".target", ".mount", ".path", ".slice"}
-
 // parameters are the first parts of kernel parameters.
 var parameters = []string{"abi", "debug", "dev", "fs", "kernel", "net", "user", "vm"}
 
@@ -93,7 +90,7 @@ func kindOf(what string) string {
 	switch {
 	case strings.HasPrefix(what, "/"):
 		return "path"
-	case slices.Contains(unitSuffixes, path.Ext(what)):
+	case reconcile.IsUnit(what):
 		return "unit"
 	case dotted && slices.Contains(parameters, first):
 		return "sysctl"
@@ -163,9 +160,7 @@ func (r *Reverse) adoptUnit(ctx context.Context, unit string, o manifest.Options
 	if strings.Contains(unit, "/") || unit == "" {
 		return nil, fault.New(fault.Unprocessable, "%q is no name of a unit", unit)
 	}
-	if !slices.Contains(unitSuffixes, path.Ext(unit)) {
-		unit += ".service"
-	}
+	unit = reconcile.UnitName(unit)
 	if reconcile.Itself(unit) {
 		return nil, fault.New(fault.Forbidden, "%s is vigild itself, which no document may touch", unit)
 	}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -135,14 +136,7 @@ func (a *acceptor) directory(d reconcile.Difference) error {
 }
 
 func (a *acceptor) service(d reconcile.Difference) error {
-	unit := a.spec("unit").Text()
-	if unit == "" {
-		unit = a.doc.Name
-	}
-	if path.Ext(unit) == "" || !slices.Contains([]string{".service", ".socket", ".timer", ".target", ".mount", ".path", ".slice"}, path.Ext(unit)) {
-		unit += ".service"
-	}
-	at := "/etc/systemd/system/" + unit
+	at := "/etc/systemd/system/" + reconcile.UnitName(cmp.Or(a.spec("unit").Text(), a.doc.Name))
 	name, dropIn := strings.CutPrefix(d.Field, "dropin:")
 	switch {
 	case d.Field == "active":

@@ -116,9 +116,7 @@ func Service(s *site.Site) site.Resource {
 }
 
 func newService(s *site.Site, unit string) *service {
-	if !isUnit(unit) && !strings.Contains(unit, "/") {
-		unit += ".service"
-	}
+	unit = reconcile.UnitName(unit)
 	if !isUnit(unit) || strings.Contains(unit, "..") {
 		s.Mend("unit", "write one such as web.service", "%q is no name of a unit", unit)
 	}
