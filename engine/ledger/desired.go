@@ -17,7 +17,7 @@ func (l *Ledger) Desired(ctx context.Context) (*engine.DesiredSnapshot, error) {
 		if s, err = desired.Read(ctx, c); err != nil {
 			return err
 		}
-		s.Active, err = table.Remediations(ctx, c, "source = 'reconcile' AND state IN ('queued', 'held', 'running', 'verifying') ORDER BY id", conn.Row{})
+		s.Active, err = table.Remediations(ctx, c, active+" AND source = 'reconcile' ORDER BY id", conn.Row{})
 		return err
 	})
 	if err != nil {

@@ -14,6 +14,9 @@ import (
 // reads the whole history.
 const standing = "state IN ('queued', 'held', 'running', 'verifying', 'gave_up', 'indeterminate')"
 
+// active is what is not over: it waits, or is being worked on.
+const active = standing + " AND state IN ('queued', 'held', 'running', 'verifying')"
+
 // waiting is what may fall due: never an external one, and never one that
 // waits for a person without an end.
 const waiting = standing + " AND state IN ('queued', 'held', 'gave_up', 'indeterminate') AND source <> 'external'"
