@@ -116,6 +116,13 @@ func (c *Conn) Exec(sql string, row Row) (changed int64, err error) {
 	return n, Translate(err, "writing")
 }
 
+// CheckSums reads every row of a table and compares its checksum, which is over the
+// columns in the order of the writer. Corrupt: the first row that is not what was
+// written.
+func (c *Conn) CheckSums(ctx context.Context, table, columns string) error {
+	return c.Query(ctx, "SELECT "+columns+", sum FROM "+table, Row{}, func(cs *Cells) error { return cs.Open(table) })
+}
+
 // Query runs one statement and calls each for every row, whose cells are valid
 // until it returns. It holds its read transaction no longer than that.
 func (c *Conn) Query(ctx context.Context, sql string, row Row, each func(*Cells) error) (err error) {

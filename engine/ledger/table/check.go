@@ -32,8 +32,7 @@ var sealed = [...]struct{ name, columns string }{
 // is not what was written. It blocks for as long as ctx lets it.
 func Check(ctx context.Context, c *conn.Conn) error {
 	for _, t := range sealed {
-		err := c.Query(ctx, "SELECT "+t.columns+", sum FROM "+t.name, conn.Row{}, func(cs *conn.Cells) error { return cs.Open(t.name) })
-		if err != nil {
+		if err := c.CheckSums(ctx, t.name, t.columns); err != nil {
 			return err
 		}
 	}
