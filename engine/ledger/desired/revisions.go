@@ -75,11 +75,14 @@ func Revisions(ctx context.Context, c *conn.Conn, where string, row conn.Row) (o
 	return out, err
 }
 
-// Relevant selects the revisions that the keeper starts from: everything since
+// open is the states in which the host still has something to do: RevisionState.Open.
+const open = "('seen', 'applying', 'checking', 'undoing')"
+
+// relevant selects the revisions that the keeper starts from: everything since
 // the newest that landed and was good (so the bad ones that a return left behind
 // are there too), and whatever is open.
-const Relevant = `n >= (SELECT coalesce(max(n), 0) FROM revisions WHERE state = 'good' AND return_of = 0)
-	OR state IN ('seen', 'applying', 'checking', 'undoing') ORDER BY n`
+const relevant = `n >= (SELECT coalesce(max(n), 0) FROM revisions WHERE state = 'good' AND return_of = 0)
+	OR state IN ` + open + ` ORDER BY n`
 
 // dropRevisions removes at most n of those that are older than the newest keep,
 // but never what the keeper still goes by.
@@ -88,7 +91,7 @@ func dropRevisions(c *conn.Conn, keep, n int64) (int64, error) {
 	row.Int(keep)
 	row.Int(n)
 	return c.Exec(`DELETE FROM revisions WHERE n IN (SELECT n FROM revisions WHERE n <= (SELECT max(n) FROM revisions) - ?
-		AND state NOT IN ('seen', 'applying', 'checking', 'undoing')
+		AND state NOT IN `+open+`
 		AND n IS NOT (SELECT max(n) FROM revisions WHERE state = 'good')
 		AND n IS NOT (SELECT max(n) FROM revisions WHERE state = 'good' AND return_of = 0)
 		AND n NOT IN (SELECT revision FROM undo) ORDER BY n LIMIT ?)`, row)

@@ -71,7 +71,7 @@ func Read(ctx context.Context, c *conn.Conn) (*engine.DesiredSnapshot, error) {
 		return nil, err
 	}
 	s.LastRevision, s.LastDrift, s.LastUndo = last.revision, last.drift, last.undo
-	if s.Revisions, err = Revisions(ctx, c, Relevant, conn.Row{}); err != nil {
+	if s.Revisions, err = Revisions(ctx, c, relevant, conn.Row{}); err != nil {
 		return nil, err
 	}
 	if s.Resources, err = Resources(ctx, c); err != nil {
