@@ -20,10 +20,8 @@ func (l *Ledger) Replays(ctx context.Context) (out []engine.Replay, err error) {
 // PutReplay writes a request with its key, or its answer, and forgets others.
 func (l *Ledger) PutReplay(ctx context.Context, r engine.Replay, forget []string) error {
 	return l.write(ctx, false, func(t *table.Tx) error {
-		for _, k := range forget {
-			if err := t.ForgetReplay(k); err != nil {
-				return err
-			}
+		if err := t.ForgetReplays(forget); err != nil {
+			return err
 		}
 		return t.PutReplay(r)
 	})
@@ -31,12 +29,5 @@ func (l *Ledger) PutReplay(ctx context.Context, r engine.Replay, forget []string
 
 // ForgetReplays forgets some.
 func (l *Ledger) ForgetReplays(ctx context.Context, keys []string) error {
-	return l.write(ctx, false, func(t *table.Tx) error {
-		for _, k := range keys {
-			if err := t.ForgetReplay(k); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return l.write(ctx, false, func(t *table.Tx) error { return t.ForgetReplays(keys) })
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -73,13 +74,5 @@ func (l *Ledger) total(ctx context.Context, f engine.RemediationFilter) (int, er
 
 // wanted says whether a filter lets a state pass.
 func wanted(f engine.RemediationFilter, s remedy.State) bool {
-	if f.Word != "" && s.Word() != f.Word {
-		return false
-	}
-	for _, w := range f.States {
-		if w == s {
-			return true
-		}
-	}
-	return len(f.States) == 0
+	return (f.Word == "" || s.Word() == f.Word) && (len(f.States) == 0 || slices.Contains(f.States, s))
 }

@@ -32,12 +32,16 @@ func (t *Tx) PutReplay(r engine.Replay) error {
 	return err
 }
 
-// ForgetReplay removes one; it is no error that there is none.
-func (t *Tx) ForgetReplay(key string) error {
-	var row conn.Row
-	row.Text(key)
-	_, err := t.Exec("DELETE FROM replays WHERE key = ?", row)
-	return err
+// ForgetReplays removes some by their keys; it is no error that there are none.
+func (t *Tx) ForgetReplays(keys []string) error {
+	for _, k := range keys {
+		var row conn.Row
+		row.Text(k)
+		if _, err := t.Exec("DELETE FROM replays WHERE key = ?", row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Replays reads all, oldest first.
