@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ type chainRun struct {
 	trials int
 	gap    time.Duration // between two deaths
 	runsv  string        // measure this in place of vigild
+	plain  bool          // the child is a shell with its date
 }
 
 type chainReport struct {
@@ -70,17 +70,23 @@ spec:
     limit: {max: 10000, per: 1h}
 `
 
-// breach pushes one breaching sample a trial over HTTP and asks the started
-// program, which prints the time, when it began.
+// breach pushes one breaching sample a trial over HTTP, and the started program
+// tells when it began.
 func (c chainRun) breach() (any, error) {
-	d, err := c.start(limits+`
+	child, dir, err := c.child()
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	births := filepath.Join(dir, "births")
+	d, err := c.start(limits+fmt.Sprintf(`
 [actions.stamp]
 kind = "exec"
-argv = ["/bin/date", "+%s%N"]
+argv = %s
 class = "convergent"
 cost = 0
 timeout = "10s"
-`, map[string]string{"load.yaml": breachPolicy})
+`, list(child.Argv(births, false))), map[string]string{"load.yaml": breachPolicy})
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +98,13 @@ timeout = "10s"
 		if err := d.push("load_breach", 1, strconv.Itoa(n)); err != nil {
 			return nil, err
 		}
-		began, err := d.stamped(int64(n+1), 15*time.Second)
+		began, err := waitBorn(child, births, n+1, 15*time.Second)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "load:", err)
 			fmt.Fprintln(os.Stderr, d.state(int64(n+1)))
 			break
 		}
-		lat = append(lat, began.Sub(at))
+		lat = append(lat, began.At.Sub(at))
 		// It helped: else three trials on, the breaker would open, rightly.
 		if err := d.push("load_breach", 0, strconv.Itoa(n)); err != nil {
 			return nil, err
@@ -130,21 +136,22 @@ func (c chainRun) kill() (any, error) {
 }
 
 func (c chainRun) twoDeaths(trials int) (lat []time.Duration, err error) {
-	dir, err := os.MkdirTemp("", "vigil-load-victim-")
+	child, dir, err := c.child()
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	stamp := filepath.Join(dir, "born")
+	births := filepath.Join(dir, "births")
+	argv := child.Argv(births, true)
 	ready := func() error { return nil }
 	if c.runsv != "" {
-		stop, err := c.runit(dir, victim(stamp))
+		stop, err := c.runit(dir, argv)
 		if err != nil {
 			return nil, err
 		}
 		defer stop()
 	} else {
-		d, err := c.start(limits+fmt.Sprintf("[[process]]\nname = \"victim\"\nargv = [\"/bin/sh\", \"-c\", %q]\n", victim(stamp)), nil)
+		d, err := c.start(limits+fmt.Sprintf("[[process]]\nname = \"victim\"\nargv = %s\n", list(argv)), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -152,40 +159,52 @@ func (c chainRun) twoDeaths(trials int) (lat []time.Duration, err error) {
 		// The successor is up for vigild too before it dies in its turn.
 		ready = func() error { return d.isUp(15 * time.Second) }
 	}
-	last, err := waitBorn(stamp, born{}, 15*time.Second)
+	last, err := waitBorn(child, births, 1, 15*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = syscall.Kill(last.pid, syscall.SIGKILL) }()
-	for range trials {
+	defer func() { _ = syscall.Kill(last.PID, syscall.SIGKILL) }()
+	for n := range trials {
 		time.Sleep(c.gap)
 		if err := ready(); err != nil {
 			return nil, err
 		}
 		at := time.Now()
-		if err := syscall.Kill(last.pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(last.PID, syscall.SIGKILL); err != nil {
 			return nil, err
 		}
-		next, err := waitBorn(stamp, last, 15*time.Second)
+		next, err := waitBorn(child, births, n+2, 15*time.Second)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "load:", err)
 			break
 		}
 		last = next
-		lat = append(lat, next.at.Sub(at))
+		lat = append(lat, next.At.Sub(at))
 	}
 	return lat, nil
 }
 
-// victim is what is kept alive: it tells its process and the time, and waits.
-// Its own shell and date cost one to three milliseconds of every figure.
-func victim(stamp string) string {
-	return "echo $$ $(date +%s%N) > " + stamp + "; exec sleep 100000"
+// child is the program that tells its birth, in a folder of its own.
+func (c chainRun) child() (child rig.Child, dir string, err error) {
+	if dir, err = os.MkdirTemp("", "vigil-load-child-"); err != nil {
+		return child, "", err
+	}
+	if child, err = rig.NewChild(dir, c.plain); err != nil {
+		_ = os.RemoveAll(dir)
+	}
+	return child, dir, err
 }
 
-// runit keeps the same victim with runsv, for a figure beside ours.
-func (c chainRun) runit(dir, script string) (stop func(), err error) {
-	if err := os.WriteFile(filepath.Join(dir, "run"), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+// list is words as TOML and JSON write them.
+func list(words []string) string {
+	b, _ := json.Marshal(words)
+	return string(b)
+}
+
+// runit keeps the same victim with runsv, for a figure beside ours. Its run file
+// is a script, as is the custom; the shell that replaces itself is in the figure.
+func (c chainRun) runit(dir string, argv []string) (stop func(), err error) {
+	if err := os.WriteFile(filepath.Join(dir, "run"), []byte("#!/bin/sh\nexec "+strings.Join(argv, " ")+"\n"), 0o700); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(c.runsv, dir)
@@ -198,25 +217,21 @@ func (c chainRun) runit(dir, script string) (stop func(), err error) {
 	}, nil
 }
 
-type born struct {
-	pid int
-	at  time.Time
-}
-
-func waitBorn(path string, old born, most time.Duration) (born, error) {
-	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(200 * time.Microsecond) {
-		b, err := os.ReadFile(path)
-		var n born
-		var ns int64
+// waitBorn waits until so many births are told, and is the last of them. The time
+// that counts is the child's own word: asking for it at once would take the
+// processor from what is measured.
+func waitBorn(child rig.Child, births string, n int, most time.Duration) (rig.Birth, error) {
+	time.Sleep(40 * time.Millisecond)
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		got, err := child.Births(births)
 		if err != nil {
-			continue
+			return rig.Birth{}, err
 		}
-		if _, err := fmt.Sscan(string(b), &n.pid, &ns); err == nil && n.pid != old.pid && ns > 1e18 && bytes.HasSuffix(b, []byte("\n")) {
-			n.at = time.Unix(0, ns)
-			return n, nil
+		if len(got) >= n {
+			return got[n-1], nil
 		}
 	}
-	return old, fmt.Errorf("no successor within %s", most)
+	return rig.Birth{}, fmt.Errorf("no child was born within %s", most)
 }
 
 // daemon is a vigild of our own, with what a chain asks of it.
@@ -239,34 +254,6 @@ func (d daemon) push(name string, v float64, trial string) error {
 		return fmt.Errorf("push: HTTP %d: %s", resp.StatusCode, answer)
 	}
 	return nil
-}
-
-// stamped waits for the first attempt of an action and reads the time that the
-// program printed.
-func (d daemon) stamped(action int64, most time.Duration) (time.Time, error) {
-	// The time that counts is the program's own word; asking for it at once would
-	// take the processor from what is measured.
-	time.Sleep(40 * time.Millisecond)
-	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		var list struct {
-			Attempts []struct {
-				Output string `json:"output"`
-				Result struct {
-					Output string `json:"output"`
-				} `json:"result"`
-			} `json:"attempts"`
-		}
-		// Until the decision is committed there is no such action.
-		if err := d.Get("/api/v1/attempts?action="+strconv.FormatInt(action, 10), &list); err != nil {
-			continue
-		}
-		for _, a := range list.Attempts {
-			if ns, err := strconv.ParseInt(strings.TrimSpace(a.Output+a.Result.Output), 10, 64); err == nil {
-				return time.Unix(0, ns), nil
-			}
-		}
-	}
-	return time.Time{}, fmt.Errorf("action %d has told no time within %s", action, most)
 }
 
 // over waits until an action is verified and its firing has cleared: the writes

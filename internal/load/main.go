@@ -66,6 +66,7 @@ func run(args []string) error {
 		fs.IntVar(&c.trials, "trials", 200, "breaches, one after another")
 		fs.DurationVar(&c.gap, "gap", 2500*time.Millisecond, "rest before each death (kill)")
 		fs.StringVar(&c.runsv, "runsv", "", "measure runit's runsv at this path in place of vigild (kill)")
+		fs.BoolVar(&c.plain, "shell", false, "the child is a shell with its date, not a program of a few instructions")
 		if err := fs.Parse(args[1:]); err != nil {
 			return err
 		}
