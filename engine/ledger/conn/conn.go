@@ -28,7 +28,11 @@ const maxStatements = 128
 type Conn struct {
 	c     driver.Conn
 	stmts map[string]*statement
+	execs uint64
 }
+
+// Executed is how many statements Exec has run.
+func (c *Conn) Executed() uint64 { return c.execs }
 
 type statement struct {
 	driver.StmtExecContext
@@ -108,6 +112,7 @@ func (c *Conn) Exec(sql string, row Row) (changed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	c.execs++
 	r, err := s.ExecContext(context.Background(), row.v)
 	if err != nil {
 		return 0, Translate(err, "writing")

@@ -55,6 +55,21 @@ func (f *File) Trouble() (out []string) {
 	return out
 }
 
+// lookEvery is how many commits, and how many statements in them, may pass until
+// the log is looked at again: looking takes a tenth of a small commit.
+const (
+	lookEvery      = 16
+	lookStatements = 256
+)
+
+// watch measures the log when enough was written since it last did. use is held.
+func (f *File) watch() {
+	if f.unseen++; f.unseen >= lookEvery || f.c.Executed() >= f.seen+lookStatements {
+		f.unseen, f.seen = 0, f.c.Executed()
+		f.measure()
+	}
+}
+
 // measure looks at the log after a commit, wakes Run beyond the soft bound and
 // makes the checkpoint itself beyond the hard one. use is held.
 func (f *File) measure() {

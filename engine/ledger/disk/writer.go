@@ -36,6 +36,9 @@ type writer struct {
 	acked bool       // something was acknowledged by this process
 	shut  bool
 	later int64 // pages in the log before the next try to start it again
+
+	unseen int    // commits since the log was looked at
+	seen   uint64 // statements executed until then
 }
 
 type ticket struct {
@@ -188,7 +191,7 @@ func (f *File) transact(live []*ticket) (err error) {
 	f.acked = true
 	f.stats.commits.Add(1)
 	f.stats.jobs.Add(uint64(kept))
-	f.measure()
+	f.watch()
 	return nil
 }
 
@@ -226,6 +229,6 @@ func (f *File) connect() error {
 func (f *File) disconnect() {
 	if f.c != nil {
 		_ = f.c.Close() // it failed already, which has been told
-		f.c = nil
+		f.c, f.seen = nil, 0
 	}
 }
