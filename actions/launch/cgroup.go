@@ -23,6 +23,8 @@ type grove struct {
 	dir    string // ours: named after this very process; "" until it is needed
 	next   atomic.Uint64
 	killer bool // cgroup.kill exists (Linux 5.14)
+
+	spare atomic.Pointer[plot] // made while nobody waited for it
 }
 
 // prefix names a vigild's folder: vigil-PID-START.
@@ -95,8 +97,26 @@ type plot struct {
 	killer bool
 }
 
-// plot makes a cgroup for one program and opens it for the clone.
+// plot is a cgroup for one program, open for the clone: the spare one, or a new one.
 func (g *grove) plot() (*plot, error) {
+	if p := g.spare.Swap(nil); p != nil {
+		return p, nil
+	}
+	return g.make()
+}
+
+// stock sees to it that the next program finds a cgroup made. It is called once a
+// program runs; what cannot be made now is made when it is needed.
+func (g *grove) stock() {
+	if g.spare.Load() != nil {
+		return
+	}
+	if p, err := g.make(); err == nil && !g.spare.CompareAndSwap(nil, p) {
+		p.close()
+	}
+}
+
+func (g *grove) make() (*plot, error) {
 	dir := g.dir + "/" + strconv.FormatUint(g.next.Add(1), 10)
 	if err := unix.Mkdir(dir, 0o755); err != nil {
 		return nil, err
@@ -166,6 +186,9 @@ func (g *grove) evict(p *plot) error {
 	}
 	return nil
 }
+
+// gone says that the cgroup is not there any more.
+func (p *plot) gone() bool { return errors.Is(unix.Access(p.dir, unix.F_OK), fs.ErrNotExist) }
 
 // close gives the cgroup back. It is false while something still lives in it.
 func (p *plot) close() bool {

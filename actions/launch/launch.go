@@ -98,8 +98,11 @@ func (l *Launcher) Run(ctx context.Context, p Program) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	l.reapStuck(nil)
 	sinks.drain()
+	l.reapStuck(nil)
+	if plot != nil {
+		l.grove.stock()
+	}
 	if len(p.Limits) > 0 {
 		if err := limit(c.Pid, p.Limits); err != nil {
 			l.kill(c, plot, mark)
@@ -184,6 +187,12 @@ func (l *Launcher) start(p Program, files []*os.File, env []string) (*Child, *pl
 		}
 	}
 	c, err := l.fork(p, path, held, cred, files, env, own)
+	if err != nil && own != nil && own.gone() { // it was made ahead, and somebody removed what was empty
+		own.close()
+		if own, _ = l.grove.make(); own != nil {
+			c, err = l.fork(p, path, held, cred, files, env, own)
+		}
+	}
 	if err != nil && own != nil {
 		own.close()
 		own = nil

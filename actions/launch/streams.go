@@ -19,11 +19,7 @@ func input(b []byte) (*os.File, error) {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), "stdin")
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return nil, err
-	}
-	if _, err := f.Seek(0, 0); err != nil {
+	if _, err := f.WriteAt(b, 0); err != nil { // its reader begins at 0
 		f.Close()
 		return nil, err
 	}

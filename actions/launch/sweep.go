@@ -38,6 +38,9 @@ func (l *Launcher) Sweep() int {
 func (l *Launcher) Close() {
 	l.once.Do(func() {}) // from here on nothing is planted
 	if l.grove != nil {
+		if p := l.grove.spare.Swap(nil); p != nil {
+			p.close()
+		}
 		_ = os.Remove(l.grove.dir)
 	}
 }

@@ -1,0 +1,51 @@
+package launch
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestRun_TheSpareCgroup: a program finds its cgroup made, another one is made
+// after it, one that somebody removed is made anew, and none is left at the end.
+func TestRun_TheSpareCgroup(t *testing.T) {
+	l, err := New(Config{}, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := func() string {
+		o, err := l.Run(t.Context(), Program{Argv: []string{"/bin/cat", "/proc/self/cgroup"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(o.Output) {
+			if at, ok := strings.CutPrefix(line, "0::"); ok {
+				return at[strings.LastIndex(at, "/")+1:]
+			}
+		}
+		return ""
+	}
+	first := where()
+	if l.grove == nil {
+		return // no cgroup v2 that we may write: there is nothing to keep ready
+	}
+	spare := l.grove.spare.Load()
+	if spare == nil {
+		t.Fatal("no cgroup is ready for the next program")
+	}
+	if got := where(); got != "2\n" || first != "1\n" {
+		t.Errorf("the programs ran in %q and %q, want 1 and the spare 2", first, got)
+	}
+	if err := unix.Rmdir(l.grove.spare.Load().dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := where(); got != "4\n" {
+		t.Errorf("with the spare one removed the program ran in %q, want 4", got)
+	}
+	l.Close()
+	if _, err := os.Stat(l.grove.dir); err == nil {
+		t.Errorf("%s is left", l.grove.dir)
+	}
+}
