@@ -72,24 +72,25 @@ func (w *Worker) giveUpPlace(key int64) {
 // settle hands an opened attempt to one of the workers. From here on a sweep
 // knows that somebody is at work on it.
 func (w *Worker) settle(key int64, p ready, m *remedy.Move) {
-	if m != nil {
-		w.verdict(*m)
-		w.loud(*m)
-		w.ended(m.Next)
-	}
-	if m == nil || m.Open == nil {
-		if m != nil {
-			w.remember(m.Next)
-		}
+	if m == nil {
 		w.giveUpPlace(key)
 		return
 	}
-	w.mu.Lock()
-	w.reserve(m.Next.ID)
-	delete(w.offers, key)
-	w.handed <- taken{p, *m} // never blocks: there are as many rooms as places
-	w.mu.Unlock()
-	poke(w.settled)
+	if m.Open == nil {
+		w.remember(m.Next)
+		w.giveUpPlace(key)
+	} else {
+		w.mu.Lock()
+		w.reserve(m.Next.ID)
+		delete(w.offers, key)
+		w.handed <- taken{p, *m} // never blocks: there are as many rooms as places
+		w.mu.Unlock()
+		poke(w.settled)
+	}
+	// Told while another processor is about to act: the act need not wait for it.
+	w.verdict(*m)
+	w.loud(*m)
+	w.ended(m.Next)
 }
 
 // offered says whether an attempt may be one that an offer under way has opened:
