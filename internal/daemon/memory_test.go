@@ -26,8 +26,29 @@ func TestMemoryLimitFollowsWhatIsKept(t *testing.T) {
 	}
 }
 
+func TestMemoryPaceIsOfTheIdle(t *testing.T) {
+	tests := []struct {
+		name              string
+		collections, kept uint64
+		want              int
+	}{
+		{"idle", 0, 6 << 20, gcIdle},
+		{"a little done", gcOften - 1, 6 << 20, gcIdle},
+		{"busy", gcOften, 6 << 20, gcBusy},
+		{"idle with many series", 0, 60 << 20, gcBusy},
+	}
+	for _, tt := range tests {
+		if got := gcPace(tt.collections, tt.kept); got != tt.want {
+			t.Errorf("%s: %d percent, expected %d", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestMemoryLimitIsGivenBack(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "")
+	t.Setenv("GOGC", "")
+	pace := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(pace)
 	before := debug.SetMemoryLimit(-1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -38,5 +59,8 @@ func TestMemoryLimitIsGivenBack(t *testing.T) {
 	}
 	if after := debug.SetMemoryLimit(-1); after != before {
 		t.Errorf("the limit is %d, before it was %d", after, before)
+	}
+	if after := debug.SetGCPercent(100); after != 100 {
+		t.Errorf("the collector's pace is %d, before it was 100", after)
 	}
 }
