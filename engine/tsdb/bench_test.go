@@ -63,11 +63,16 @@ func BenchmarkAppend(b *testing.B) {
 			half := n / 2
 			loads[0].keys, loads[0].vals = loads[0].keys[:half], loads[0].vals[:half]
 			loads[1].keys, loads[1].vals = loads[1].keys[half:], loads[1].vals[half:]
-			for _, l := range loads { // series are known
-				for range max(1, half/1000) {
-					if err := l.send(s); err != nil {
-						b.Fatal(err)
+			for range 2 { // series are known, and what few of them need has grown
+				for _, l := range loads {
+					for range max(200, half/1000) {
+						if err := l.send(s); err != nil {
+							b.Fatal(err)
+						}
 					}
+				}
+				if err := s.Cut(context.Background()); err != nil {
+					b.Fatal(err)
 				}
 			}
 			b.ReportAllocs()

@@ -114,6 +114,7 @@ func (s *Store) cut(ctx context.Context) error {
 func (s *Store) cutLocked(ctx context.Context) error {
 	began := time.Now()
 	list, horizon := s.heads.Take()
+	defer s.heads.Give(list)
 	// Every definition logged until now is saved by this cut.
 	seq := s.log.Seq()
 	defs, nextRef := s.reg.TakeUnsaved()
@@ -149,7 +150,11 @@ func (s *Store) cutLocked(ctx context.Context) error {
 
 // cutSome writes the heads of one transaction.
 func (s *Store) cutSome(ctx context.Context, list []*live.Head) error {
-	puts := s.heads.Seal(list)
+	puts := s.heads.Seal(s.puts[:0], list)
+	defer func() {
+		clear(puts)
+		s.puts = puts
+	}()
 	if err := s.db.Write(ctx, nil, puts, nil); err != nil {
 		s.heads.Soil(nil, list)
 		return err

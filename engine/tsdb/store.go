@@ -41,7 +41,7 @@ type Store struct {
 	ready   atomic.Bool  // Start is through: log and committer are there
 	gate    sync.RWMutex // appends hold it for reading
 	running bool
-	calls   sync.Pool
+	calls   chan *commit.Call // empty ones, for the next appends
 
 	evaluated atomic.Uint64
 	horizon   atomic.Uint64    // meta.Horizon, for those who do not hold cutMu
@@ -57,6 +57,7 @@ type Store struct {
 	lastCut  time.Duration // boot clock, at the last cut; cutMu
 	meta     rows.Meta     // as last written; cutMu
 	lost     uint64        // live.Counts.Lost, as last told; cutMu
+	puts     []rows.Put    // of one transaction, empty; cutMu
 	cutSeq   uint64        // log records before it are in rows, definitions too; cutMu
 
 	note struct {
@@ -93,7 +94,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, fs: deps.FS, clock: deps.Clock, slog: deps.Log,
-		reg: live.NewRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1),
+		reg: live.NewRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1), calls: make(chan *commit.Call, keptCalls),
 	}
 	if s.fs == nil {
 		s.fs = wal.OS{}
@@ -101,7 +102,6 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	if s.slog == nil {
 		s.slog = slog.New(slog.DiscardHandler)
 	}
-	s.calls.New = func() any { return commit.NewCall() }
 	var err error
 	if s.lock, err = place.Occupy(cfg.Dir); err != nil {
 		return nil, err

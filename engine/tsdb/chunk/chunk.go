@@ -50,9 +50,13 @@ type Head struct {
 	Count      int
 }
 
+// Room is what Append of n points may need behind dst while it weighs how to write
+// them: 145 bits a point and what stands around them.
+func Room(n int) int { return 19*n + 64 }
+
 // Append packs points (strictly ascending T, 1 to MaxCount of them) and appends
-// the chunk to dst. It panics on an empty or oversized list and allocates only
-// for values that are not decimal.
+// the chunk to dst. It panics on an empty or oversized list and allocates nothing
+// but what dst grows by.
 func Append(dst []byte, pts []series.Point) []byte {
 	if len(pts) == 0 || len(pts) > MaxCount {
 		panic("chunk: a chunk holds 1 to 256 points")
@@ -104,9 +108,9 @@ func appendBody(dst []byte, pts []series.Point) []byte {
 		dst = append(times(dst), byte(scale))
 		return appendSeries(dst, ints[:n])
 	}
-	if x := xor(pts); x != nil && len(x) < 8*n {
-		dst[kind] = codecXOR | timeRegular
-		return append(dst, x...)
+	if out := appendXOR(dst, pts); len(out)-len(dst) < 8*n {
+		out[kind] = codecXOR | timeRegular
+		return out
 	}
 	dst[kind] = codecRaw | flags
 	dst = times(dst)

@@ -43,7 +43,7 @@ func (hs *Heads) add(h *Head, p series.Point, position uint64) {
 		return
 	}
 	hs.count.Late++
-	b := h.aside()
+	b := hs.aside(h)
 	hs.insert(&b.late, p)
 	if len(b.late) >= chunk.Target {
 		hs.sealLate(b)
@@ -139,7 +139,7 @@ func (hs *Heads) seal(h *Head) {
 		pts = append(pts, h.open...)
 		hs.points = pts[:0]
 	}
-	b := h.aside()
+	b := hs.aside(h)
 	b.sealed = append(b.sealed, hs.chunk(pts))
 	h.part, h.parts = h.part[:0], 0
 	if h.open = h.open[:0]; cap(h.open) > raw {
@@ -156,7 +156,7 @@ func (hs *Heads) sealLate(b *beside) {
 
 // chunk packs points into the arena.
 func (hs *Heads) chunk(pts []series.Point) rows.Packed {
-	if cap(hs.arena)-len(hs.arena) < 16*len(pts)+64 {
+	if cap(hs.arena)-len(hs.arena) < chunk.Room(len(pts)) {
 		hs.arena = make([]byte, 0, arenaBytes)
 	}
 	from := len(hs.arena)

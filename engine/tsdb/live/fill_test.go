@@ -67,7 +67,7 @@ func TestAHeadHoldsWhatCameIn(t *testing.T) {
 				continue
 			}
 			list, _ := hs.Take()
-			puts := hs.Seal(list)
+			puts := hs.Seal(nil, list)
 			var cut []series.Point
 			for _, p := range puts {
 				for _, c := range p.Chunks {
@@ -148,7 +148,7 @@ func TestABusySeriesAllocatesNothingAfterItsFirstCut(t *testing.T) {
 	}
 	cut := func() {
 		list, _ := hs.Take()
-		puts := hs.Seal(list)
+		puts := hs.Seal(nil, list)
 		for i := range puts {
 			puts[i].Tail = rows.None()
 		}
@@ -231,7 +231,7 @@ func BenchmarkFill(b *testing.B) {
 		hs.Add(heads[n%len(heads)], series.Point{T: t, V: vals[(n/7)%len(vals)]}, uint64(n))
 		if n++; n%(700*len(heads)) == 0 {
 			list, _ := hs.Take()
-			puts := hs.Seal(list)
+			puts := hs.Seal(nil, list)
 			hs.Settle(list, puts)
 		}
 	}

@@ -57,11 +57,30 @@ type beside struct {
 	sealed []rows.Packed  // full chunks, in the order in which they were filled
 }
 
-func (h *Head) aside() *beside {
-	if h.beside == nil {
-		h.beside = new(beside)
+// aside is what h has beside the chunk that is being filled; the lock is held.
+func (hs *Heads) aside(h *Head) *beside {
+	if h.beside != nil {
+		return h.beside
 	}
+	n := len(hs.spares)
+	if n == 0 {
+		h.beside = new(beside)
+		return h.beside
+	}
+	h.beside, hs.spares = hs.spares[n-1], hs.spares[:n-1]
 	return h.beside
+}
+
+// maxSpares is how many besides wait for the next head that needs one: twice what
+// one transaction of the cut gives back, of 160 bytes each.
+const maxSpares = 4096
+
+// leave takes from h what it has beside, which is empty. The lock is held.
+func (hs *Heads) leave(h *Head) {
+	if b := h.beside; len(hs.spares) < maxSpares && cap(b.sealed) <= 2 {
+		hs.spares = append(hs.spares, b)
+	}
+	h.beside = nil
 }
 
 // Resume takes over what rows say of a series, before anything runs; era is the

@@ -14,6 +14,8 @@ import (
 type Heads struct {
 	mu      sync.RWMutex
 	dirty   []*Head        // those that hold anything
+	room    []*Head        // for the next list of them
+	spares  []*beside      // empty, for heads that need one
 	arena   []byte         // sealed chunks are cut from it
 	bytes   []byte         // scratch of pack
 	points  []series.Point // scratch of seal
@@ -88,21 +90,30 @@ func (hs *Heads) NewEra(era uint32, all []*Head) {
 
 // Take hands over the heads that hold anything, and the position up to which
 // they are filled: once all of them are in rows, so is every sample before it.
+// Give takes the list back.
 func (hs *Heads) Take() ([]*Head, uint64) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	list := hs.dirty
-	hs.dirty = nil
+	hs.dirty, hs.room = hs.room, nil
 	return list, hs.applied
+}
+
+// Give takes back the list of a cut that is over, for the next one.
+func (hs *Heads) Give(list []*Head) {
+	clear(list)
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.room = list[:0]
 }
 
 // sealedAtOnce is how many heads are sealed under one hold of the lock.
 const sealedAtOnce = 32
 
-// Seal packs what taken heads hold into what rows.DB.Write wants. The chunks stay
-// readable here until Settle.
-func (hs *Heads) Seal(list []*Head) []rows.Put {
-	puts := make([]rows.Put, 0, len(list))
+// Seal packs what taken heads hold into what rows.DB.Write wants, and appends it to
+// puts. The chunks stay readable here until Settle, and are the very same: until
+// then more may only come behind them.
+func (hs *Heads) Seal(puts []rows.Put, list []*Head) []rows.Put {
 	for from := 0; from < len(list); from += sealedAtOnce {
 		hs.mu.Lock()
 		for _, h := range list[from:min(len(list), from+sealedAtOnce)] {
@@ -110,7 +121,7 @@ func (hs *Heads) Seal(list []*Head) []rows.Put {
 			h.dirty = false
 			put := rows.Put{Ref: h.Ref, Cut: h.last, Era: h.era, Newest: h.Newest.Load()}
 			if h.beside != nil {
-				put.Chunks = slices.Clone(h.beside.sealed)
+				put.Chunks = slices.Clip(h.beside.sealed)
 			}
 			puts = append(puts, put)
 		}
@@ -130,7 +141,7 @@ func (hs *Heads) Settle(list []*Head, puts []rows.Put) {
 				b.sealed = slices.Delete(b.sealed, 0, len(p.Chunks))
 				// A series that fills chunks between two cuts will need the list again.
 				if len(p.Chunks) < 2 && len(b.sealed)+len(b.late) == 0 {
-					h.beside = nil
+					hs.leave(h)
 				}
 			}
 		}

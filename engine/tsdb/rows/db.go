@@ -56,8 +56,13 @@ type DB struct {
 	ranged *sql.Stmt // overlap, on r
 	page   int64     // bytes
 	tails  map[uint64]*[bucketSize]Tail
-	events []Event
-	stats  Stats
+
+	insert, extend, retail *sql.Stmt                    // over sheets, on w
+	sheets                 [2]sheet                     // the writing goroutine's, as are the two below
+	touched                map[uint64]*[bucketSize]Tail // empty between two transactions
+	spares                 []*[bucketSize]Tail
+	events                 []Event
+	stats                  Stats
 }
 
 // Stats is what the database counts; read it from the writing goroutine.
@@ -176,7 +181,19 @@ func (d *DB) open(ctx context.Context) error {
 	if d.ranged, err = d.r.PrepareContext(ctx, overlap); err != nil {
 		return err
 	}
+	for _, p := range []struct {
+		st   **sql.Stmt
+		text string
+	}{{&d.insert, insertRows}, {&d.extend, extendRows}, {&d.retail, replaceTails}} {
+		if *p.st, err = d.w.PrepareContext(ctx, p.text); err != nil {
+			return err
+		}
+	}
+	d.touched = map[uint64]*[bucketSize]Tail{}
 	if err := d.loadTails(ctx); err != nil {
+		return err
+	}
+	if err := d.w.QueryRowContext(ctx, "PRAGMA page_size").Scan(&d.page); err != nil {
 		return err
 	}
 	return d.measure(ctx)
@@ -315,17 +332,11 @@ func (d *DB) Stats() Stats { return d.stats }
 
 // measure notes how large the database is.
 func (d *DB) measure(ctx context.Context) error {
-	var pages, free int64
-	if err := d.w.QueryRowContext(ctx, "PRAGMA page_size").Scan(&d.page); err != nil {
+	var pages int64
+	if err := d.w.QueryRowContext(ctx, "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)").Scan(&pages); err != nil {
 		return err
 	}
-	if err := d.w.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
-		return err
-	}
-	if err := d.w.QueryRowContext(ctx, "PRAGMA freelist_count").Scan(&free); err != nil {
-		return err
-	}
-	d.stats.Bytes = (pages - free) * d.page
+	d.stats.Bytes = pages * d.page
 	return nil
 }
 

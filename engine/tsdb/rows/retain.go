@@ -29,7 +29,8 @@ func (d *DB) Delete(ctx context.Context, before int64, limit int) (n int, size i
 		return 0, 0, nil, err
 	}
 	defer tx.Rollback()
-	w := &writer{d: d, tx: tx, touched: map[uint64]*[bucketSize]Tail{}}
+	w := d.newWriter(tx)
+	defer w.end()
 	changed = map[series.Ref]Tail{}
 	for bucket, b := range d.tails {
 		for i := range b {
@@ -56,9 +57,7 @@ func (d *DB) Delete(ctx context.Context, before int64, limit int) (n int, size i
 	if err := tx.Commit(); err != nil {
 		return 0, 0, nil, err
 	}
-	for bucket, b := range w.touched {
-		d.tails[bucket] = b
-	}
+	w.adopt()
 	d.stats.Transactions++
 	if _, err := d.w.ExecContext(ctx, "PRAGMA incremental_vacuum(1000)"); err != nil {
 		return n, size, changed, err

@@ -68,8 +68,33 @@ func newBucket() *[bucketSize]Tail {
 	return b
 }
 
-func encodeBucket(b *[bucketSize]Tail) []byte {
-	var out []byte
+// maxSpares is how many buckets are kept for the next transaction, at 24 KB each.
+const maxSpares = 16
+
+// spare takes a bucket that nobody looks at any more.
+func (d *DB) spare(b *[bucketSize]Tail) {
+	if len(d.spares) < maxSpares {
+		d.spares = append(d.spares, b)
+	}
+}
+
+// bucket is an empty one.
+func (d *DB) bucket() *[bucketSize]Tail {
+	n := len(d.spares)
+	if n == 0 {
+		return newBucket()
+	}
+	b := d.spares[n-1]
+	d.spares = d.spares[:n-1]
+	for i := range b {
+		b[i] = None()
+	}
+	return b
+}
+
+// appendBucket writes a bucket behind dst, with its checksum.
+func appendBucket(dst []byte, b *[bucketSize]Tail) []byte {
+	from, out := len(dst), dst
 	for i, t := range b {
 		if t.Empty() {
 			continue
@@ -77,11 +102,11 @@ func encodeBucket(b *[bucketSize]Tail) []byte {
 		out = append(out, byte(i))
 		out = binary.AppendUvarint(out, t.Cut)
 		out = binary.AppendUvarint(out, uint64(t.Era))
-		for _, v := range []int64{t.Newest, t.MinT, t.MaxT - t.MinT, t.row.mint - t.MaxT, t.row.maxt - t.MaxT, int64(t.row.bytes), t.row.limit} {
+		for _, v := range [...]int64{t.Newest, t.MinT, t.MaxT - t.MinT, t.row.mint - t.MaxT, t.row.maxt - t.MaxT, int64(t.row.bytes), t.row.limit} {
 			out = binary.AppendVarint(out, v)
 		}
 	}
-	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
+	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[from:], castagnoli))
 }
 
 func decodeBucket(body []byte) (*[bucketSize]Tail, error) {

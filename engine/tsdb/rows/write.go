@@ -84,26 +84,10 @@ func (d *DB) LoadMeta(ctx context.Context) (Meta, error) {
 }
 
 func saveMeta(ctx context.Context, tx *sql.Tx, m Meta) error {
-	st, err := tx.PrepareContext(ctx, "INSERT INTO meta(key,value) VALUES(?,?) ON CONFLICT DO UPDATE SET value=excluded.value")
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for key, p := range m.fields() {
-		var v int64
-		switch p := p.(type) {
-		case *uint64:
-			v = int64(*p)
-		case *uint32:
-			v = int64(*p)
-		case *int64:
-			v = *p
-		}
-		if _, err := st.ExecContext(ctx, key, v); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `INSERT INTO meta(key,value) VALUES('horizon',?),('generation',?),('seq',?),('newest',?),('next_ref',?),
+		('era',?),('confirmed',?),('wall',?) ON CONFLICT DO UPDATE SET value=excluded.value`,
+		int64(m.Horizon), int64(m.Generation), int64(m.Seq), int64(m.Newest), int64(m.NextRef), int64(m.Era), int64(m.Confirmed), m.Wall)
+	return err
 }
 
 // LoadSeries calls fn for every series, in order of their refs.
@@ -140,33 +124,34 @@ func (d *DB) Write(ctx context.Context, defs []Series, puts []Put, m *Meta) erro
 		return err
 	}
 	defer tx.Rollback()
-	if err := define(ctx, tx, defs); err != nil {
+	// Statements take no context that can end: each would cost a goroutine that waits
+	// for it. Between two of them the transaction looks at its own.
+	still := context.WithoutCancel(ctx)
+	if err := define(still, tx, defs); err != nil {
 		return err
 	}
-	w, err := d.newWriter(ctx, tx)
-	if err != nil {
-		return err
-	}
-	defer w.close()
+	w := d.newWriter(tx)
+	defer w.end()
 	for i := range puts {
-		if err := w.put(ctx, &puts[i]); err != nil {
-			return fmt.Errorf("series %d: %w", puts[i].Ref, err)
+		if err := w.put(still, &puts[i]); err != nil {
+			return err
 		}
 	}
-	if err := w.saveTails(ctx); err != nil {
+	if err := w.flush(still); err != nil {
+		return err
+	}
+	if err := w.saveTails(still); err != nil {
 		return err
 	}
 	if m != nil {
-		if err := saveMeta(ctx, tx, *m); err != nil {
+		if err := saveMeta(still, tx, *m); err != nil {
 			return err
 		}
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	for bucket, b := range w.touched {
-		d.tails[bucket] = b
-	}
+	w.adopt()
 	d.events = append(d.events, w.events...)
 	d.stats.Transactions++
 	d.stats.RowsMerged += w.merged
@@ -193,32 +178,44 @@ func define(ctx context.Context, tx *sql.Tx, defs []Series) error {
 	return nil
 }
 
-// writer is one transaction's work.
+// writer is one transaction's work. Rows wait in sheets until one is full, or
+// until somebody has to see them.
 type writer struct {
 	d       *DB
 	tx      *sql.Tx
-	insert  *sql.Stmt
-	extend  *sql.Stmt
+	fresh   *sheet     // new rows
+	longer  *sheet     // what is added to rows that are there
+	last    series.Ref // whose row waits in longer
 	touched map[uint64]*[bucketSize]Tail
 	events  []Event
 	merged  uint64
 }
 
-func (d *DB) newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
-	w := &writer{d: d, tx: tx, touched: map[uint64]*[bucketSize]Tail{}}
-	var err error
-	if w.insert, err = tx.PrepareContext(ctx, "INSERT INTO chunk(series,mint,maxt,count,blob) VALUES(?,?,?,?,?)"); err != nil {
-		return nil, err
-	}
-	if w.extend, err = tx.PrepareContext(ctx, "UPDATE chunk SET maxt=?, count=count+?, blob=CAST(blob||? AS BLOB) WHERE series=? AND mint=?"); err != nil {
-		return nil, err
-	}
-	return w, nil
+// newWriter begins; end must follow.
+func (d *DB) newWriter(tx *sql.Tx) *writer {
+	return &writer{d: d, tx: tx, fresh: &d.sheets[0], longer: &d.sheets[1], touched: d.touched}
 }
 
-func (w *writer) close() {
-	_ = w.insert.Close() // the transaction's end closes them anyway
-	_ = w.extend.Close()
+// end gives back what the transaction worked with; without adopt before it,
+// nothing of it counts.
+func (w *writer) end() {
+	w.fresh.reset()
+	w.longer.reset()
+	for _, b := range w.touched {
+		w.d.spare(b)
+	}
+	clear(w.touched)
+}
+
+// adopt makes the tails of a transaction that was committed those of the database.
+func (w *writer) adopt() {
+	for bucket, b := range w.touched {
+		if old := w.d.tails[bucket]; old != nil {
+			w.d.spare(old)
+		}
+		w.d.tails[bucket] = b
+	}
+	clear(w.touched)
 }
 
 // tail returns a tail that may be changed.
@@ -226,7 +223,7 @@ func (w *writer) tail(ref series.Ref) *Tail {
 	bucket := uint64(ref) / bucketSize
 	b := w.touched[bucket]
 	if b == nil {
-		b = newBucket()
+		b = w.d.bucket()
 		if old := w.d.tails[bucket]; old != nil {
 			*b = *old
 		}
@@ -236,25 +233,64 @@ func (w *writer) tail(ref series.Ref) *Tail {
 }
 
 func (w *writer) saveTails(ctx context.Context) error {
+	sh := w.fresh // flushed before
 	for bucket, b := range w.touched {
-		if _, err := w.tx.ExecContext(ctx, "INSERT INTO tail(bucket,body) VALUES(?,?) ON CONFLICT DO UPDATE SET body=excluded.body", int64(bucket), encodeBucket(b)); err != nil {
+		from := len(sh.bodies)
+		sh.bodies = appendBucket(sh.bodies, b)
+		sh.row(from, int64(bucket))
+		if !sh.full() {
+			continue
+		}
+		if _, err := sh.put(ctx, w.tx, w.d.retail); err != nil {
 			return err
 		}
 	}
+	if sh.rows == 0 {
+		return nil
+	}
+	_, err := sh.put(ctx, w.tx, w.d.retail)
+	return err
+}
+
+// flush writes the rows that wait. New ones come first.
+func (w *writer) flush(ctx context.Context) error {
+	if w.fresh.rows > 0 {
+		if _, err := w.fresh.put(ctx, w.tx, w.d.insert); err != nil {
+			return err
+		}
+	}
+	if want := int64(w.longer.rows); want > 0 {
+		k, err := w.longer.put(ctx, w.tx, w.d.extend)
+		if err != nil {
+			return err
+		}
+		if k != want {
+			return fmt.Errorf("%w: of the last rows of %d series %d are there", errBody, want, k)
+		}
+	}
+	w.last = 0
 	return nil
 }
 
 // put lays the chunks of one series into its rows.
 func (w *writer) put(ctx context.Context, p *Put) error {
 	t := w.tail(p.Ref)
-	for cs := p.Chunks; len(cs) > 0; {
-		n, err := w.inOrder(ctx, p.Ref, t, cs)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			if err := w.merge(ctx, p, t, cs[0]); err != nil {
+	// A put makes at most one row longer before it merges. Refs ascend, so that no row
+	// is made longer twice in one sheet.
+	twice := w.last >= p.Ref
+	for cs := p.Chunks; len(cs) > 0; twice = false {
+		if twice || w.fresh.full() || w.longer.full() {
+			if err := w.flush(ctx); err != nil {
 				return err
+			}
+		}
+		n := w.inOrder(p.Ref, t, cs)
+		if n == 0 {
+			if err := w.flush(ctx); err != nil { // it looks at rows
+				return err
+			}
+			if err := w.merge(ctx, p, t, cs[0]); err != nil {
+				return fmt.Errorf("series %d: %w", p.Ref, err)
 			}
 			n = 1
 		}
@@ -270,49 +306,43 @@ func (w *writer) put(ctx context.Context, p *Put) error {
 
 // inOrder writes as many chunks as follow the last row without touching another,
 // and says how many: into the last row while it has room, then into one new row.
-func (w *writer) inOrder(ctx context.Context, ref series.Ref, t *Tail, cs []Packed) (int, error) {
+func (w *writer) inOrder(ref series.Ref, t *Tail, cs []Packed) int {
 	end, limit, room := int64(math.MinInt64), int64(math.MaxInt64), 0
 	if !t.Empty() {
 		end, limit, room = t.row.maxt, t.row.limit, w.d.cfg.RowBytes-t.row.bytes
 	}
-	fits := func(c Packed) bool { return (t.Empty() || c.MinT > end) && c.MaxT < limit }
-	if !fits(cs[0]) {
-		return 0, nil
+	if !t.Empty() && cs[0].MinT <= end || cs[0].MaxT >= limit {
+		return 0
 	}
 	fresh := t.Empty() || len(cs[0].Bytes) > room
+	sh := w.longer
 	if fresh {
-		room = max(w.d.cfg.RowBytes, len(cs[0].Bytes))
+		sh, room = w.fresh, max(w.d.cfg.RowBytes, len(cs[0].Bytes))
 	}
-	var blob []byte
+	from := len(sh.bodies)
 	n, count, empty := 0, 0, t.Empty()
 	for _, c := range cs {
-		if len(c.Bytes) > room-len(blob) || n > 0 && c.MinT <= end || c.MaxT >= limit {
+		if len(c.Bytes) > room-(len(sh.bodies)-from) || n > 0 && c.MinT <= end || c.MaxT >= limit {
 			break
 		}
-		blob = append(blob, c.Bytes...)
+		sh.bodies = append(sh.bodies, c.Bytes...)
 		count += c.Count
 		end = c.MaxT
 		n++
 	}
+	size := len(sh.bodies) - from
 	if fresh {
-		if _, err := w.insert.ExecContext(ctx, int64(ref), cs[0].MinT, end, count, blob); err != nil {
-			return 0, err
-		}
+		sh.row(from, int64(ref), cs[0].MinT, end, int64(count))
 		if empty {
 			limit = math.MaxInt64
 		}
-		t.row = lastRow{mint: cs[0].MinT, maxt: end, bytes: len(blob), limit: limit}
-		return n, nil
+		t.row = lastRow{mint: cs[0].MinT, maxt: end, bytes: size, limit: limit}
+		return n
 	}
-	r, err := w.extend.ExecContext(ctx, end, count, blob, int64(ref), t.row.mint)
-	if err != nil {
-		return 0, err
-	}
-	if k, err := r.RowsAffected(); err != nil || k != 1 {
-		return 0, fmt.Errorf("%w: the last row of series %d is not there (%v)", errBody, ref, err)
-	}
-	t.row.maxt, t.row.bytes = end, t.row.bytes+len(blob)
-	return n, nil
+	sh.row(from, int64(ref), t.row.mint, end, int64(count))
+	w.last = ref
+	t.row.maxt, t.row.bytes = end, t.row.bytes+size
+	return n
 }
 
 // merge writes a chunk that lies among older rows: it joins those it overlaps,
@@ -361,7 +391,7 @@ func (w *writer) merge(ctx context.Context, p *Put, t *Tail, c Packed) error {
 			c.MaxT = pts[n-1].T
 			pts = pts[n:]
 		}
-		if _, err := w.insert.ExecContext(ctx, int64(ref), from, c.MaxT, count, blob); err != nil {
+		if _, err := w.tx.ExecContext(ctx, "INSERT INTO chunk(series,mint,maxt,count,blob) VALUES(?,?,?,?,?)", int64(ref), from, c.MaxT, count, blob); err != nil {
 			return err
 		}
 		if moves {
