@@ -26,6 +26,11 @@ var (
 	sysctlPrograms = regexp.MustCompile(`^(kernel/(core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper)|fs/binfmt_misc)(/|$)`)
 )
 
+// parameter holds a name, with slashes, to the shape of a kernel parameter.
+func parameter(name string) bool {
+	return len(name) <= 256 && sysctlName.MatchString(name) && !strings.Contains(name, "..")
+}
+
 // Resolve: name (required, with slashes or dots), value (required).
 func (a sysctl) Resolve(r remedy.Request) (remedy.Spec, error) {
 	_, _, s, err := a.read(r)
@@ -40,7 +45,7 @@ func (a sysctl) read(r remedy.Request) (name, value string, s remedy.Spec, err e
 	}
 	switch {
 	case name == "" || !p.OK():
-	case len(name) > 256 || !sysctlName.MatchString(name) || strings.Contains(name, ".."):
+	case !parameter(name):
 		p.Bad("name", "%q is no kernel parameter such as net.ipv4.ip_forward", name)
 	case sysctlPrograms.MatchString(name):
 		p.Bad("name", "%s names a program for the kernel to run, and is not set here", name)
@@ -108,7 +113,7 @@ func (t touch) keeps(file string, content []byte) error {
 		}
 		name, _, _ := strings.Cut(line, "=")
 		name = strings.TrimSpace(name)
-		if !sysctlName.MatchString(name) || strings.Contains(name, "..") || sysctlPrograms.MatchString(name) {
+		if !parameter(name) || sysctlPrograms.MatchString(name) {
 			return fault.New(fault.Forbidden, "%s: %.100q is not kept over a restart here", file, line).Mend("the local config allows that with git.trust_commands")
 		}
 	}
