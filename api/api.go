@@ -81,6 +81,9 @@ type Deps struct {
 	Confirm func(ctx context.Context, actor string) error
 	// Prune removes the audit records up to one that an export holds; nil: not here.
 	Prune func(ctx context.Context, actor string, upto audit.Head) error
+	// Verify walks the audit chain between its two ends, which it knows, and tells
+	// how many records were good so far; Corrupt: it is broken. nil: not here.
+	Verify func(ctx context.Context, progress func(n int64)) (audit.Head, error)
 
 	// Git answers git clients under /git/; nil: there is no repository here.
 	// guard.From tells it who asks: a push of somebody who may not never gets there.
@@ -157,7 +160,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
 		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
 		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup, Confirm: d.Confirm,
-		Prune: d.Prune,
+		Prune: d.Prune, Verify: d.Verify,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
 	s.desired = desired.New(desired.Deps{Desired: d.Desired, Reader: d.DesiredReader, Reverse: d.Reverse})

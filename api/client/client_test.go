@@ -37,7 +37,7 @@ func start(t *testing.T) (*client.Client, *apitest.Fake) {
 	cfg := api.Defaults()
 	cfg.Listen, cfg.Socket = api.Off, filepath.Join(dir, "v", "s")
 	f := apitest.New(clock.System())
-	s, err := api.New(cfg, api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Prune: f.Prune, Clock: clock.System(), Version: "test",
+	s, err := api.New(cfg, api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Prune: f.Prune, Verify: f.AuditVerify, Clock: clock.System(), Version: "test",
 		Reload: func(context.Context, string) (int, error) { return 3, nil }})
 	if err != nil {
 		t.Fatal(err)

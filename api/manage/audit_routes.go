@@ -99,27 +99,19 @@ func (m *Manage) prune(ctx context.Context, actor string, upto audit.Head) (out 
 	return out, nil
 }
 
-// chain is a reader that keeps the two ends of its chain and can tell when one
-// of them was cut. It blocks on disk; progress is told how many were good so far.
-type chain interface {
-	AuditVerify(ctx context.Context, progress func(n int64)) (audit.Head, error)
-}
-
 // verify recomputes the chain, and counts the times at which it had to begin
 // anew because the ledger was lost: those are no fault of this chain, but what
 // stood before them is not in it.
 func (m *Manage) verify(ctx context.Context) (contract.AuditVerified, error) {
 	var out contract.AuditVerified
+	if m.Verify == nil {
+		return out, fault.New(fault.Unavailable, "there is no chain here that could be verified")
+	}
 	first, err := m.Reader.Audit(ctx, 0, "", 1)
 	if err == nil && len(first) > 0 {
 		out.First = first[0].Seq
 	}
-	var head audit.Head
-	if c, ok := m.Reader.(chain); ok {
-		head, err = c.AuditVerify(ctx, func(n int64) { out.Records = n })
-	} else {
-		head, err = m.recompute(ctx, &out)
-	}
+	head, err := m.Verify(ctx, func(n int64) { out.Records = n })
 	out.Last, out.Head = head.Seq, head.Hash.String()
 	if fault.KindOf(err) == fault.Corrupt { // an answer and not an error: the question was answered
 		out.Fault = err.Error()
@@ -140,31 +132,6 @@ func (m *Manage) verify(ctx context.Context) (contract.AuditVerified, error) {
 		}
 	}
 	return out, err
-}
-
-// recompute verifies by the records alone. Where older ones were pruned, the first one
-// says where the chain begins, and what stood before is unproven.
-func (m *Manage) recompute(ctx context.Context, out *contract.AuditVerified) (audit.Head, error) {
-	v := audit.NewVerifier(audit.Head{})
-	if out.First > 1 {
-		v = audit.LooseVerifier()
-	}
-	for after := int64(0); ; {
-		rs, err := m.Reader.Audit(ctx, after, "", auditPage)
-		if err != nil {
-			return v.Head(), err
-		}
-		for _, r := range rs {
-			err := v.Next(r)
-			if out.Records = v.Count(); err != nil {
-				return v.Head(), err
-			}
-			after = r.Seq
-		}
-		if len(rs) < auditPage {
-			return v.Head(), nil
-		}
-	}
 }
 
 func wireRecord(r audit.Record) contract.AuditRecord {

@@ -11,19 +11,14 @@ import (
 	"vigil/engine/fault"
 )
 
-// store is a reader that knows its ends.
+// store is a reader with some records.
 type store struct {
 	engine.Reader
 	records []audit.Record
-	err     error
 }
 
 func (s store) Audit(context.Context, int64, string, int) ([]audit.Record, error) {
 	return s.records, nil
-}
-
-func (s store) AuditVerify(context.Context, func(int64)) (audit.Head, error) {
-	return audit.Head{Seq: 7}, s.err
 }
 
 // TestPruneTellsWhatWent: what is told is what the ledger was asked for; while the
@@ -72,7 +67,7 @@ func TestVerifyAsksTheStoreForTheEnds(t *testing.T) {
 		{what: "unread", err: fault.New(fault.Corrupt, "a moment was expected"), fault: "a moment"},
 		{what: "disk", err: errors.New("input/output error"), failed: true},
 	} {
-		m := &Manage{Deps: Deps{Reader: store{records: tc.records, err: tc.err}}}
+		m := &Manage{Deps: Deps{Reader: store{records: tc.records}, Verify: func(context.Context, func(int64)) (audit.Head, error) { return audit.Head{Seq: 7}, tc.err }}}
 		v, err := m.verify(t.Context())
 		if tc.failed != (err != nil) || v.OK != (tc.err == nil) || !strings.Contains(v.Fault, tc.fault) || v.Gaps != tc.gaps {
 			t.Errorf("%s: %+v, %v", tc.what, v, err)

@@ -67,6 +67,9 @@ type Deps struct {
 	Backup   func(ctx context.Context, dir string) error                    // nil: not here
 	Confirm  func(ctx context.Context, actor string) error                  // that the wall clock is right; nil: not here
 	Prune    func(ctx context.Context, actor string, upto audit.Head) error // audit records; nil: not here
+	// Verify walks the audit chain between its two ends, which it knows, and tells
+	// how many records were good so far; nil: not here.
+	Verify func(ctx context.Context, progress func(n int64)) (audit.Head, error)
 }
 
 // Manage is the management face.
