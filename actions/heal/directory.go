@@ -7,8 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigil/actions/param"
-	"vigil/actions/place"
-	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
 
@@ -22,11 +20,9 @@ func (a directory) Resolve(r remedy.Request) (remedy.Spec, error) {
 	return s, err
 }
 
-func (a directory) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
+func (a directory) read(r remedy.Request) (w want, s remedy.Spec, err error) {
 	p := param.Read(r.With)
-	w.path = a.touch.path(p)
-	w.absent, w.parents = flag(p, "absent"), flag(p, "parents")
-	w.attr = readAttributes(p)
+	w = a.want(p)
 	if a.conf.Above != nil && a.conf.Above(w.path) && (w.absent || w.attr != attributes{}) {
 		p.Bad("path", "in %s lie programs that others run; the local config allows to change it with git.trust_commands", w.path)
 	}
@@ -48,36 +44,26 @@ func (a directory) Run(ctx context.Context, r remedy.Request) (remedy.Result, er
 	if err != nil {
 		return remedy.Result{}, err
 	}
-	attr, p, err := a.hold(w)
-	if err != nil {
-		if w.absent && fault.KindOf(err) == fault.NotFound {
-			return done(false, nil), nil
-		}
-		return remedy.Result{}, err
+	h, res, err := a.begin(ctx, w)
+	if h == nil {
+		return res, err
 	}
-	defer p.Close()
-	if ctx.Err() != nil {
-		return remedy.Result{Error: "cut short: " + ctx.Err().Error(), TimedOut: true}, nil
-	}
-	st, there, err := p.Stat()
-	if err != nil {
-		return remedy.Result{}, err
-	}
-	folder := there && st.Mode&unix.S_IFMT == unix.S_IFDIR
-	back := undoFolder(r, w, st, there)
+	defer h.Close()
+	folder := h.there && h.st.Mode&unix.S_IFMT == unix.S_IFDIR
+	back := undoFolder(r, w, h)
 	switch {
-	case there && !folder:
+	case h.there && !folder:
 		return remedy.Result{Error: w.path + " is no folder, and is not replaced by one"}, nil
-	case w.absent && !there, !w.absent && folder && !differ(attr, st):
+	case w.absent && !h.there, !w.absent && folder && !differ(h.attr, h.st):
 		return done(false, nil), nil
 	case w.absent:
-		err = p.Remove(true)
+		err = h.Remove(true)
 	default:
-		if !there {
-			err = p.Mkdir()
+		if !h.there {
+			err = h.Mkdir()
 		}
 		if err == nil && (w.attr != attributes{}) {
-			err = p.Dress(attr, true)
+			err = h.Dress(h.attr, true)
 		}
 	}
 	if err != nil {
@@ -89,19 +75,10 @@ func (a directory) Run(ctx context.Context, r remedy.Request) (remedy.Result, er
 // Foresee says which account is not there; see remedy.Foreseer.
 func (a directory) Foresee(r remedy.Request) error {
 	w, _, err := a.read(r)
-	if err == nil && !w.absent {
-		_, err = w.attr.numbers()
-	}
-	return err
-}
-
-func (a directory) hold(w fileWant) (place.Attributes, *place.Place, error) {
-	attr, err := w.attr.numbers()
 	if err != nil {
-		return attr, nil, err
+		return err
 	}
-	p, err := place.Open(w.path, place.Way{Owner: attr.UID, Parents: w.parents, Refused: a.conf.Refused})
-	return attr, p, err
+	return w.foresee()
 }
 
 // Undo says what brings the folder back as it stands now.
@@ -110,32 +87,19 @@ func (a directory) Undo(_ context.Context, r remedy.Request) (remedy.Request, er
 	if err != nil {
 		return remedy.Request{}, err
 	}
-	_, p, err := a.hold(w)
+	h, err := a.hold(w)
 	if err != nil {
 		return remedy.Request{}, err
 	}
-	defer p.Close()
-	st, there, err := p.Stat()
-	if err != nil {
-		return remedy.Request{}, err
-	}
-	return undoFolder(r, w, st, there), nil
+	defer h.Close()
+	return undoFolder(r, w, h), nil
 }
 
-// missing are the parameters that take away what was not there.
-func missing(w fileWant) map[string]any {
-	m := map[string]any{"path": w.path, "absent": true}
-	if w.attr.owner != "" {
-		m["owner"] = w.attr.owner
-	}
-	return m
-}
-
-func undoFolder(r remedy.Request, w fileWant, st unix.Stat_t, there bool) remedy.Request {
-	if there {
-		r.With = with(w.path, st)
+func undoFolder(r remedy.Request, w want, h *held) remedy.Request {
+	if h.there {
+		r.With = with(w.path, h.st)
 	} else {
-		r.With = missing(w)
+		r.With = w.missing()
 	}
 	return r
 }

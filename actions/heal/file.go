@@ -15,7 +15,6 @@ import (
 	"vigil/actions/catalogue"
 	"vigil/actions/launch"
 	"vigil/actions/param"
-	"vigil/actions/place"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
@@ -27,12 +26,10 @@ type file struct {
 }
 
 type fileWant struct {
-	path, sha, was string
-	content        *string
-	absent         bool
-	parents        bool
-	attr           attributes
-	validate       []string
+	want
+	sha, was string
+	content  *string
+	validate []string
 }
 
 var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -52,7 +49,7 @@ func (a file) Resolve(r remedy.Request) (remedy.Spec, error) {
 
 func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 	p := param.Read(r.With)
-	w.path = a.touch.path(p)
+	w.want = a.want(p)
 	w.sha, w.was = p.Text("sha256", false), p.Text("was", false)
 	if v, ok := p.Take("content"); ok {
 		t := p.Text("content", false)
@@ -60,8 +57,6 @@ func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 			w.content = &t
 		}
 	}
-	w.absent, w.parents = flag(p, "absent"), flag(p, "parents")
-	w.attr = readAttributes(p)
 	if v := p.Text("validate", false); v != "" {
 		switch err := json.Unmarshal([]byte(v), &w.validate); {
 		case !a.conf.Commands:
@@ -117,25 +112,16 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	if err := a.keeps(w.path, content); err != nil {
 		return remedy.Result{}, err
 	}
-	attr, p, err := a.hold(w)
-	if err != nil {
-		if w.absent && fault.KindOf(err) == fault.NotFound {
-			return done(false, nil), nil
-		}
-		return remedy.Result{}, err
+	h, res, err := a.begin(ctx, w.want)
+	if h == nil {
+		return res, err
 	}
-	defer p.Close()
-	if ctx.Err() != nil {
-		return remedy.Result{Error: "cut short: " + ctx.Err().Error(), TimedOut: true}, nil
-	}
-	st, there, err := p.Stat()
-	if err != nil {
-		return remedy.Result{}, err
-	}
+	defer h.Close()
+	attr, st, there := h.attr, h.st, h.there
 	sum := notThere
 	regular := there && st.Mode&unix.S_IFMT == unix.S_IFREG
 	if regular {
-		if sum, err = p.Sum(); err != nil {
+		if sum, err = h.Sum(); err != nil {
 			return failed(err)
 		}
 	}
@@ -156,24 +142,24 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && st.Mode&0o6000 != 0 && st.Mode&0o111 != 0 {
 		return remedy.Result{Error: fmt.Sprintf("%s runs as its owner (mode %04o): what is in it is a command, and documents are not trusted with commands here", w.path, st.Mode&0o7777)}, nil
 	}
-	undo, lost := a.keep(p, r, w)
+	undo, lost := a.keep(h, r, w)
 	var changed bool
 	switch {
 	case w.absent && !there:
 	case w.absent:
-		changed, err = true, p.Remove(false)
+		changed, err = true, h.Remove(false)
 	case content != nil:
-		changed, err = true, p.Write(content, attr, a.check(ctx, w))
+		changed, err = true, h.Write(content, attr, a.check(ctx, w))
 	case !there:
 		err = fault.New(fault.Conflict, "%s is not there", w.path)
 	case regular && !differ(attr, st):
 	default:
-		changed, err = true, a.dress(p, attr, st)
+		changed, err = true, a.dress(h)
 	}
 	if err != nil {
 		return failed(err)
 	}
-	res := done(changed, undo)
+	res = done(changed, undo)
 	if changed && lost != nil {
 		res.Data["not_undoable"] = lost.Error()
 	}
@@ -187,34 +173,24 @@ func (a file) Sweep(_ context.Context, r remedy.Request) error {
 		return err
 	}
 	w.parents = false
-	_, p, err := a.hold(w)
+	h, err := a.hold(w.want)
 	if fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Conflict {
 		return nil // the folder is gone, or not one that was written in
 	}
 	if err != nil {
 		return err
 	}
-	defer p.Close()
-	return p.Sweep()
+	defer h.Close()
+	return h.Sweep()
 }
 
 // Foresee says which account is not there; see remedy.Foreseer.
 func (a file) Foresee(r remedy.Request) error {
 	w, _, err := a.read(r)
-	if err == nil && !w.absent {
-		_, err = w.attr.numbers()
-	}
-	return err
-}
-
-// hold looks the accounts up and takes hold of the folder.
-func (a file) hold(w fileWant) (place.Attributes, *place.Place, error) {
-	attr, err := w.attr.numbers()
 	if err != nil {
-		return attr, nil, err
+		return err
 	}
-	p, err := place.Open(w.path, place.Way{Owner: attr.UID, Parents: w.parents, Refused: a.conf.Refused})
-	return attr, p, err
+	return w.foresee()
 }
 
 // bytes is the content that is wanted, nil none.
@@ -234,15 +210,15 @@ func (a file) bytes(w fileWant) ([]byte, error) {
 
 // dress changes the file in place; one with several names is written anew, so
 // that the others keep what they have.
-func (a file) dress(p *place.Place, attr place.Attributes, st unix.Stat_t) error {
-	if st.Nlink < 2 || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return p.Dress(attr, false)
+func (a file) dress(h *held) error {
+	if h.st.Nlink < 2 || h.st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return h.Dress(h.attr, false)
 	}
-	b, _, _, err := p.Read(blob.Max)
+	b, _, _, err := h.Read(blob.Max)
 	if err != nil {
 		return err
 	}
-	return p.Write(b, attr, nil)
+	return h.Write(b, h.attr, nil)
 }
 
 // check runs the validate command on the new file before it counts.
@@ -277,42 +253,39 @@ func (a file) Undo(_ context.Context, r remedy.Request) (remedy.Request, error) 
 	if err != nil {
 		return remedy.Request{}, err
 	}
-	_, p, err := a.hold(w)
+	h, err := a.hold(w.want)
 	if err != nil {
 		return remedy.Request{}, err
 	}
-	defer p.Close()
-	back, err := a.keep(p, r, w)
+	defer h.Close()
+	back, err := a.keep(h, r, w)
 	if err != nil {
 		return remedy.Request{}, err
 	}
 	return *back, nil
 }
 
-func (a file) keep(p *place.Place, r remedy.Request, w fileWant) (*remedy.Request, error) {
+func (a file) keep(h *held, r remedy.Request, w fileWant) (*remedy.Request, error) {
 	back := r
-	st, there, err := p.Stat()
 	switch {
-	case err != nil:
-		return nil, err
-	case !there:
-		back.With = missing(w)
+	case !h.there:
+		back.With = w.missing()
 		return &back, nil
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", p.Path)
+	case h.st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", w.path)
 	}
-	b, st, there, err := p.Read(blob.Max)
+	b, st, there, err := h.Read(blob.Max)
 	if err != nil {
 		return nil, err
 	}
 	if !there {
-		return nil, fault.New(fault.Conflict, "%s went away while it was looked at", p.Path)
+		return nil, fault.New(fault.Conflict, "%s went away while it was looked at", w.path)
 	}
 	sum, err := a.deps.Contents.Put(b)
 	if err != nil {
 		return nil, err
 	}
-	back.With = with(p.Path, st)
+	back.With = with(w.path, st)
 	back.With["sha256"] = sum
 	return &back, nil
 }
