@@ -42,7 +42,24 @@ func TestOpen_VigildsOwnIsKnownUnderAnyName(t *testing.T) {
 			}
 		}
 	}
+	// What is vigild's own and not there yet is not made by another name either.
+	made := func(base, own string) {
+		t.Helper()
+		refused := []string{filepath.Join(dir, own, "run/own"), filepath.Join(dir, own, "web/deep/own/token")}
+		for p, no := range map[string]bool{"run/own/x": true, "run/own/deep/x": true, "run/other/x": false, "web/deep/own/token": true, "web/deep/own/other": false} {
+			pl, err := place.Open(filepath.Join(dir, base, p), place.Way{Owner: -1, Parents: true, Refused: refused})
+			if err == nil {
+				pl.Close()
+			}
+			if no != (fault.KindOf(err) == fault.Forbidden) || !no && err != nil {
+				t.Errorf("making %s/%s: %v", base, p, err)
+			}
+			must(t, os.RemoveAll(filepath.Join(dir, "real/run")))
+			must(t, os.RemoveAll(filepath.Join(dir, "real/web/deep")))
+		}
+	}
 	try("real", under("link"))
+	made("real", "link")
 	mnt := filepath.Join(dir, "mnt")
 	if err := unix.Mount(filepath.Join(dir, "real"), mnt, "", unix.MS_BIND, ""); err != nil {
 		t.Logf("nothing can be mounted here: %v", err)
@@ -50,4 +67,5 @@ func TestOpen_VigildsOwnIsKnownUnderAnyName(t *testing.T) {
 	}
 	defer func() { must(t, unix.Unmount(mnt, unix.MNT_DETACH)) }()
 	try("mnt", under("real"))
+	made("mnt", "real")
 }

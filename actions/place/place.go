@@ -63,12 +63,22 @@ func Open(path string, way Way) (*Place, error) {
 	ways := make([]spot, 0, len(parts))
 	for i, n := range parts[:len(parts)-1] {
 		way1 += "/" + n
-		next, err := step(at, n, way.Parents)
+		if len(ways) > 0 && shut.names[ways[len(ways)-1]][n] { // it may not be there yet
+			unix.Close(at)
+			return nil, alias(path)
+		}
+		next, made, err := step(at, n, way.Parents)
 		unix.Close(at)
 		if err != nil {
 			return nil, cannot(path, way1, err)
 		}
 		at = next
+		if made { // what is refused may lie in it
+			if shut, err = closing(way.Refused); err != nil {
+				unix.Close(at)
+				return nil, err
+			}
+		}
 		st, err := guarded(at, path, way1, way.Owner, i == len(parts)-2)
 		if err == nil && shut.whole[spotOf(st)] { // before anything is made in it
 			err = alias(path)
@@ -87,19 +97,21 @@ func Open(path string, way Way) (*Place, error) {
 	return p, nil
 }
 
-func step(at int, name string, make bool) (int, error) {
+// step opens the next folder; with make it is made when it is not there.
+func step(at int, name string, make bool) (next int, made bool, err error) {
 	const how = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	next, err := again(func() (int, error) { return unix.Openat(at, name, how, 0) })
-	if !errors.Is(err, unix.ENOENT) || !make {
-		return next, err
+	open := func() (int, error) { return unix.Openat(at, name, how, 0) }
+	if next, err = again(open); !errors.Is(err, unix.ENOENT) || !make {
+		return next, false, err
 	}
 	if err := unix.Mkdirat(at, name, 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
-		return -1, err
+		return -1, false, err
 	}
 	if err := unix.Fsync(at); err != nil {
-		return -1, err
+		return -1, false, err
 	}
-	return again(func() (int, error) { return unix.Openat(at, name, how, 0) })
+	next, err = again(open)
+	return next, true, err
 }
 
 func again(f func() (int, error)) (int, error) {
