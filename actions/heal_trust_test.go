@@ -11,6 +11,7 @@ import (
 	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
+	"vigil/engine/remedy"
 )
 
 // TestHeal_ALadderMayNoMoreThanADocument: the kinds that heal can be named by the
@@ -37,6 +38,9 @@ func TestHeal_ALadderMayNoMoreThanADocument(t *testing.T) {
 		{"file", with{"path": "/etc/sudoers.d/x", "content": "x"}, false},
 		{"file", with{"path": dir + "/.ssh/authorized_keys", "content": "x"}, false},
 		{"file", with{"path": "/usr/local/bin/x", "absent": true}, false},
+		{"file", with{"path": dir + "/x", "content": "x", "permissions": "4755"}, false},
+		{"file", with{"path": dir + "/x", "permissions": "2750"}, false},
+		{"file", with{"path": dir + "/x", "content": "x", "permissions": "4644"}, true}, // runs as nobody
 		{"directory", with{"path": "/etc/cron.d", "owner": "nobody"}, false},
 		{"directory", with{"path": "/usr/local", "owner": "nobody"}, false},
 		{"directory", with{"path": "/etc/web", "owner": "nobody"}, true},
@@ -82,7 +86,12 @@ func TestHeal_ALadderMayNoMoreThanADocument(t *testing.T) {
 	if b, _ := os.ReadFile(f); res.OK || !strings.Contains(res.Error, "runs as its owner") || string(b) != "old" {
 		t.Errorf("%+v, it holds %q", res, b)
 	}
-	if res := run(t, s, "file", with{"path": f, "content": "new", "permissions": "0755"}); !res.OK {
+	// As a plain program it may be written, and nobody claims that it comes back.
+	if _, err := action(t, s, "file").(remedy.Undoer).Undo(t.Context(), request("file", with{"path": f, "permissions": "0755"})); fault.KindOf(err) != fault.Unsupported {
+		t.Errorf("it would be made to run as its owner again: %v", err)
+	}
+	res = run(t, s, "file", with{"path": f, "content": "new", "permissions": "0755"})
+	if why, _ := res.Data["not_undoable"].(string); !res.OK || res.Data["undo"] != nil || !strings.Contains(why, "runs as its owner") {
 		t.Errorf("as a plain program: %+v", res)
 	}
 }

@@ -25,6 +25,14 @@ func readAttributes(p *param.Reader) attributes {
 	return a
 }
 
+// program says whether a file with these permissions runs as its owner or group.
+func (a attributes) program() bool {
+	m, err := strconv.ParseUint(a.permissions, 8, 16)
+	return err == nil && runsAsOwner(uint32(m))
+}
+
+func runsAsOwner(mode uint32) bool { return mode&0o6000 != 0 && mode&0o111 != 0 }
+
 // numbers looks the accounts up on this host: NotFound names the one that is not
 // there.
 func (a attributes) numbers() (place.Attributes, error) {

@@ -65,6 +65,9 @@ func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 			p.Bad("validate", `expected a list of text in JSON, one of which is {}: ["/usr/sbin/nginx","-tc","{}"]`)
 		}
 	}
+	if w.attr.program() && !a.conf.Commands {
+		p.Bad("permissions", "%s makes a program that runs as its owner; the local config allows that with git.trust_commands", w.attr.permissions)
+	}
 	if w.sha != "" && !hexSum.MatchString(w.sha) {
 		p.Bad("sha256", "%q is no sha256 in hex", w.sha)
 	}
@@ -139,7 +142,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	} else if w.was != "" && w.was != sum {
 		return remedy.Result{Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
 	}
-	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && st.Mode&0o6000 != 0 && st.Mode&0o111 != 0 {
+	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && runsAsOwner(st.Mode) {
 		return remedy.Result{Error: fmt.Sprintf("%s runs as its owner (mode %04o): what is in it is a command, and documents are not trusted with commands here", w.path, st.Mode&0o7777)}, nil
 	}
 	undo, lost := a.keep(h, r, w)
@@ -273,6 +276,9 @@ func (a file) keep(h *held, r remedy.Request, w fileWant) (*remedy.Request, erro
 		return &back, nil
 	case h.st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", w.path)
+	}
+	if runsAsOwner(h.st.Mode) && !a.conf.Commands {
+		return nil, fault.New(fault.Unsupported, "%s runs as its owner (mode %04o), and does not come back so", w.path, h.st.Mode&0o7777).Mend("git.trust_commands = true lets it")
 	}
 	b, st, there, err := h.Read(blob.Max)
 	if err != nil {

@@ -104,7 +104,8 @@ func (p *Place) Sweep() error {
 // the same folder, its owner and mode, its bytes on the disk, check, then the
 // rename, then the folder on the disk. What is -1 in a is taken from the file
 // that was there, else vigild's own and 0644. check, if not nil, sees the path of
-// the new file; its error keeps everything as it was. A link in the place is
+// the new file; its error keeps everything as it was. A mode that is taken over loses
+// setuid and setgid when the owner or the group is another one. A link in the place is
 // replaced, a folder is a Conflict.
 func (p *Place) Write(content []byte, a Attributes, check func(path string) error) (err error) {
 	old, there, err := p.Stat()
@@ -116,7 +117,11 @@ func (p *Place) Write(content []byte, a Attributes, check func(path string) erro
 		return fault.New(fault.Conflict, "%s is no file, and is not replaced by one", p.Path).Mend("look at it, and remove it by hand")
 	}
 	if regular {
-		a = a.or(Attributes{int(old.Mode & 0o7777), int(old.Uid), int(old.Gid)})
+		was := Attributes{int(old.Mode & 0o7777), int(old.Uid), int(old.Gid)}
+		if own := a.or(was); own.UID != was.UID || own.GID != was.GID {
+			was.Mode &^= 0o6000 // as chown(2) does: it ran as another one
+		}
+		a = a.or(was)
 	}
 	a = a.or(Attributes{0o644, os.Geteuid(), os.Getegid()})
 	tmp := p.temporary()

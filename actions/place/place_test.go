@@ -135,6 +135,14 @@ func TestWrite_IsWholeAndKeepsWhatIsNotSaid(t *testing.T) {
 	if st.Mode().Perm() != 0o710 || os.Geteuid() == 0 && (st.Sys().(*syscall.Stat_t).Uid != 7 || st.Sys().(*syscall.Stat_t).Gid != 8 || st.Mode()&os.ModeSetuid == 0) {
 		t.Errorf("what was not said changed: %v %+v", st.Mode(), st.Sys())
 	}
+	if os.Geteuid() == 0 { // a program of one user is not made one of another
+		must(t, write(f, "two", place.Attributes{Mode: -1, UID: 9, GID: -1}))
+		st, err = os.Stat(f)
+		must(t, err)
+		if st.Mode()&os.ModeSetuid != 0 || st.Mode().Perm() != 0o710 || st.Sys().(*syscall.Stat_t).Uid != 9 {
+			t.Errorf("after a change of the owner: %v %+v", st.Mode(), st.Sys())
+		}
+	}
 	must(t, write(f, "three", place.Attributes{Mode: 0o600, UID: os.Geteuid(), GID: os.Getegid()}))
 	if b, _ := os.ReadFile(f); string(b) != "three" {
 		t.Errorf("it holds %q", b)
