@@ -49,11 +49,8 @@ func (a service) read(r remedy.Request) (unit, verb string, s remedy.Spec, err e
 			p.Bad("unit", "%v", err)
 		} else {
 			unit = canonical
-			switch {
-			case verb != "stop" && reconcile.Powerful(unit):
-				p.Bad("unit", "%s acts on the whole machine, and is no service to be healed", unit)
-			case reconcile.Itself(unit):
-				p.Bad("unit", "%s is vigild itself, which does not act on itself: what it does would have no end on record", unit)
+			if why := barred(verb, unit); why != "" {
+				p.Bad("unit", "%s", why)
 			}
 		}
 	}
@@ -70,6 +67,17 @@ func (a service) read(r remedy.Request) (unit, verb string, s remedy.Spec, err e
 	return unit, verb, s, nil
 }
 
+// barred says why a verb is not for a unit, by its whole name; "" is that it is.
+func barred(verb, unit string) string {
+	switch {
+	case verb != "stop" && reconcile.Powerful(unit):
+		return unit + " acts on the whole machine, and is no service to be healed"
+	case reconcile.Itself(unit):
+		return unit + " is vigild itself, which does not act on itself: what it does would have no end on record"
+	}
+	return ""
+}
+
 func (a service) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
 	unit, verb, spec, err := a.read(r)
 	if err != nil {
@@ -77,11 +85,15 @@ func (a service) Run(ctx context.Context, r remedy.Request) (remedy.Result, erro
 	}
 	ctx, stop := bounded(ctx, r, spec)
 	defer stop()
-	var before func(string) error
-	if spec.Class == remedy.Probed {
-		before = func(id string) error { return a.note(unit, r.Attempt, id) }
-	}
-	d, err := a.units.Do(ctx, verb, unit, before)
+	d, err := a.units.Do(ctx, verb, unit, func(id, invocation string) error {
+		if why := barred(verb, id); why != "" {
+			return fault.New(fault.Forbidden, "%s is another name of a unit: %s", unit, why)
+		}
+		if spec.Class == remedy.Probed {
+			return a.note(unit, r.Attempt, invocation)
+		}
+		return nil
+	})
 	if err != nil {
 		return remedy.Result{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/actiontest"
+	"vigil/actions/heal"
 	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
@@ -129,6 +130,51 @@ func TestService_NotTheWholeMachine(t *testing.T) {
 			if _, err := a.Resolve(request("service", with{"unit": unit, "verb": verb})); (err != nil) != no {
 				t.Errorf("%s %s: %v", verb, unit, err)
 			}
+		}
+	}
+}
+
+// TestService_AnAliasIsJudgedByTheUnitBehindIt: what may not be asked of a unit may
+// not be asked by another name of it either, nor of the unit that vigild runs in,
+// whatever that is called.
+func TestService_AnAliasIsJudgedByTheUnitBehindIt(t *testing.T) {
+	t.Setenv("INVOCATION_ID", strings.Repeat("07", 16))
+	p := unitstest.Start(t)
+	p.Unit("vigild.service", "loaded", "active", 1)
+	p.Unit("debug-shell.service", "loaded", "inactive", 2)
+	p.Unit("dbus.service", "loaded", "active", 3)
+	p.Unit("web.service", "loaded", "active", 4)
+	p.Unit("keeper.service", "loaded", "active", 7)
+	for alias, unit := range map[string]string{"guard.service": "vigild.service", "sh.service": "debug-shell.service", "bus.service": "dbus.service", "www.service": "web.service"} {
+		p.Alias(alias, unit)
+	}
+	p.Result("RestartUnit", "web.service", "done")
+	p.Result("StopUnit", "debug-shell.service", "done")
+	s := build(t, actions.Config{Bus: p.Address, Heal: heal.Config{Units: true}}, actions.Deps{})
+	for _, tt := range []struct {
+		kind, verb, unit string
+		asked            string // of systemd, "" nothing
+	}{
+		{"service", "restart", "guard", ""},
+		{"service", "stop", "guard", ""},
+		{"service", "start", "sh", ""},
+		{"service", "stop", "sh", "StopUnit debug-shell.service replace"},
+		{"service", "restart", "keeper", ""},
+		{"service", "restart", "www", "RestartUnit web.service replace"},
+		{"unit", "mask", "guard", ""},
+		{"unit", "enable", "sh", ""},
+		{"unit", "mask", "bus", ""},
+		{"unit", "disable", "keeper", ""},
+		{"unit", "mask", "www", "MaskUnitFiles www.service"},
+	} {
+		before := len(p.Asked())
+		_, err := action(t, s, tt.kind).Run(t.Context(), request(tt.kind, with{"unit": tt.unit, "verb": tt.verb}))
+		asked := p.Asked()[before:]
+		switch {
+		case tt.asked == "" && (fault.KindOf(err) != fault.Forbidden || len(asked) > 0):
+			t.Errorf("%s %s: %v, asked %q", tt.verb, tt.unit, err, asked)
+		case tt.asked != "" && (err != nil || len(asked) == 0 || asked[0] != tt.asked):
+			t.Errorf("%s %s: %v, asked %q", tt.verb, tt.unit, err, asked)
 		}
 	}
 }

@@ -36,12 +36,8 @@ func (a unit) read(r remedy.Request) (name, verb string, s remedy.Spec, err erro
 	case name != "":
 		if c, err := units.Canonical(name); err != nil {
 			p.Bad("unit", "%v", err)
-		} else if name = c; reconcile.Itself(name) {
-			p.Bad("unit", "%s is vigild itself", name)
-		} else if verb == "enable" && reconcile.Powerful(name) && !a.commands {
-			p.Bad("unit", "%s ends all that runs or opens a shell; the local config allows to enable it with git.trust_commands", name)
-		} else if verb == "mask" && reconcile.Foundation(name) {
-			p.Bad("unit", "%s holds up everything that runs, vigild itself too", name)
+		} else if name = c; a.barred(verb, name) != "" {
+			p.Bad("unit", "%s", a.barred(verb, name))
 		}
 	}
 	if err := p.Err(); err != nil {
@@ -54,6 +50,19 @@ func (a unit) read(r remedy.Request) (name, verb string, s remedy.Spec, err erro
 	return name, verb, s, nil
 }
 
+// barred says why a verb is not for a unit, by its whole name; "" is that it is.
+func (a unit) barred(verb, name string) string {
+	switch {
+	case reconcile.Itself(name):
+		return name + " is vigild itself"
+	case verb == "enable" && reconcile.Powerful(name) && !a.commands:
+		return name + " ends all that runs or opens a shell; the local config allows to enable it with git.trust_commands"
+	case verb == "mask" && reconcile.Foundation(name):
+		return name + " holds up everything that runs, vigild itself too"
+	}
+	return ""
+}
+
 func (a unit) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
 	name, verb, spec, err := a.read(r)
 	if err != nil {
@@ -64,7 +73,12 @@ func (a unit) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	}
 	ctx, stop := context.WithTimeout(ctx, spec.Timeout)
 	defer stop()
-	changed, err := a.units.Files(ctx, verb, name)
+	changed, err := a.units.Files(ctx, verb, name, func(id string) error {
+		if why := a.barred(verb, id); why != "" {
+			return fault.New(fault.Forbidden, "%s is another name of a unit: %s", name, why)
+		}
+		return nil
+	})
 	if err != nil {
 		return failed(err)
 	}

@@ -12,10 +12,11 @@ import (
 func FileVerbs() []string { return []string{"daemon-reload", "enable", "disable", "mask", "unmask"} }
 
 // Files asks systemd to change what it knows of a unit's files, and to read them
-// anew; it tells whether something changed. Blocks until systemd has answered;
-// systemd alone, else Unsupported. Errors: NotFound, Conflict, Forbidden,
-// Unavailable.
-func (m *Manager) Files(ctx context.Context, verb, unit string) (changed bool, err error) {
+// anew; it tells whether something changed. before, if not nil, is called with the
+// unit's own name, of which the given one may be an alias; its error prevents the
+// change. Blocks until systemd has answered; systemd alone, else Unsupported.
+// Errors: NotFound, Conflict, Forbidden, Unavailable.
+func (m *Manager) Files(ctx context.Context, verb, unit string, before func(id string) error) (changed bool, err error) {
 	if !m.systemd() {
 		return false, fault.New(fault.Unsupported, "there is no systemd here to %s %s", verb, unit)
 	}
@@ -24,6 +25,15 @@ func (m *Manager) Files(ctx context.Context, verb, unit string) (changed bool, e
 		return false, fault.Wrap(fault.Unavailable, err, "systemd cannot be reached to %s %s", verb, unit)
 	}
 	defer c.Close()
+	if verb != "daemon-reload" {
+		u, err := m.others(ctx, c, unit)
+		if err == nil && before != nil {
+			err = before(u.id)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 	names := []string{unit}
 	switch verb {
 	case "daemon-reload":

@@ -61,11 +61,12 @@ type Done struct {
 }
 
 // Do carries out a verb on a unit whose name is canonical, and blocks until its
-// job has ended or ctx has. before, if not nil, is called with the invocation id
-// before anything is done; its error prevents the act. An error means that
-// nothing was done: NotFound, Conflict (masked, or stopped by a person while the
-// act was decided), Forbidden, Unavailable.
-func (m *Manager) Do(ctx context.Context, verb, unit string, before func(invocation string) error) (Done, error) {
+// job has ended or ctx has. before, if not nil, is called before systemd does
+// anything, with the unit's own name, of which the given one may be an alias, and
+// its invocation id; its error prevents the act. An error means that nothing was
+// done: NotFound, Conflict (masked, or stopped by a person while the act was
+// decided), Forbidden (this process runs in it), Unavailable.
+func (m *Manager) Do(ctx context.Context, verb, unit string, before func(id, invocation string) error) (Done, error) {
 	if m.systemd() {
 		return m.doSystemd(ctx, verb, unit, before)
 	}

@@ -14,17 +14,18 @@ import (
 	"vigil/engine/fault"
 )
 
-func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(string) error) (Done, error) {
+func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(id, invocation string) error) (Done, error) {
 	c, err := m.connect(ctx)
 	if err != nil {
 		return Done{}, fault.Wrap(fault.Unavailable, err, "systemd cannot be reached to %s %s", verb, unit)
 	}
 	defer c.Close()
 	d := Done{Init: "systemd"}
-	u, err := look(ctx, c, unit)
+	u, err := m.others(ctx, c, unit)
 	if err != nil {
 		return d, err
 	}
+	unit = u.id // from here on by the name that systemd and everybody who watches it uses
 	switch u.load {
 	case "masked":
 		return d, fault.New(fault.Conflict, "%s is masked: somebody does not want it to run", unit).Mend("systemctl unmask %s", unit)
@@ -41,7 +42,7 @@ func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(
 	}
 	d.Before = u.invocation
 	if before != nil {
-		if err := before(u.invocation); err != nil {
+		if err := before(u.id, u.invocation); err != nil {
 			return d, err
 		}
 	}
@@ -105,14 +106,27 @@ func refused(err error, verb, unit string) error {
 	return fault.Wrap(k, err, "systemd did not %s %s", verb, unit)
 }
 
-type state struct{ load, active, sub, invocation string }
+type state struct{ id, load, active, sub, invocation string }
+
+// others looks at a unit that is to be acted on: Forbidden when it is the one that
+// this process runs in, by whatever name.
+func (m *Manager) others(ctx context.Context, c *dbus.Conn, unit string) (state, error) {
+	u, err := look(ctx, c, unit)
+	if err == nil && u.invocation != "" && u.invocation == m.conf.Own {
+		return u, fault.New(fault.Forbidden, "%s is the unit that vigild runs in, and vigild does not act on itself: what it does would have no end on record", unit)
+	}
+	return u, err
+}
 
 func look(ctx context.Context, c *dbus.Conn, unit string) (state, error) {
 	p, err := c.GetUnitPropertiesContext(ctx, unit)
 	if err != nil {
 		return state{}, refused(err, "look at", unit)
 	}
-	var s state
+	s := state{id: unit}
+	if id, _ := p["Id"].(string); id != "" {
+		s.id = id
+	}
 	s.load, _ = p["LoadState"].(string)
 	s.active, _ = p["ActiveState"].(string)
 	s.sub, _ = p["SubState"].(string)

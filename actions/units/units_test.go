@@ -63,7 +63,7 @@ func TestSystemd_VerbsWaitForTheJob(t *testing.T) {
 		p.Unit(unit, "loaded", "failed", 5)
 		p.Result(tc.call, unit, tc.result)
 		var before string
-		d, err := m.Do(t.Context(), tc.verb, unit, func(id string) error { before = id; return nil })
+		d, err := m.Do(t.Context(), tc.verb, unit, func(_, invocation string) error { before = invocation; return nil })
 		if err != nil || d.OK != tc.ok || d.Result != tc.result || d.Init != "systemd" || d.Unseen {
 			t.Errorf("%s with %s: %+v, %v", tc.verb, tc.result, d, err)
 		}
@@ -94,7 +94,7 @@ func TestSystemd_NothingIsDone(t *testing.T) {
 		}
 	}
 	full := errors.New("disk full")
-	if _, err := m.Do(t.Context(), "restart", "note.service", func(string) error { return full }); !errors.Is(err, full) {
+	if _, err := m.Do(t.Context(), "restart", "note.service", func(string, string) error { return full }); !errors.Is(err, full) {
 		t.Errorf("a record that cannot be written: %v", err)
 	}
 	if !slices.Equal(p.Asked(), []string{"RestartUnit denied.service replace"}) {

@@ -80,7 +80,14 @@ func Start(t testing.TB) *PID1 {
 func (p *PID1) Unit(name, load, active string, invocation byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.units[name] = map[string]any{"LoadState": load, "ActiveState": active, "SubState": "sub", "InvocationID": bytes.Repeat([]byte{invocation}, 16)}
+	p.units[name] = map[string]any{"Id": name, "LoadState": load, "ActiveState": active, "SubState": "sub", "InvocationID": bytes.Repeat([]byte{invocation}, 16)}
+}
+
+// Alias gives a unit another name.
+func (p *PID1) Alias(name, unit string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.units[name] = p.units[unit]
 }
 
 // Result sets how a call (RestartUnit) on a unit ends: a job's result, the name
