@@ -27,6 +27,7 @@ type push struct {
 	unpack   error   // the pack itself was refused
 
 	revision *objects.Revision // of the watched branch, once it moved
+	sick     error             // what became of it, where the push waited for that
 }
 
 // receive answers a POST to git-receive-pack: it takes objects in. What is
@@ -52,18 +53,16 @@ func (s *Server) receive(ctx context.Context, deadline time.Time, w http.Respons
 	p.run(bounded, in)
 	release() // waiting for health is no work
 	p.record()
-	var sick error
 	if p.revision != nil && s.deps.Landed != nil {
 		http.NewResponseController(w).SetWriteDeadline(time.Time{}) // waiting is what was asked for
-		sick = s.deps.Landed(ctx, *p.revision, p.options, p.out.Say)
-		if sick != nil {
-			p.tell(sick)
+		err := s.deps.Landed(ctx, *p.revision, p.options, p.out.Say)
+		if p.options.Wait {
+			p.sick = err
+		} else if err != nil {
+			p.tell(err)
 		}
 	}
 	p.report()
-	if sick != nil && p.options.Wait {
-		p.out.Fatal("the branch has moved, but the revision is not healthy (push a commit that mends it, or git revert; git says that it cannot demultiplex: that is how this push fails)")
-	}
 	if err := p.out.Close(); err != nil {
 		s.deps.Log.Debug("a git client went away", "err", err)
 	}
@@ -258,8 +257,7 @@ func (p *push) public(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "the client went away"
 	}
-	p.s.deps.Log.Error("a push failed", "by", p.who.Name, "err", err)
-	return "something went wrong here; the log says what"
+	return p.s.hidden(err, "by", p.who.Name)
 }
 
 // report says what became of each ref, in report-status or its second version,
@@ -270,7 +268,15 @@ func (p *push) report() {
 			p.tell(v)
 		}
 	}
-	if !p.order.caps.has("report-status") && !p.order.caps.has("report-status-v2") {
+	reports := p.order.caps.has("report-status") || p.order.caps.has("report-status-v2")
+	sick := ""
+	if p.sick != nil {
+		all := "the branch has moved, but " + p.public(p.sick)
+		if sick = oneLine(all); sick != all || !reports {
+			p.tell(p.sick)
+		}
+	}
+	if !reports {
 		return
 	}
 	var b strings.Builder
@@ -281,11 +287,14 @@ func (p *push) report() {
 		wire.WritePacket(&b, "unpack ok\n")
 	}
 	for i, u := range p.order.updates {
-		if p.verdicts[i] == nil {
+		switch {
+		case p.verdicts[i] != nil:
+			wire.WritePacket(&b, "ng %s %s\n", u.Ref, oneLine(p.why(p.verdicts[i])))
+		case sick != "" && u.Ref == p.s.deps.Store.Branch(): // git has no other way to fail a push
+			wire.WritePacket(&b, "ng %s %s\n", u.Ref, sick)
+		default:
 			wire.WritePacket(&b, "ok %s\n", u.Ref)
-			continue
 		}
-		wire.WritePacket(&b, "ng %s %s\n", u.Ref, oneLine(p.why(p.verdicts[i])))
 	}
 	wire.WriteFlush(&b)
 	fmt.Fprint(p.out, b.String())

@@ -188,7 +188,8 @@ func TestPushOptions(t *testing.T) {
 	a.Git("rm", "-q", "broken.yaml")
 	sick := a.Commit("sick", "-- base/motd.yaml --\nkind: File\nx: 1\n")
 	out, err := a.Try("push", "-o", "wait", "-o", "reason=sick", s.url, "main")
-	if err == nil || !strings.Contains(out, "web.service did not become healthy") {
+	if err == nil || strings.Count(out, "web.service did not become healthy") != 1 || strings.Contains(out, "demultiplex") ||
+		!strings.Contains(out, "! [remote rejected] main -> main (the branch has moved, but web.service did not become healthy)") {
 		t.Errorf("a push that waits for a sick revision: %v\n%s", err, out)
 	}
 	if s.tip() != sick {

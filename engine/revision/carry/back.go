@@ -17,7 +17,7 @@ import (
 // fail gives a revision up: everything since the last good one is taken back.
 func (k *Carrier) fail(ctx context.Context, row *engine.Revision, why error) {
 	k.Log.Error("revision failed, it is taken back", "commit", ground.Short(row.Commit), "why", why)
-	k.Telling(row.N)("failed: " + why.Error())
+	k.Telling(row.N)("it failed, and is taken back") // why is what the wait ends with
 	r := k.Begin()
 	k.Put(r, row, engine.RevisionUndoing, ground.Clip(why.Error()))
 	if k.Write(ctx, r) == nil {
