@@ -228,11 +228,18 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(kind.Status())
-	text := "something went wrong here; the log says what"
-	if kind.Public() {
-		text = err.Error()
-	} else {
-		s.deps.Log.Error("a git request failed", "err", err)
+	text := err.Error()
+	if !kind.Public() {
+		text = s.hidden(err)
 	}
 	io.WriteString(w, text+"\n")
+}
+
+// hidden logs an error that is not for strangers, and is what they are told.
+func (s *Server) hidden(err error, about ...any) string {
+	s.deps.Log.Error("a git request failed", append(about, "err", err)...)
+	if fault.KindOf(err) == fault.Corrupt {
+		return "the repository of vigild is damaged, as its log says; restart vigild, which sets it aside and makes another, and push again"
+	}
+	return "something went wrong here; the log says what"
 }

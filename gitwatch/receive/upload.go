@@ -45,14 +45,12 @@ type talk struct {
 
 // fail tells the client in its protocol.
 func (t *talk) fail(err error) error {
-	text := "something went wrong here; the log says what"
-	if fault.KindOf(err).Public() {
-		text = err.Error()
+	text := err.Error()
+	if !fault.KindOf(err).Public() {
+		text = t.s.hidden(err)
 	}
-	if werr := wire.WritePacket(t.w, "ERR %s\n", text); werr != nil || fault.KindOf(err).Public() {
-		return nil
-	}
-	return err
+	wire.WritePacket(t.w, "ERR %s\n", text) // who went away hears nothing
+	return nil
 }
 
 // next is the next line; ok is false at a flush, a delimiter or the end.
@@ -131,13 +129,16 @@ func (t *talk) send(out *wire.Bands, sel objects.Selection) error {
 	}
 	buffered := bufio.NewWriterSize(out, wire.MaxData)
 	if _, err := t.v.WritePack(buffered, sel.Objects, t.caps.has("ofs-delta")); err != nil {
-		out.Fatal("the objects cannot be read")
-		return err
+		if t.ctx.Err() == nil {
+			out.Fatal(t.s.hidden(err))
+		}
+		return nil // the answer has begun
 	}
 	if err := buffered.Flush(); err != nil {
 		return nil // the client went away
 	}
 	t.s.did.fetches.Add(1)
 	t.s.did.sent.Add(out.Sent())
-	return out.Close()
+	_ = out.Close() // a client that went away has what it wanted
+	return nil
 }

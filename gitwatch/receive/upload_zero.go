@@ -66,7 +66,7 @@ func (t *talk) zero() error {
 	if !done {
 		ready, err := t.v.Ready(t.ctx, t.ask)
 		if err != nil {
-			return err
+			return t.fail(err)
 		}
 		if ready && detailed {
 			wire.WritePacket(t.w, "ACK %s ready\n", common[len(common)-1])

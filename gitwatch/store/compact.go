@@ -3,10 +3,9 @@ package store
 import (
 	"context"
 	"errors"
-	"maps"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -27,9 +26,19 @@ func (s *Store) Compact(ctx context.Context, most int) error {
 	}
 	s.land.Lock()
 	defer s.land.Unlock()
+	return s.repack(ctx)
+}
+
+// repack puts everything that the refs reach into one pack, from the packs that are
+// open, and takes the names of the others away. The caller holds land.
+func (s *Store) repack(ctx context.Context) error {
 	v := s.View()
 	defer v.Close()
-	sel, err := v.Select(ctx, objects.Ask{Wants: s.tips(v)})
+	tips, err := s.tips(v)
+	if err != nil {
+		return err
+	}
+	sel, err := v.Select(ctx, objects.Ask{Wants: tips})
 	if err != nil {
 		return err
 	}
@@ -49,22 +58,33 @@ func (s *Store) Compact(ctx context.Context, most int) error {
 	var errs []error
 	for _, o := range old {
 		if p == nil || o.Name() != p.Name() {
-			errs = append(errs, os.Remove(o.Name()+".idx"), os.Remove(o.Name()+".pack"))
+			for _, f := range []string{o.Name() + ".idx", o.Name() + ".pack"} {
+				if err := os.Remove(f); !errors.Is(err, fs.ErrNotExist) {
+					errs = append(errs, err)
+				}
+			}
 		}
 	}
 	release(gone)
 	return fault.Wrap(fault.Unavailable, errors.Join(errs...), "old packs cannot be removed")
 }
 
-func (s *Store) tips(v *objects.View) []plumbing.Hash {
+// tips are the commits that refs name. What cannot be read is an error: it would
+// count as reached by nothing.
+func (s *Store) tips(v *objects.View) ([]plumbing.Hash, error) {
 	var tips []plumbing.Hash
-	for _, h := range slices.Collect(maps.Values(s.Refs())) {
-		if kind, err := v.Kind(h); err == nil && kind == plumbing.CommitObject {
-			tips = append(tips, h)
+	for name, h := range s.Refs() {
+		kind, err := v.Kind(h)
+		if err != nil {
+			return nil, err
 		}
+		if kind != plumbing.CommitObject {
+			return nil, fault.New(fault.Unsupported, "%s names a %s, and what that reaches is not known here", name, kind)
+		}
+		tips = append(tips, h)
 	}
 	plumbing.HashesSort(tips)
-	return tips
+	return tips, nil
 }
 
 // gather copies objects into a new pack of the store, synced.

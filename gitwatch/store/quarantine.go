@@ -25,7 +25,6 @@ type Quarantine struct {
 	pack  *pack.Pack // nil: nothing new came
 	view  *objects.View
 	epoch int // of the store, when the view was made
-
 }
 
 // Receive takes a pack from a stream into quarantine and indexes it under the
@@ -51,6 +50,9 @@ func (s *Store) Receive(ctx context.Context, r io.Reader) (*Quarantine, error) {
 // fill makes a quarantine around a pack that write puts into a file; an empty
 // file is no pack.
 func (s *Store) fill(ctx context.Context, write func(*os.File) error) (*Quarantine, error) {
+	if err := s.mend(ctx); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp(filepath.Join(s.cfg.Dir, "objects"), incoming)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "no quarantine can be made")

@@ -44,6 +44,9 @@ type Config struct {
 	// "folder", "ref", "sweep", and before each sync and rename of refs, with the
 	// file's name. Tests look at the order and end the process there.
 	Step func(name string)
+	// Mended, when set, is called after files that somebody took away, or changed,
+	// under this process were written anew; lost is the first of them.
+	Mended func(lost error)
 }
 
 // Validate checks the branch and the caps.
@@ -78,7 +81,14 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{cfg: cfg, refs: map[string]plumbing.Hash{}}
-	if err := s.prepare(); err != nil {
+	if s.cfg.Mended == nil {
+		s.cfg.Mended = func(error) {}
+	}
+	err := s.folders()
+	if err == nil {
+		err = s.sweep()
+	}
+	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the repository %s", cfg.Dir)
 	}
 	if err := s.load(); err != nil {
@@ -108,8 +118,8 @@ func OpenOrRemake(cfg Config) (s *Store, lost error, err error) {
 	return s, lost, err
 }
 
-// prepare makes the folders and the files that git wants to see.
-func (s *Store) prepare() error {
+// folders makes the folders and the files that git wants to see.
+func (s *Store) folders() error {
 	_, err := os.Lstat(filepath.Join(s.cfg.Dir, "HEAD"))
 	fresh := errors.Is(err, fs.ErrNotExist)
 	for _, d := range []string{"", "objects", "objects/pack", "objects/info", "refs", "refs/heads"} {
@@ -135,7 +145,7 @@ func (s *Store) prepare() error {
 			}
 		}
 	}
-	return s.sweep()
+	return nil
 }
 
 // sweep removes quarantines, half-moved packs and files that never came to their

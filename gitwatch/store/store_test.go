@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -454,4 +455,84 @@ func FuzzCheckRef(f *testing.F) {
 			t.Fatalf("%q is let in", name)
 		}
 	})
+}
+
+// TestFilesTakenAwayUnderTheStoreComeBack: what is open and in memory is written
+// anew with the next push, whatever of the folder is gone; what is damaged is told
+// with its mend, and nothing moves.
+func TestFilesTakenAwayUnderTheStoreComeBack(t *testing.T) {
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name string
+		take func(dir string) error
+		back bool
+	}{
+		{"the packs", func(dir string) error { return removeAll(filepath.Join(dir, "objects/pack/*")) }, true},
+		{"an index", func(dir string) error { return removeAll(filepath.Join(dir, "objects/pack/*.idx")) }, true},
+		{"the objects", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "objects")) }, true},
+		{"the refs", func(dir string) error { return os.Remove(filepath.Join(dir, "packed-refs")) }, true},
+		{"everything", os.RemoveAll, true},
+		{"the bytes", func(dir string) error {
+			packs, err := filepath.Glob(filepath.Join(dir, "objects/pack/*.pack"))
+			for _, p := range packs {
+				err = errors.Join(err, os.Chmod(p, 0o600), os.Truncate(p, 12))
+			}
+			return err
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := gittest.Repo(t)
+			dir := filepath.Join(t.TempDir(), "repo")
+			var lost error
+			s, err := store.Open(store.Config{Dir: dir, Branch: "main", Caps: pack.Defaults(), Mended: func(err error) { lost = err }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			one := d.Commit("one", "-- a --\na\n")
+			land(t, s, d, one)
+			two := d.Commit("two", "-- b --\nb\n")
+			land(t, s, d, two)
+			if err := s.Mark(store.Good, plumbing.NewHash(one)); err != nil || lost != nil {
+				t.Fatal(err, lost)
+			}
+			if err := tt.take(dir); err != nil {
+				t.Fatal(err)
+			}
+			three := d.Commit("three", "-- c --\nc\n")
+			if !tt.back {
+				_, err := s.Receive(ctx, bytes.NewReader(packOf(t, d, "HEAD", "^"+two)))
+				if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "restart vigild") || lost != nil {
+					t.Errorf("%v, lost %v", err, lost)
+				}
+				if s.Compact(ctx, 0) == nil {
+					t.Error("packs that cannot be read were put together")
+				}
+				if again, was, err := store.OpenOrRemake(store.Config{Dir: dir, Branch: "main", Caps: pack.Defaults()}); err != nil || was == nil {
+					t.Errorf("after a restart: %v, lost %v", err, was)
+				} else {
+					again.Close()
+				}
+				return
+			}
+			land(t, s, d, three)
+			if lost == nil {
+				t.Error("nobody was told")
+			}
+			s.Close()
+			s = open(t, dir)
+			if s.Ref(main).String() != three || s.Ref(store.Good).String() != one {
+				t.Errorf("after a restart: %v", s.Refs())
+			}
+			d.In(dir).Git("fsck", "--full", "--strict")
+		})
+	}
+}
+
+func removeAll(pattern string) error {
+	found, err := filepath.Glob(pattern)
+	for _, f := range found {
+		err = errors.Join(err, os.Remove(f))
+	}
+	return err
 }

@@ -69,15 +69,15 @@ type Repository struct {
 func Open(cfg Config, d Deps) (*Repository, error) {
 	where := cfg.Git.StoreConfig()
 	where.Step = d.Step
+	where.Mended = func(lost error) {
+		d.Log.Error("somebody took files of the repository away under vigild; they are written anew", "dir", where.Dir, "lost", lost)
+	}
 	st, lost, err := store.OpenOrRemake(where)
 	if err != nil {
 		return nil, err
 	}
 	return &Repository{cfg: cfg, deps: d, store: st, lost: lost}, nil
 }
-
-// Lost is what was wrong with the repository that Open set aside, nil for none.
-func (r *Repository) Lost() error { return r.lost }
 
 // Close lets go of the files.
 func (r *Repository) Close() { r.store.Close() }
