@@ -136,7 +136,7 @@ const landing = 30 * time.Second
 func (s *Source) landed(ctx context.Context, r objects.Revision, o receive.Options, say func(string)) error {
 	n, err := s.land(ctx, revision(r, o))
 	if err != nil {
-		return fault.New(fault.Unavailable, "the branch has moved, but the revision could not be written down and waits for the next start: %v", err)
+		return fault.New(fault.Unavailable, "the revision could not be written down, and waits for the next start: %v", err)
 	}
 	if !o.Wait {
 		return nil
@@ -194,6 +194,26 @@ func (s *Source) Run(ctx context.Context) error {
 	return s.watcher.Run(ctx)
 }
 
+// Lost says what the repository had and has no more, nil nothing: it was corrupt
+// and set aside, or the branch that revisions came from is gone from it.
+func (s *Source) Lost(ctx context.Context) error {
+	if s.repo.lost != nil {
+		return s.repo.lost
+	}
+	st := s.repo.store
+	if !st.Ref(st.Branch()).IsZero() {
+		return nil
+	}
+	last, err := s.newest(ctx)
+	if err != nil || last.Ref != st.Branch() {
+		return err
+	}
+	lost := fault.New(fault.NotFound, "the branch %s is gone from the repository, though %.10s of it is in the ledger: its packed-refs was lost", s.repo.cfg.Git.Branch, last.Commit).
+		At(st.Dir()).Mend("push the branch again; until then what was applied stays")
+	s.note(lost)
+	return lost
+}
+
 // catchUp lands the tip of the branch when a crash came between its move and the
 // ledger. What a person went back to, and what was found bad, is no news: the
 // newest revision that landed by itself is what the branch is compared with.
@@ -204,13 +224,13 @@ func (s *Source) catchUp(ctx context.Context) error {
 		return nil
 	}
 	last, err := s.newest(ctx)
-	if err != nil || last == tip.String() {
+	if err != nil || last.Commit == tip.String() {
 		return err
 	}
 	v := st.View()
 	defer v.Close()
-	before := plumbing.NewHash(last)
-	if _, err := v.Commit(before); last == "" || err != nil {
+	before := plumbing.NewHash(last.Commit)
+	if _, err := v.Commit(before); last.Commit == "" || err != nil {
 		before = plumbing.ZeroHash
 	}
 	snap, err := objects.ReadRevision(ctx, v, objects.Source(s.repo.cfg.Git.Source), st.Branch(), tip, before, s.repo.cfg.Git.Tree)
@@ -220,7 +240,7 @@ func (s *Source) catchUp(ctx context.Context) error {
 	if snap.Revision.Signer, err = s.repo.Verify(ctx, snap); err != nil {
 		return err
 	}
-	s.repo.deps.Log.Info("the branch moved before the last stop, and is taken up now", "commit", tip, "before", last)
+	s.repo.deps.Log.Info("the branch moved before the last stop, and is taken up now", "commit", tip, "before", last.Commit)
 	_, err = s.land(ctx, revision(snap.Revision, receive.Options{}))
 	return err
 }
@@ -228,21 +248,21 @@ func (s *Source) catchUp(ctx context.Context) error {
 // page is how many revisions are read at once.
 const page = 100
 
-// newest is the commit that landed last, "" for none.
-func (s *Source) newest(ctx context.Context) (string, error) {
+// newest is the revision that landed last by itself, the zero one for none.
+func (s *Source) newest(ctx context.Context) (engine.Revision, error) {
 	for before := int64(0); ; {
 		rows, err := s.ledger.Revisions(ctx, before, page)
 		if err != nil {
-			return "", err
+			return engine.Revision{}, err
 		}
 		for _, r := range rows {
 			if r.Return == 0 {
-				return r.Commit, nil
+				return r, nil
 			}
 			before = r.N
 		}
 		if len(rows) < page {
-			return "", nil
+			return engine.Revision{}, nil
 		}
 	}
 }

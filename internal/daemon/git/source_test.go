@@ -142,6 +142,41 @@ func TestCatchUp_LandsWhatACrashCutOff(t *testing.T) {
 	}
 }
 
+// TestLost_ABranchThatWasThere: refs that went away while nobody looked are said,
+// until the branch is pushed again; a branch that was never there is not lost, nor
+// one of another name.
+func TestLost_ABranchThatWasThere(t *testing.T) {
+	r := open(t, nil)
+	k := &keeper{}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Lost(t.Context()); err != nil {
+		t.Errorf("a new repository has lost %v", err)
+	}
+	first := r.commit(t, tree("a"))
+	if err := s.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Lost(t.Context()); err != nil {
+		t.Errorf("nothing is lost: %v", err)
+	}
+	if err := r.store.Mark(r.store.Branch(), plumbing.ZeroHash); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Lost(t.Context()); err == nil || !strings.Contains(err.Error(), first[:10]) || !strings.Contains(s.Stalled(), "push the branch again") {
+		t.Errorf("lost: %v, stalled: %q", err, s.Stalled())
+	}
+	if _, err := s.land(t.Context(), engine.Revision{Commit: first, Ref: r.store.Branch()}); err != nil || s.Stalled() != "" {
+		t.Errorf("pushed again: %v, stalled: %q", err, s.Stalled())
+	}
+	k.rows = []engine.Revision{{N: 1, Commit: first, Ref: "refs/heads/old"}}
+	if err := s.Lost(t.Context()); err != nil {
+		t.Errorf("the branch of the config is another one now: %v", err)
+	}
+}
+
 // TestStalled_UntilItIsLanded: a ledger that refuses is said, and no more once it
 // takes.
 func TestStalled_UntilItIsLanded(t *testing.T) {
