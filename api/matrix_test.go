@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -134,6 +135,47 @@ func TestTokensAreRefusedWhenTheyShould(t *testing.T) {
 	_, body = apitest.Ask(t, s.http, s.base, s.tokens["admin"], apitest.Case{Method: "GET", Path: "/api/v1/tokens"})
 	if strings.Contains(string(body), "vgl_") || strings.Contains(string(body), secret) {
 		t.Error("the list of tokens tells a secret")
+	}
+}
+
+// TestAWrongTokenIsToldApartFromNone: over REST and to git, in words that are the
+// same for a token that never was and for one that has expired.
+func TestAWrongTokenIsToldApartFromNone(t *testing.T) {
+	old, oldHash := guard.NewSecret()
+	s := serve(t, func(_ *api.Config, d *api.Deps) {
+		d.Fixed = append(d.Fixed, engine.Token{Name: "old", Hash: oldHash, Role: "admin", Expires: clock.System()().Add(-time.Second)})
+	})
+	for _, path := range []string{"/api/v1/tokens", "/git/desired/info/refs?service=git-upload-pack", "/git/desired/info/refs?service=git-receive-pack"} {
+		ask := func(secret string) string {
+			r, _ := http.NewRequest("GET", s.base+path, nil)
+			switch {
+			case secret != "" && strings.HasPrefix(path, "/git/"):
+				r.SetBasicAuth("ada", secret)
+			case secret != "":
+				r.Header.Set("Authorization", "Bearer "+secret)
+			}
+			resp, err := s.http.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != 401 {
+				t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+			}
+			var p struct{ Detail string }
+			if json.Unmarshal(body, &p) == nil {
+				return p.Detail
+			}
+			return string(body)
+		}
+		if got := ask(""); !strings.Contains(got, "no token was sent") {
+			t.Errorf("%s without a token: %s", path, got)
+		}
+		never, expired := ask("vgl_never"), ask(old)
+		if !strings.Contains(never, "the token that was sent is not known here, or has expired") || never != expired {
+			t.Errorf("%s: a wrong token: %s; an expired one: %s", path, never, expired)
+		}
 	}
 }
 

@@ -65,10 +65,10 @@ func (d *Door) Admit(r *http.Request, p Peer, need Permission) (Caller, error) {
 // AdmitGit is Admit for git clients, whose token is the password of Basic auth.
 func (d *Door) AdmitGit(r *http.Request, p Peer, need Permission) (Caller, error) {
 	c, err := d.admit(r, p, need, Password)
-	if fault.KindOf(err) == fault.Unauthenticated {
-		err = fault.New(fault.Unauthenticated, "git needs a token here, as the password of whatever name").Mend("`vigild token create NAME --role operator` makes one that may push")
-	}
-	if fault.KindOf(err) == fault.Forbidden {
+	switch {
+	case fault.KindOf(err) == fault.Unauthenticated && c.Open:
+		err = fault.New(fault.Unauthenticated, "no token was sent, and git needs one here, as the password of whatever name").Mend("`vigild token create NAME --role operator` makes one that may push")
+	case fault.KindOf(err) == fault.Forbidden && c.Actor != "":
 		err = MayNotGit(c, need)
 	}
 	return c, err
@@ -99,7 +99,7 @@ func (d *Door) admit(r *http.Request, p Peer, need Permission, read reading) (Ca
 		return c, nil
 	}
 	if c.Open {
-		return c, fault.New(fault.Unauthenticated, "this needs a token: the permission asked is %q", need).
+		return c, fault.New(fault.Unauthenticated, "no token was sent, and this needs one: the permission asked is %q", need).
 			Mend("send `Authorization: Bearer TOKEN`; `vigild token create` makes one")
 	}
 	return c, fault.New(fault.Forbidden, "%s has the role %s, which may not %s", c.Actor, c.Role, need)

@@ -159,15 +159,22 @@ func (k *Keyring) Find(secret string) (engine.Token, error) {
 	// The map compared hashes already; a hash that is guessed byte by byte does
 	// not lead to its secret. Constant time costs nothing and needs no argument.
 	if !ok || subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
-		return engine.Token{}, fault.New(fault.Unauthenticated, "the token is not known").Mend("make one with `vigild token create`")
+		return engine.Token{}, notGood()
 	}
 	if k.expired(t) {
-		return engine.Token{}, fault.New(fault.Unauthenticated, "the token %s has expired", t.Name).Mend("make a new one with `vigild token create`")
+		return engine.Token{}, notGood()
 	}
 	if u, ok := k.store.(usage); ok && !k.Fixed(t.Name) {
 		u.TokenUsed(t.Name, k.clock())
 	}
 	return t, nil
+}
+
+// notGood is the one answer to a token that opens nothing: it does not tell who
+// guesses, or found an old one, whether it ever did.
+func notGood() error {
+	return fault.New(fault.Unauthenticated, "the token that was sent is not known here, or has expired").
+		Mend("`vigild token list` names those that are there; `vigild token create NAME --role ROLE` makes one")
 }
 
 func (k *Keyring) expired(t engine.Token) bool {
