@@ -422,7 +422,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 }
 
 // TestTLSFromFilesWithReload: a new pair is served without a restart, a broken
-// one leaves the old in use.
+// one leaves the old in use; plain http is told to use https.
 func TestTLSFromFilesWithReload(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
@@ -446,6 +446,25 @@ func TestTLSFromFilesWithReload(t *testing.T) {
 	}
 	if _, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
+	}
+	for path, media := range map[string]string{"/api/v1/actions": "application/problem+json", "/git/desired/info/refs": "text/plain"} {
+		r, err := http.NewRequest("POST", "http://"+s.Addr().String()+path, strings.NewReader(strings.Repeat("x", 20_000)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+		if err != nil {
+			t.Fatalf("plain http: %v", err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		var p struct{ Detail string }
+		if json.Unmarshal(body, &p) != nil {
+			p.Detail = string(body)
+		}
+		if resp.StatusCode != 400 || !strings.HasPrefix(resp.Header.Get("Content-Type"), media) || !strings.Contains(p.Detail, "use https://") {
+			t.Errorf("plain http to %s: %d %s %s", path, resp.StatusCode, resp.Header, body)
+		}
 	}
 	pair(t, cert, key, "second")
 	waitFor(t, "the second certificate", func() bool { return name() == "second" })

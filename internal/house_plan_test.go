@@ -137,7 +137,7 @@ var plan = []room{
 	{dir: "api/problem", floor: 3, ours: []string{"engine/fault"}},
 	{dir: "api/contract", floor: 3, ours: []string{"engine/clock"}},
 	{dir: "api/guard", floor: 3, ours: []string{"engine", "floor 0"}},
-	{dir: "api/listen", floor: 3, ours: []string{"api/contract", "api/guard", "engine/fault"}, guests: []string{gSys}},
+	{dir: "api/listen", floor: 3, ours: []string{"api/contract", "api/guard", "api/problem", "engine/fault"}, guests: []string{gSys}},
 	{dir: "api/face", floor: 3, ours: []string{"floor 0", "engine/document", "api/problem", "api/guard"}, guests: []string{"github.com/danielgtaylor/huma/v2"}},
 	{dir: "api/policies", floor: 3, ours: []string{"engine", "floors 0-1", "api/problem", "api/contract", "api/guard", "api/face"}},
 	{dir: "api/manage", floor: 3, ours: []string{"engine", "floors 0-1", "api/problem", "api/contract", "api/guard", "api/face", "api/meter"}},

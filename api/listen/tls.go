@@ -66,7 +66,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 func (c *certificate) listener(l net.Listener) net.Listener {
-	return tls.NewListener(l, &tls.Config{
+	return tls.NewListener(plainListener{l}, &tls.Config{
 		GetCertificate: c.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 	})
 }
