@@ -108,7 +108,10 @@ func (m *Manage) verify(ctx context.Context) (contract.AuditVerified, error) {
 		return out, fault.New(fault.Unavailable, "there is no chain here that could be verified")
 	}
 	first, err := m.Reader.Audit(ctx, 0, "", 1)
-	if err == nil && len(first) > 0 {
+	if err != nil {
+		return out, err
+	}
+	if len(first) > 0 {
 		out.First = first[0].Seq
 	}
 	head, err := m.Verify(ctx, func(n int64) { out.Records = n })
