@@ -57,10 +57,10 @@ func TestIsolated_Suite(t *testing.T) {
 // it as long as it runs.
 func TestIsolated_IsFoundAgain(t *testing.T) {
 	p := unitstest.Start(t)
-	data, gate := t.TempDir(), filepath.Join(t.TempDir(), "go")
+	data, gate, begun := t.TempDir(), filepath.Join(t.TempDir(), "go"), filepath.Join(t.TempDir(), "begun")
 	entries := func() map[string]catalogue.Entry {
 		return map[string]catalogue.Entry{
-			"long":  {Argv: []string{"/bin/sh", "-c", "while ! test -e " + gate + "; do :; done; echo done; exit 3"}, Mutex: "m"},
+			"long":  {Argv: []string{"/bin/sh", "-c", "> " + begun + "; while ! test -e " + gate + "; do :; done; echo done; exit 3"}, Mutex: "m"},
 			"other": {Argv: []string{"/bin/true"}, Mutex: "m"},
 		}
 	}
@@ -71,7 +71,10 @@ func TestIsolated_IsFoundAgain(t *testing.T) {
 		_, err := action(t, first, "long").Run(ctx, request("long", nil))
 		ended <- err
 	}()
-	for end := time.Now().Add(10 * time.Second); len(p.Pids()) == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		if _, err := os.Stat(begun); err == nil { // before, who comes to ask keeps it from ever beginning
+			break
+		}
 		<-time.After(time.Millisecond)
 	}
 	leave(remedy.ErrLeft)
@@ -93,9 +96,9 @@ func TestIsolated_IsFoundAgain(t *testing.T) {
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	res, begun, err := wait(t.Context())
-	if err != nil || !begun || res.OK || *res.Exit != 3 || res.Output != "done\n" || res.Error != "/bin/sh exited with 3" {
-		t.Errorf("%+v %v %v", res, begun, err)
+	res, ran, err := wait(t.Context())
+	if err != nil || !ran || res.OK || *res.Exit != 3 || res.Output != "done\n" || res.Error != "/bin/sh exited with 3" {
+		t.Errorf("%+v %v %v", res, ran, err)
 	}
 	if res, err := action(t, second, "other").Run(t.Context(), r); err != nil || !res.OK {
 		t.Errorf("the mutex is still held: %+v %v", res, err)
