@@ -100,7 +100,10 @@ type plot struct {
 // plot is a cgroup for one program, open for the clone: the spare one, or a new one.
 func (g *grove) plot() (*plot, error) {
 	if p := g.spare.Swap(nil); p != nil {
-		return p, nil
+		if unix.Access(p.dir, unix.F_OK) == nil {
+			return p, nil
+		}
+		p.close() // it was empty, and somebody removed it
 	}
 	return g.make()
 }
@@ -186,9 +189,6 @@ func (g *grove) evict(p *plot) error {
 	}
 	return nil
 }
-
-// gone says that the cgroup is not there any more.
-func (p *plot) gone() bool { return errors.Is(unix.Access(p.dir, unix.F_OK), fs.ErrNotExist) }
 
 // close gives the cgroup back. It is false while something still lives in it.
 func (p *plot) close() bool {

@@ -187,12 +187,6 @@ func (l *Launcher) start(p Program, files []*os.File, env []string) (*Child, *pl
 		}
 	}
 	c, err := l.fork(p, path, held, cred, files, env, own)
-	if err != nil && own != nil && own.gone() { // it was made ahead, and somebody removed what was empty
-		own.close()
-		if own, _ = l.grove.make(); own != nil {
-			c, err = l.fork(p, path, held, cred, files, env, own)
-		}
-	}
 	if err != nil && own != nil {
 		own.close()
 		own = nil

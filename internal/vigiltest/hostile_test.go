@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,14 +72,7 @@ func (v *victim) peak() int64 {
 	if err != nil {
 		v.t.Fatalf("the daemon is gone: %v\n%s", err, v.log)
 	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmHWM:" {
-			kib, _ := strconv.ParseInt(f[1], 10, 64)
-			return kib << 10
-		}
-	}
-	v.t.Fatal("no VmHWM")
-	return 0
+	return kib(v.t, text, "VmHWM:") << 10
 }
 
 // serves asks over the socket, and says how long that took.
