@@ -2,22 +2,15 @@ package kustomize
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-
-	"vigil/engine/reconcile/kustomize/value"
 )
 
-// batch is some instances that come the same way, as the library gets them. It
-// compares each document with each, so that it is given few at once.
+// batch is the instances that come the same way: their patches are read once.
 type batch struct {
-	of     []int // instances
-	list   []*instance
-	tokens *value.Tokens
+	of   []int // instances
+	list []*instance
 }
-
-const batchSize = 32
 
 // batches groups the instances that have patches, and counts the work.
 func (p *planner) batches(root *node, list []*instance) (out []*batch) {
@@ -31,8 +24,8 @@ func (p *planner) batches(root *node, list []*instance) (out []*batch) {
 			fmt.Fprintf(&way, "%d/", s.node.at)
 		}
 		b := open[way.String()]
-		if b == nil || len(b.of) == batchSize {
-			b = &batch{tokens: value.New()}
+		if b == nil {
+			b = &batch{}
 			open[way.String()] = b
 			out = append(out, b)
 		}
@@ -76,35 +69,4 @@ func (b *batch) patches(level int) (all []int) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// rewritten is one level of a batch as a kustomization, with nothing in it but
-// what was checked.
-func (b *batch) rewritten(level int) []byte {
-	n := b.list[0].steps[level].node
-	var resources []string
-	if level > 0 {
-		resources = []string{fmt.Sprintf("../k%d", level-1)}
-	} else {
-		for k := range b.list {
-			resources = append(resources, fmt.Sprintf("d%d.json", k))
-		}
-	}
-	var patches []map[string]any
-	for _, at := range b.patches(level) {
-		q := n.patches[at]
-		t := q.target
-		if t == nil { // what it names may be in another batch
-			t = &target{Kind: regexp.QuoteMeta(q.kind), Name: regexp.QuoteMeta(q.name)}
-		}
-		patches = append(patches, map[string]any{"patch": string(b.tokens.Patch(q.merge, q.ops)), "target": t})
-	}
-	var labels []map[string]any
-	for _, pairs := range n.pairs() {
-		if len(pairs) > 0 {
-			labels = append(labels, map[string]any{"pairs": pairs})
-		}
-	}
-	return value.Encode(map[string]any{"apiVersion": version, "kind": "Kustomization", "resources": resources, "patches": patches, "labels": labels,
-		"namePrefix": n.spec.NamePrefix, "nameSuffix": n.spec.NameSuffix})
 }

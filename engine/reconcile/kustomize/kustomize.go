@@ -3,9 +3,9 @@
 //
 // The library that patches never sees what was pushed. A plan is made first: each
 // kustomization is read strictly, field by field, every path is looked up in the
-// tree, every patch is checked; then the library is given a small tree of our own
-// making, in which folders and files have made-up names and values are JSON. What
-// it cannot name it cannot fetch, and no two readers can disagree about the text.
+// tree, every patch is checked; then the library is given one document after another
+// and the patches that are for it, as JSON of our own making. It reads no tree, so
+// that there is nothing to fetch, and no two readers can disagree about the text.
 //
 // It refuses, by name: remote bases, plug-ins of any sort, Helm, generators,
 // whatever would copy values without bound, files outside the folder of their
@@ -55,9 +55,9 @@ func (Renderer) Bases(t load.Tree, folder string) []string {
 
 // Render gives the documents of a folder, or everything that is wrong with it.
 // A document that no patch changed keeps its places; one that was changed is
-// placed at the kustomization, by kind, name and the file it comes from. It does
-// no I/O; about a millisecond for each
-// document that has patches.
+// placed at the kustomization, by kind, name and the file it comes from. It does no
+// I/O; it takes about 0.7 ms for each document that has patches, and a tenth of that
+// for one that is like another but for its values.
 func (Renderer) Render(t load.Tree, folder string) ([]document.Document, fault.Issues) {
 	p := planner{tree: t, byDir: map[string]*node{}}
 	root := p.visit(folder, "", 1, false)
@@ -73,8 +73,10 @@ func (Renderer) Render(t load.Tree, folder string) ([]document.Document, fault.I
 	}
 	patched := map[int]made{}
 	for _, b := range p.batches(root, list) {
-		if err := b.build(patched); err != nil && !p.full() {
-			p.issues = append(p.issues, b.blame(err))
+		for _, f := range b.build(patched) {
+			if !p.full() {
+				p.issues = append(p.issues, f.blame())
+			}
 		}
 	}
 	if len(p.issues) > 0 {

@@ -79,6 +79,30 @@ patches:
 `), "overlays/prod", []string{
 			`overlays/prod/kustomization.yaml (File/prod-motd of base/motd.yaml): File/prod-motd map[env:prod team:web]{"content":"0644","path":"/etc/motd","values":{"a":[1,2,12345678901],"b":{"c":true}}}`,
 			`base/web.yaml:1:1: Service/prod-web map[env:prod]{"dependsOn":["File/prod-motd"],"state":"running","unit":"web"}`}},
+		{"operations on labels", append(base, "o/kustomization.yaml", `
+resources: [../base]
+patches:
+  - target: {kind: File}
+    patch: '[{op: test, path: /metadata/labels/team, value: web}, {op: add, path: /metadata/labels/env, value: "0644"}, {op: move, from: /spec/content, path: /metadata/labels/was}]'
+  - {target: {labelSelector: env=0644}, patch: '{spec: {path: /etc/found}}'}
+`), "o", []string{
+			`o/kustomization.yaml (File/motd of base/motd.yaml): File/motd map[env:0644 team:web was:hello]{"path":"/etc/found","values":{"a":[1,2],"b":{"c":true}}}`,
+			"base/web.yaml:1:1: Service/web " + web}},
+		{"a name that was one on the way", append(base, "a/kustomization.yaml", "namePrefix: a-\nresources: [../base]", "b/kustomization.yaml", "namePrefix: b-\nresources: [../a]", "o/kustomization.yaml",
+			"resources: [../b]\npatches: [{patch: '{apiVersion: vigil/v1, kind: File, metadata: {name: a-motd}, spec: {values: null}}'}]"), "o", []string{
+			`o/kustomization.yaml (File/b-a-motd of base/motd.yaml): File/b-a-motd map[team:web]{"content":"hello","path":"/etc/motd"}`,
+			`base/web.yaml:1:1: Service/b-a-web {"dependsOn":["File/b-a-motd"],"state":"running","unit":"web"}`}},
+		{"alike, and patched apart", []string{"kustomization.yaml", "resources: [a.yaml]\npatches: [{patch: '{apiVersion: vigil/v1, kind: File, metadata: {name: a}, spec: {content: x}}'}, {target: {name: '[ac]'}, patch: '[{op: add, path: /spec/y, value: q}]'}, {target: {labelSelector: l}, patch: '{spec: {z: r}}'}]",
+			"a.yaml", doc("File", "a", "path: /etc/a, content: q") + "---\n" + doc("File", "b", "path: /etc/b, content: q") + "---\n" + doc("File", "c", "path: /etc/c, content: p") + "---\n" + strings.Replace(doc("File", "d", "path: /etc/d, content: p"), "{name: d}", "{name: d, labels: {l: m}}", 1)}, "", []string{
+			`kustomization.yaml (File/a of a.yaml): File/a {"content":"x","path":"/etc/a","y":"q"}`,
+			`a.yaml:6:1: File/b {"content":"q","path":"/etc/b"}`,
+			`kustomization.yaml (File/c of a.yaml): File/c {"content":"p","path":"/etc/c","y":"q"}`,
+			`kustomization.yaml (File/d of a.yaml): File/d map[l:m]{"content":"p","path":"/etc/d","z":"r"}`}},
+		{"a test of a value that another document has", []string{"kustomization.yaml", "resources: [a.yaml]\npatches: [{target: {kind: File}, patch: '[{op: test, path: /spec/content, value: q}, {op: replace, path: /spec/content, value: s}]'}]",
+			"a.yaml", doc("File", "a", "path: /etc/a, content: q") + "---\n" + doc("File", "b", "path: /etc/b, content: q")}, "", []string{
+			`kustomization.yaml (File/a of a.yaml): File/a {"content":"s","path":"/etc/a"}`, `kustomization.yaml (File/b of a.yaml): File/b {"content":"s","path":"/etc/b"}`}},
+		{"a name that looks like a number", []string{"kustomization.yaml", "resources: [a.yaml]\npatches: [{target: {kind: File}, patch: '{spec: {x: 1}}'}]", "a.yaml", doc("File", "'123'", "path: /etc/a")}, "", []string{
+			`kustomization.yaml (File/123 of a.yaml): File/123 {"path":"/etc/a","x":1}`}},
 		{"the old words", append(base, "o/kustomization.yml", `
 bases: [../base]
 commonLabels: {env: prod}

@@ -101,7 +101,7 @@ func TestRender_TextSurvives(t *testing.T) {
 // TestRender_TakesTurns: renderings at once, and the same documents in the same
 // order every time.
 func TestRender_TakesTurns(t *testing.T) {
-	tr := many(100)
+	tr := many(100, true)
 	show := func() string {
 		docs, is := Renderer{}.Render(tr, "o")
 		var b strings.Builder
@@ -122,19 +122,23 @@ func TestRender_TakesTurns(t *testing.T) {
 	wg.Wait()
 }
 
-// many is a base of n documents under an overlay with two patches for each.
-func many(n int) load.Tree {
+// many is a base of n documents under an overlay with two patches for each; each
+// with a key of its own, if they are not alike.
+func many(n int, alike bool) load.Tree {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "---\napiVersion: vigil/v1\nkind: File\nmetadata:\n  name: f%d\n  labels: {team: web}\nspec:\n  path: /etc/d/%d\n  permissions: \"0644\"\n  owner: root\n  content: |\n    a line of text %d\n    another line of text\n", i, i, i)
+		if !alike {
+			fmt.Fprintf(&b, "  key%d: x\n", i)
+		}
 	}
 	return tree("base/kustomization.yaml", "resources: [all.yaml]", "base/all.yaml", b.String(), "o/kustomization.yaml",
 		"resources: [../base, x.yaml]\nlabels: [{pairs: {env: prod}}]\npatches: [{target: {kind: File}, patch: '{spec: {owner: web}}'}, {target: {kind: File}, patch: '[{op: replace, path: /spec/permissions, value: \"0600\"}]'}]\n",
 		"o/x.yaml", doc("File", "x", "permissions: '0644'"))
 }
 
-func benchmarkRender(b *testing.B, n int) {
-	tr := many(n)
+func benchmarkRender(b *testing.B, n int, alike bool) {
+	tr := many(n, alike)
 	for b.Loop() {
 		docs, is := Renderer{}.Render(tr, "o")
 		if len(is) > 0 || len(docs) != n+1 {
@@ -151,9 +155,10 @@ func benchmarkRender(b *testing.B, n int) {
 	}
 }
 
-func BenchmarkRender25(b *testing.B)   { benchmarkRender(b, 25) }
-func BenchmarkRender500(b *testing.B)  { benchmarkRender(b, 500) }
-func BenchmarkRender4500(b *testing.B) { benchmarkRender(b, 4500) }
+func BenchmarkRender25(b *testing.B)   { benchmarkRender(b, 25, true) }
+func BenchmarkRender500(b *testing.B)  { benchmarkRender(b, 500, true) }
+func BenchmarkRender4500(b *testing.B) { benchmarkRender(b, 4500, true) }
+func BenchmarkUnlike4500(b *testing.B) { benchmarkRender(b, 4500, false) }
 
 // FuzzRender: whatever stands in a kustomization and in a patch, there are
 // documents of ours or there are issues with places.

@@ -32,9 +32,9 @@ func (p *planner) settle(root *node, list []*instance, patched map[int]made) ([]
 		case i.patched(): // deleted by a patch
 			continue
 		default:
-			m.Metadata.Name, m.Metadata.Labels, m.Spec = i.name(), i.labels(), nil
+			m.Metadata.Labels = i.labels()
 		}
-		out = append(out, rendered{i.from, p.document(root, i.from, m, ok)})
+		out = append(out, rendered{i.from, p.document(root, i, m, ok)})
 	}
 	refs := references(out)
 	docs := make([]document.Document, 0, len(out))
@@ -58,9 +58,10 @@ func (p *planner) settle(root *node, list []*instance, patched map[int]made) ([]
 
 // document keeps the text of one that no patch changed, and with it the places of
 // its values; a changed one has one place, which names what it is made of.
-func (p *planner) document(root *node, from *source, m made, patched bool) document.Document {
+func (p *planner) document(root *node, i *instance, m made, patched bool) document.Document {
+	from := i.from
 	d := from.doc
-	d.Name, d.Labels = m.Metadata.Name, m.Metadata.Labels
+	d.Name, d.Labels = i.name(), m.Metadata.Labels
 	if len(d.Name) > 255 {
 		p.add(root.file, "", "with its prefixes the name of %s/%s is longer than 255 bytes", d.Kind, cut(from.doc.Name))
 	}

@@ -2,6 +2,8 @@ package value
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,17 +11,39 @@ import (
 // Tokens keep text and numbers out of the library: it moves values about and has
 // no need to know them, and the YAML that it writes and reads on its way does not
 // bring back every text that it was given. Equal values have equal tokens, so that
-// a test still tests.
+// a test still tests. They are given out in the order of the keys, so that what has
+// the same shape has the same tokens.
 type Tokens struct {
 	by     map[string]string // JSON of a value -> its token
 	values []any
+	under  *Tokens // whose tokens come first; nil none
 }
 
-// Mark is how a token begins.
-const Mark = "value-"
+// Mark is how a token begins. No label may begin so by chance: they are not hidden,
+// since selectors look at them.
+const Mark = "vigil-hidden-"
 
 // New makes an empty table.
 func New() *Tokens { return &Tokens{by: map[string]string{}} }
+
+// Over makes an empty table over this one, which gives out no more from now on.
+func (t *Tokens) Over() *Tokens { return &Tokens{by: map[string]string{}, under: t} }
+
+// size is how many tokens there are, those under them included.
+func (t *Tokens) size() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.values) + t.under.size()
+}
+
+// at is the value of a token.
+func (t *Tokens) at(n int) any {
+	if first := t.under.size(); n >= first {
+		return t.values[n-first]
+	}
+	return t.under.at(n)
+}
 
 // hide replaces the values in a tree of values; truth and nothing stay, and so do
 // plain keys and the words of merging.
@@ -27,8 +51,8 @@ func (t *Tokens) hide(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(x))
-		for k, e := range x {
-			if k == "$patch" {
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			if e := x[k]; k == "$patch" {
 				out[k] = e
 			} else {
 				out[t.key(k)] = t.hide(e)
@@ -49,12 +73,14 @@ func (t *Tokens) hide(v any) any {
 
 func (t *Tokens) token(x any) string {
 	text := string(Encode(x))
-	token, ok := t.by[text]
-	if !ok {
-		token = Mark + strconv.Itoa(len(t.values))
-		t.by[text] = token
-		t.values = append(t.values, x)
+	for in := t; in != nil; in = in.under {
+		if token, ok := in.by[text]; ok {
+			return token
+		}
 	}
+	token := Mark + strconv.Itoa(t.size())
+	t.by[text] = token
+	t.values = append(t.values, x)
 	return token
 }
 
@@ -81,7 +107,7 @@ func (t *Tokens) pointer(p string) string {
 	return strings.Join(keys, "/")
 }
 
-// Show brings them back. Every value in what the library gives is a token, but no plain key is.
+// Show brings them back, in a copy. Every value in what the library gives is a token, but no plain key is.
 func (t *Tokens) Show(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
@@ -92,13 +118,15 @@ func (t *Tokens) Show(v any) any {
 		}
 		return out
 	case []any:
+		out := make([]any, len(x))
 		for i, e := range x {
-			x[i] = t.Show(e)
+			out[i] = t.Show(e)
 		}
+		return out
 	case string:
 		if text, ok := strings.CutPrefix(x, Mark); ok {
-			if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < len(t.values) {
-				return t.values[n]
+			if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < t.size() {
+				return t.at(n)
 			}
 		}
 	}
@@ -120,8 +148,9 @@ func (t *Tokens) Patch(merge map[string]any, list []map[string]any) []byte {
 		for i, o := range list {
 			ops[i] = map[string]any{}
 			for k, e := range o {
+				at, _ := o["path"].(string)
 				switch x, text := e.(string); {
-				case k == "value":
+				case k == "value" && (at == "/spec" || strings.HasPrefix(at, "/spec/")): // labels stay what they are, for selectors to see
 					e = t.hide(e)
 				case text && (k == "path" || k == "from"):
 					e = t.pointer(x)
