@@ -236,6 +236,26 @@ func TestTargetOf(t *testing.T) {
 	}
 }
 
+// TestRequestSaysWhy: an act is told why it is, whoever asked for it; what held it
+// meanwhile is not why.
+func TestRequestSaysWhy(t *testing.T) {
+	for want, r := range map[string]Remediation{
+		"the disk is full":                 {Details: "the disk is full", Reason: "queued"},
+		"asked over the API":               {Reason: "asked over the API"},
+		"":                                 {Gate: GateApproval, Reason: "waits until it is approved"},
+		"policy hot fired: fire is true":   {Policy: "hot", Reason: "fired: fire is true"},
+		"policy hot did not help: no":      {Policy: "hot", Reason: "did not help: no", Rung: 1},
+		"policy hot fires":                 {Policy: "hot", Gate: GateCooldown, Reason: "held by cooldown"},
+		"policy cold fires":                {Policy: "cold"},
+		"/etc/motd differs in its content": {Source: FromReconcile, Reason: "/etc/motd differs in its content"},
+	} {
+		r.Plan = Plan{Ladder: []Rung{{Action: "wait"}, {Action: "wait"}}}
+		if q, err := r.Request(); err != nil || q.Reason != want {
+			t.Errorf("%+v: told %q, %v; want %q", r, q.Reason, err, want)
+		}
+	}
+}
+
 func moment(d time.Duration) clock.Stamp {
 	return clock.Stamp{Wall: 1_790_000_000_000_000, Boot: int64(time.Hour), BootID: "a"}.Add(d)
 }

@@ -160,10 +160,29 @@ func (r *Remediation) Request() (Request, error) {
 	}
 	q := Request{
 		Action: rung.Action, With: with, Target: r.Target, Policy: r.Policy,
-		Labels: r.Labels, Reason: r.Details,
+		Labels: r.Labels, Reason: r.purpose(),
 	}
 	if rung.Timeout != nil {
 		q.Timeout = rung.Timeout.Std()
 	}
 	return q, nil
+}
+
+// purpose is what an act is told about why it is: what a person wrote who asked for
+// it, else what the policy saw or what came of the try before. What held it
+// meanwhile is no purpose.
+func (r *Remediation) purpose() string {
+	why := r.Reason
+	if r.Gate != "" {
+		why = ""
+	}
+	switch {
+	case r.Details != "":
+		return r.Details
+	case r.Policy == "":
+		return why
+	case why == "":
+		return "policy " + r.Policy + " fires"
+	}
+	return "policy " + r.Policy + " " + why
 }
