@@ -68,8 +68,3 @@ func (s *Step) Withdraw(reason string, ev json.RawMessage) {
 	s.Next.Gate, s.Next.Reason = GateRecheck, reason
 	s.Tell("vigild", "remediation.cleared", reason, ev)
 }
-
-// Evidence is JSON of what cannot fail to become JSON; nil when it did.
-func Evidence(v any) json.RawMessage {
-	return audit.Evidence(v)
-}

@@ -3,6 +3,7 @@ package remedy
 import (
 	"time"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/document"
 	"vigil/engine/fault"
@@ -131,7 +132,7 @@ func SetStatus(r Remediation, actor, word, details, errMsg string, now clock.Sta
 		}
 		s.Next.Reason = "status set to " + word + " by " + actor
 	}
-	s.Tell(actor, "remediation.status", word, Evidence(map[string]string{"from": string(r.State), "details": details, "error_message": errMsg}))
+	s.Tell(actor, "remediation.status", word, audit.Evidence(map[string]string{"from": string(r.State), "details": details, "error_message": errMsg}))
 	return s.Done()
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
 )
@@ -168,7 +169,7 @@ func verdictEvidence(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, 
 	if !json.Valid(cond) {
 		cond = nil
 	}
-	return remedy.Evidence(struct {
+	return audit.Evidence(struct {
 		Gates      []answered      `json:"gates"`
 		Action     string          `json:"action"`
 		Subject    string          `json:"subject"`

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
 )
@@ -23,7 +24,7 @@ func (c *Rules) Ended(r remedy.Remediation, a remedy.Attempt, res remedy.Result,
 	if !res.OK {
 		why = "failed: " + res.Error
 	}
-	s.TellOf("attempt:"+a.ID(), r.Who(), verb, why, remedy.Evidence(res))
+	s.TellOf("attempt:"+a.ID(), r.Who(), verb, why, audit.Evidence(res))
 	if r.State != remedy.Running {
 		return s.Move, nil
 	}
@@ -39,7 +40,7 @@ func (c *Rules) Ended(r remedy.Remediation, a remedy.Attempt, res remedy.Result,
 	return s.Done()
 }
 
-// close finishes the attempt and says how long nothing had been tried before it.
+// shut finishes the attempt and says how long nothing had been tried before it.
 func shut(s *remedy.Step, a *remedy.Attempt, res remedy.Result, now clock.Stamp) (quiet time.Duration) {
 	if !s.Next.AttemptEnd.IsZero() {
 		quiet = since(a.Started, s.Next.AttemptEnd)
