@@ -57,6 +57,9 @@ func (s *Store) tend(ctx context.Context) {
 	// asked for a whole segment each time.
 	again := boot >= s.tryAfter || boot < s.tryAfter-retryEvery
 	if again {
+		if err := s.log.Check(); err != nil {
+			s.slog.Warn("the log's files could not be looked at", "err", err)
+		}
 		if err := s.log.Prepare(); err != nil {
 			s.tryAfter = boot + retryEvery
 			s.slog.Warn("no spare log segment could be made", "err", err)
@@ -91,7 +94,7 @@ func (s *Store) due(boot time.Duration) bool {
 	s.cutMu.Lock()
 	defer s.cutMu.Unlock()
 	switch {
-	case h.Era != max(s.meta.Era, 1):
+	case h.Era != max(s.meta.Era, 1), s.removed.Load() != s.rescued.Load():
 		return true
 	case h.Dirty == 0:
 		return false
@@ -113,6 +116,7 @@ func (s *Store) cut(ctx context.Context) error {
 // cutLocked is cut for callers that hold cutMu.
 func (s *Store) cutLocked(ctx context.Context) error {
 	began := time.Now()
+	removed := s.removed.Load()
 	list, horizon := s.heads.Take()
 	defer s.heads.Give(list)
 	// Every definition logged until now is saved by this cut.
@@ -140,6 +144,7 @@ func (s *Store) cutLocked(ctx context.Context) error {
 	if err := s.saveMeta(ctx); err != nil {
 		return err
 	}
+	s.rescued.Store(removed)
 	s.lastCut = bootTime(s.clock())
 	s.note.Lock()
 	s.note.cuts++

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,8 @@ type Store struct {
 	db   *rows.DB
 
 	suspect atomic.Pointer[error] // what a reader found wrong with db
+	removed atomic.Uint64         // times that a part of the log was found gone: heads have to be cut
+	rescued atomic.Uint64         // removed, as of the last cut
 
 	ready   atomic.Bool  // Start is through: log and committer are there
 	gate    sync.RWMutex // appends hold it for reading
@@ -79,7 +82,7 @@ var _ engine.Samples = (*Store)(nil)
 
 // Event is something that a person and the audit trail should know of.
 type Event struct {
-	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, torn, gap, missing, lost, header, double, undefined, era, clock_confirmed
+	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, torn, gap, missing, removed, lost, header, double, undefined, era, clock_confirmed
 	Place  string
 	Detail string
 }
@@ -146,7 +149,7 @@ func (s *Store) newCommitter() *commit.Committer {
 		Log: s.log, Heads: &s.heads, Reg: s.reg, Hooks: s.hooks, Clock: s.clock,
 		Dir: s.cfg.Dir, SegmentBytes: s.cfg.SegmentBytes, LogMaxBytes: s.cfg.LogMaxBytes,
 		Ill:     s.ill,
-		Damages: func(ds []wal.Damage) { s.tell(logEvents(ds)...) },
+		Damages: s.damaged,
 		Done: func() {
 			if s.log.Spares() == 0 || s.log.Behind(s.horizon.Load()) >= s.cfg.LogBytes {
 				s.wakeCut()
@@ -233,11 +236,35 @@ func (s *Store) ill(err error) {
 	s.note.illness = err
 }
 
+// damaged tells what mending the log found. What was taken away while in use is in
+// memory alone, until the next cut, which is therefore due.
+func (s *Store) damaged(ds []wal.Damage) {
+	s.tell(logEvents(ds)...)
+	if slices.ContainsFunc(ds, func(d wal.Damage) bool { return d.Kind == wal.Removed }) {
+		s.removed.Add(1)
+		s.wakeCut()
+	}
+}
+
 // Health is nil while samples are taken and cut, else why not.
 func (s *Store) Health() error {
 	s.note.Lock()
 	defer s.note.Unlock()
 	return s.note.illness
+}
+
+// Trouble says what a person should look at: files that were taken away under us.
+// It looks at the directory; concurrent.
+func (s *Store) Trouble() (out []string) {
+	if s.removed.Load() != s.rescued.Load() {
+		out = append(out, "a part of "+s.cfg.wal().Dir+" was removed or replaced while vigild uses it: what it held is not in samples.db yet")
+	}
+	s.dbMu.RLock()
+	defer s.dbMu.RUnlock()
+	if s.db.Gone() {
+		out = append(out, s.cfg.rows().Path+" was removed or replaced while vigild uses it: what is packed now is lost when vigild stops")
+	}
+	return out
 }
 
 func rowEvents(in []rows.Event) (out []Event) {

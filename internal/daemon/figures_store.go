@@ -59,5 +59,5 @@ func (h *house) storeDegraded() (out []string) {
 	if why := h.ledger.Replaced(); why != "" {
 		out = append(out, "the ledger was lost: "+why)
 	}
-	return append(out, h.ledger.Trouble()...)
+	return append(append(out, h.store.Trouble()...), h.ledger.Trouble()...)
 }

@@ -15,6 +15,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -217,6 +218,9 @@ func (m *Committer) define(defs []rows.Series) error {
 // mend reopens a log that has failed.
 func (m *Committer) mend() error {
 	damages, err := m.Log.Repair()
+	if slices.ContainsFunc(damages, func(d wal.Damage) bool { return d.Kind == wal.Removed }) {
+		m.Reg.Redefine()
+	}
 	if len(damages) > 0 {
 		m.Damages(damages)
 	}

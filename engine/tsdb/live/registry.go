@@ -211,6 +211,14 @@ func (r *Registry) GiveBack(undef, unsaved []*Head) {
 	r.unsaved = append(unsaved, r.unsaved...)
 }
 
+// Redefine puts the definitions of all series that are not in samples.db before the
+// next log record once more: what defined them may be gone with a part of the log.
+func (r *Registry) Redefine() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.undef = slices.Clone(r.unsaved)
+}
+
 // TakeUnsaved hands over the series whose definitions are not in samples.db, and
 // the ref that comes next.
 func (r *Registry) TakeUnsaved() (defs []*Head, nextRef uint64) {

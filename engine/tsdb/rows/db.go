@@ -63,6 +63,7 @@ type DB struct {
 	spares                 []*[bucketSize]Tail
 	events                 []Event
 	stats                  Stats
+	opened                 os.FileInfo // the file, as it was opened
 }
 
 // Stats is what the database counts; read it from the writing goroutine.
@@ -178,6 +179,9 @@ func (d *DB) open(ctx context.Context) error {
 	if err := d.private(); err != nil {
 		return err
 	}
+	if d.opened, err = os.Stat(d.cfg.Path); err != nil {
+		return err
+	}
 	if d.ranged, err = d.r.PrepareContext(ctx, overlap); err != nil {
 		return err
 	}
@@ -197,6 +201,13 @@ func (d *DB) open(ctx context.Context) error {
 		return err
 	}
 	return d.measure(ctx)
+}
+
+// Gone says whether another file, or none, lies where the database was opened.
+// Concurrent.
+func (d *DB) Gone() bool {
+	fi, err := os.Stat(d.cfg.Path)
+	return err != nil || d.opened != nil && !os.SameFile(fi, d.opened)
 }
 
 // private keeps the files to their owner: SQLite makes the first by the umask, and

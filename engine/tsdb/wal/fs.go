@@ -23,13 +23,21 @@ type FS interface {
 	Remove(name string) error
 	// SyncDir makes creations, renames and removals in dir durable.
 	SyncDir(dir string) error
+	// Inode says which file lies under a name now; links are not followed.
+	Inode(name string) (Inode, error)
 }
+
+// Inode is which file it is, whatever its name.
+type Inode struct{ Dev, Number uint64 }
 
 // File is an open file. Sync makes data and size durable (fdatasync).
 type File interface {
 	io.ReaderAt
 	io.WriterAt
 	Size() (int64, error)
+	// Inode says which file it is, and whether it has a name still: what was
+	// removed goes with its last handle. It allocates nothing.
+	Inode() (id Inode, named bool, err error)
 	Truncate(size int64) error
 	Sync() error
 	Close() error
@@ -88,7 +96,24 @@ func (OS) SyncDir(dir string) error {
 	return f.Sync()
 }
 
+// Inode implements [FS].
+func (OS) Inode(name string) (Inode, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(name, &st); err != nil {
+		return Inode{}, &os.PathError{Op: "lstat", Path: name, Err: err}
+	}
+	return Inode{uint64(st.Dev), st.Ino}, nil
+}
+
 type osFile struct{ *os.File }
+
+func (f osFile) Inode() (Inode, bool, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return Inode{}, false, err
+	}
+	return Inode{uint64(st.Dev), st.Ino}, st.Nlink > 0, nil
+}
 
 func (f osFile) Size() (int64, error) {
 	st, err := f.Stat()

@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ type Log struct {
 type segment struct {
 	name    string
 	size    int64
+	inode   Inode
 	head    head
 	endSeq  uint64 // sequence after its last good record
 	endPos  uint64 // position after its last good record
@@ -100,8 +102,8 @@ func (l *Log) Append(r Record, parts [][]byte, sync bool) (uint64, error) {
 		return 0, l.fail("write", err)
 	}
 	if sync {
-		if err := l.file.Sync(); err != nil {
-			return 0, l.fail("sync", err)
+		if err := l.flush(); err != nil {
+			return 0, err
 		}
 	}
 	l.mu.Lock()
@@ -141,8 +143,8 @@ func (l *Log) Sync() error {
 	if l.file == nil {
 		return nil
 	}
-	if err := l.file.Sync(); err != nil {
-		return l.fail("sync", err)
+	if err := l.flush(); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,15 +152,18 @@ func (l *Log) Sync() error {
 	return nil
 }
 
-// fail closes the handle for good.
-func (l *Log) fail(verb string, err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fault = fmt.Errorf("%s %s: %w", verb, l.path(l.cur), err)
-	l.stats.Failures++
-	_ = l.file.Close() // the error that counts is already in hand
-	l.file, l.cur = nil, nil
-	return l.fault
+// flush makes durable what was written, in a file that the next start will find.
+func (l *Log) flush() error {
+	if err := l.file.Sync(); err != nil {
+		return l.fail("sync", err)
+	}
+	switch _, named, err := l.file.Inode(); {
+	case err != nil:
+		return l.fail("look at", err)
+	case !named:
+		return l.fail("keep", errRemoved)
+	}
+	return nil
 }
 
 // pages is how many bytes reach the disk for a write of n bytes at off.
@@ -173,17 +178,7 @@ func (l *Log) rotate() error {
 	if int64(len(l.live)+1)*l.cfg.SegmentBytes > l.cfg.MaxBytes {
 		return ErrFull
 	}
-	if len(l.free) == 0 {
-		s, err := l.create(l.slot)
-		if err != nil {
-			l.stats.Failures++
-			return err
-		}
-		l.slot++
-		l.free = append(l.free, s)
-	}
-	s := l.free[len(l.free)-1]
-	f, err := l.fs.Open(l.path(s), false)
+	s, f, err := l.fresh()
 	if err != nil {
 		l.stats.Failures++
 		return err
@@ -197,7 +192,7 @@ func (l *Log) rotate() error {
 	l.free = l.free[:len(l.free)-1]
 	l.next.gen++
 	*s = segment{
-		name: s.name, size: s.size, head: l.next,
+		name: s.name, size: s.size, inode: s.inode, head: l.next,
 		endSeq: l.next.baseSeq, endPos: l.next.basePos,
 	}
 	l.live = append(l.live, s)
@@ -205,13 +200,52 @@ func (l *Log) rotate() error {
 	return nil
 }
 
-// create makes a new file full of zeros and durable in its directory.
+// fresh opens the last of the free segments, a new one if there is none. Spares
+// that somebody has taken away, or put another file in place of, are forgotten.
+func (l *Log) fresh() (*segment, File, error) {
+	for {
+		if len(l.free) == 0 {
+			s, err := l.create(l.slot)
+			if err != nil {
+				return nil, nil, err
+			}
+			l.slot++
+			l.free = append(l.free, s)
+		}
+		s := l.free[len(l.free)-1]
+		f, err := l.fs.Open(l.path(s), false)
+		if errors.Is(err, os.ErrNotExist) {
+			l.free = l.free[:len(l.free)-1]
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		id, _, err := f.Inode()
+		if err == nil && id == s.inode {
+			return s, f, nil
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, nil, err
+		}
+		l.free = l.free[:len(l.free)-1]
+	}
+}
+
+// create makes a new file full of zeros and durable in its directory, which it
+// makes anew where somebody has taken it away.
 func (l *Log) create(slot int) (*segment, error) {
 	s := &segment{name: fmt.Sprintf("%s%06d", segmentGlob, slot), size: l.cfg.SegmentBytes}
 	f, err := l.fs.Open(l.path(s), true)
+	if errors.Is(err, os.ErrNotExist) {
+		if err = l.fs.MakeDir(l.cfg.Dir); err == nil {
+			f, err = l.fs.Open(l.path(s), true)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
+	s.inode, _, err = f.Inode()
 	zeros := make([]byte, min(zeroFillStep, s.size))
 	for at := int64(0); at < s.size && err == nil; at += int64(len(zeros)) {
 		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), s.size-at)], at)
@@ -300,7 +334,9 @@ func (l *Log) Release(keep uint64) error {
 		case s.damaged:
 			errs = append(errs, l.setAside(s))
 		case s.size != l.cfg.SegmentBytes || len(l.free) >= l.cfg.KeepFree:
-			errs = append(errs, l.fs.Remove(l.path(s)))
+			if err := l.fs.Remove(l.path(s)); !errors.Is(err, os.ErrNotExist) {
+				errs = append(errs, err)
+			}
 		default:
 			l.free = append(l.free, s)
 		}
@@ -318,38 +354,6 @@ func (l *Log) setAside(s *segment) error {
 		return err
 	}
 	return errors.Join(l.fs.SyncDir(l.cfg.Quarantine), l.fs.SyncDir(l.cfg.Dir))
-}
-
-// Repair makes a failed log usable again: it reads back through a new handle
-// everything that was acknowledged in the segment that failed, and leaves that
-// segment alone from then on. Nil when there was nothing to mend.
-func (l *Log) Repair() ([]Damage, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.fault == nil {
-		return nil, nil
-	}
-	var damages []Damage
-	if n := len(l.live); n > 0 {
-		s := l.live[n-1]
-		seq, err := l.verify(s)
-		if err != nil {
-			return nil, err
-		}
-		if seq != s.endSeq {
-			s.damaged = true
-			damages = append(damages, Damage{File: s.name, Kind: Gap, Offset: s.bytes, From: s.head.basePos, To: s.endPos})
-		}
-	}
-	l.fault = nil
-	return damages, nil
-}
-
-// Fault is why the log cannot be written to, nil when it can.
-func (l *Log) Fault() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.fault
 }
 
 // Position is that of the next sample.

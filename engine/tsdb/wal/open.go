@@ -20,6 +20,7 @@ const (
 	Torn    DamageKind = "torn"    // an unfinished record at the very end was cut off
 	Gap     DamageKind = "gap"     // records in the middle cannot be read
 	Missing DamageKind = "missing" // a whole segment is not there
+	Removed DamageKind = "removed" // a whole segment was taken away, or another put in its place, while it was in use
 	Header  DamageKind = "header"  // a segment's first block was bad, its records were good
 	Double  DamageKind = "double"  // two segments of one generation
 )
@@ -126,6 +127,9 @@ func (l *Log) peek(name string) (s *segment, bad bool, err error) {
 	defer f.Close()
 	s = &segment{name: name}
 	if s.size, err = f.Size(); err != nil {
+		return nil, false, err
+	}
+	if s.inode, _, err = f.Inode(); err != nil {
 		return nil, false, err
 	}
 	var b [segmentHead + recordHead]byte

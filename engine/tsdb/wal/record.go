@@ -9,11 +9,12 @@
 //
 // It refuses to know what is inside a record, to delete anything that its owner
 // did not release, and to write again through a handle whose write or sync
-// failed: it reads back what was acknowledged and goes on in a fresh segment.
+// failed or whose file was taken away: it reads back what was acknowledged, says
+// what is not there any more, and goes on in a fresh segment.
 // After a restart it never writes into a segment that was open before.
 //
-// Append is for one goroutine, beside which Release and Prepare may run. It
-// starts nothing; Close closes the file.
+// Append and Repair are for one goroutine, beside which Release, Prepare and Check
+// may run. It starts nothing; Close closes the file.
 package wal
 
 import (

@@ -33,10 +33,11 @@ const (
 	vRename
 	vRemove
 	vSyncDir
+	vStat
 	vMark
 )
 
-var verbs = [...]string{"create", "write", "truncate", "sync", "rename", "remove", "syncdir", "mark"}
+var verbs = [...]string{"create", "write", "truncate", "sync", "rename", "remove", "syncdir", "stat", "mark"}
 
 // op is one remembered call.
 type op struct {
@@ -49,7 +50,10 @@ type op struct {
 }
 
 // inode is a file's content, whatever its name.
-type inode struct{ data []byte }
+type inode struct {
+	data   []byte
+	number uint64 // 0: nobody asked
+}
 
 // Disk is the disk. The zero value is empty and forgets nothing.
 type Disk struct {
@@ -58,6 +62,7 @@ type Disk struct {
 	ops   []op
 	base  map[string]*inode // as it was before the first op
 	calls int
+	files uint64 // that were asked which one they are
 
 	// Fail, when set, is asked before each call that may fail; n counts them from
 	// 1. A write that fails has written a part of its data.
@@ -297,6 +302,28 @@ func (d *Disk) SyncDir(dir string) error {
 	return nil
 }
 
+// Inode implements wal.FS.
+func (d *Disk) Inode(name string) (wal.Inode, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.may(vStat, name); err != nil {
+		return wal.Inode{}, err
+	}
+	f := d.names[name]
+	if f == nil {
+		return wal.Inode{}, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist}
+	}
+	return d.which(f), nil
+}
+
+func (d *Disk) which(f *inode) wal.Inode {
+	if f.number == 0 {
+		d.files++
+		f.number = d.files
+	}
+	return wal.Inode{Number: f.number}
+}
+
 type handle struct {
 	d    *Disk
 	f    *inode
@@ -332,6 +359,20 @@ func (h *handle) Size() (int64, error) {
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
 	return int64(len(h.f.data)), nil
+}
+
+func (h *handle) Inode() (wal.Inode, bool, error) {
+	h.d.mu.Lock()
+	defer h.d.mu.Unlock()
+	if err := h.d.may(vStat, h.name); err != nil {
+		return wal.Inode{}, false, err
+	}
+	for _, f := range h.d.names {
+		if f == h.f {
+			return h.d.which(h.f), true, nil
+		}
+	}
+	return h.d.which(h.f), false, nil
 }
 
 func (h *handle) Truncate(size int64) error {
