@@ -98,7 +98,7 @@ func (a notify) read(r remedy.Request) (to receiver, m message, s remedy.Spec, e
 		return to, m, remedy.Spec{}, err
 	}
 	m.receiver = name
-	s = remedy.Spec{Subject: "notify:" + name + "/" + r.Policy + "/" + r.Target, Kind: "notify", Class: remedy.Convergent, Timeout: to.Timeout, Summary: "notify " + name}
+	s = remedy.Spec{Subject: "notify:" + name + "/" + r.Policy + "/" + r.Target, Kind: "notify", Class: remedy.Convergent, Waits: true, Timeout: to.Timeout, Summary: "notify " + name}
 	if s.Timeout == 0 {
 		s.Timeout = 30 * time.Second
 	}

@@ -144,7 +144,7 @@ func TestActions_Suite(t *testing.T) {
 	cases := map[string]actiontest.Case{
 		"wait": {
 			Good: request("wait", m{"for": "10ms"}), Needs: []string{"for"},
-			Spec: remedy.Spec{Subject: "wait:hot/web", Kind: "wait", Class: remedy.Convergent},
+			Spec: remedy.Spec{Subject: "wait:hot/web", Kind: "wait", Class: remedy.Convergent, Waits: true},
 			Bad:  []actiontest.Bad{bad(m{"for": "0s"}, "zero"), bad(m{"for": "30"}, "unit"), bad(m{"for": "2h"}, "longer"), bad(m{"for": "20s"}, "timeout")},
 		},
 		"process": {
@@ -170,7 +170,7 @@ func TestActions_Suite(t *testing.T) {
 		},
 		"notify": {
 			Good: request("notify", m{"to": "oncall"}), Needs: []string{"to"},
-			Spec: remedy.Spec{Subject: "notify:oncall/hot/web", Kind: "notify", Class: remedy.Convergent},
+			Spec: remedy.Spec{Subject: "notify:oncall/hot/web", Kind: "notify", Class: remedy.Convergent, Waits: true},
 			Bad:  []actiontest.Bad{bad(m{"to": "oncal"}, "did you mean oncall?"), bad(m{"to": "oncall", "status": "broken"}, "resolved")},
 			Slow: slow("notify", m{"to": "slow"}), Refused: ask("notify", m{"to": "here"}),
 		},
@@ -190,12 +190,12 @@ func TestActions_Suite(t *testing.T) {
 		},
 		"hook": {
 			Good: request("hook", m{"what": "a"}), Needs: []string{"what"},
-			Spec: remedy.Spec{Subject: "http:hook{what=a}", Kind: "http", Class: remedy.Unsafe, Cost: 1},
+			Spec: remedy.Spec{Subject: "http:hook{what=a}", Kind: "http", Class: remedy.Unsafe, Waits: true, Cost: 1},
 			Bad:  []actiontest.Bad{bad(m{"what": "../x"}, "does not match"), bad(m{"what": "a/b"}, "does not match")},
 		},
 		"keyed": {
 			Good: request("keyed", nil),
-			Spec: remedy.Spec{Subject: "http:keyed", Kind: "http", Class: remedy.Probed, Cost: 1},
+			Spec: remedy.Spec{Subject: "http:keyed", Kind: "http", Class: remedy.Probed, Waits: true, Cost: 1},
 		},
 	}
 	for _, kind := range build(t, actions.Config{}, actions.Deps{}).Names() {

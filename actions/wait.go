@@ -33,7 +33,7 @@ func (wait) read(r remedy.Request) (time.Duration, remedy.Spec, error) {
 		return 0, remedy.Spec{}, fault.New(fault.Unprocessable, "the timeout %s is shorter than the wait %s", r.Timeout, d).At("with.for")
 	}
 	return d, remedy.Spec{
-		Subject: "wait:" + r.Policy + "/" + r.Target, Kind: "wait", Class: remedy.Convergent,
+		Subject: "wait:" + r.Policy + "/" + r.Target, Kind: "wait", Class: remedy.Convergent, Waits: true,
 		Timeout: d + 5*time.Second, Summary: "wait " + d.String(),
 	}, nil
 }

@@ -74,7 +74,7 @@ func fillOne(s string, vs map[string]string) string {
 }
 
 func (x entry) spec(vs map[string]string) remedy.Spec {
-	s := remedy.Spec{Kind: x.e.Kind, Class: x.e.Class, Cost: 1, Capture: x.e.Capture, Timeout: x.e.Timeout, Summary: x.name}
+	s := remedy.Spec{Kind: x.e.Kind, Class: x.e.Class, Cost: 1, Capture: x.e.Capture, Waits: x.e.Kind == "http", Timeout: x.e.Timeout, Summary: x.name}
 	if s.Class == "" {
 		s.Class = remedy.Unsafe
 		if x.e.Idempotent {

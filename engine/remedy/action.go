@@ -39,6 +39,7 @@ type Spec struct {
 	Class   Class
 	Cost    float64       // points of the host's autonomy budget
 	Capture bool          // take evidence first
+	Waits   bool          // the act is one question to somebody far away, or a pause: cutting it short leaves nothing half done here
 	Timeout time.Duration // the kind's or the catalogue's, when the rung names none
 	Summary string        // "restart web.service", for people
 }
@@ -73,10 +74,11 @@ type Prober interface {
 	Done(ctx context.Context, r Request) (bool, error)
 }
 
-// ErrLeft is the cause with which the context of a Rejoiner's act ends when vigild
-// stops: the act is left to go on. It is then the error of Run and of the wait
-// that Rejoin gives, and the attempt stays open for the next start.
-var ErrLeft = errors.New("left to go on by itself")
+// ErrLeft is the cause with which the context of an act ends when vigild stops and
+// the next start is to see to it: a Rejoiner's act is left to go on, and it is then
+// the error of Run and of the wait that Rejoin gives; an act that only waits (see
+// [Spec]) and is convergent ends at once, to be repeated. The attempt stays open.
+var ErrLeft = errors.New("left to the next start")
 
 // Rejoiner is an Action whose acts go on while vigild does not run.
 type Rejoiner interface {

@@ -131,7 +131,8 @@ func (w *Worker) claim(cs contexts, r remedy.Remediation, c remedy.Claim) (remed
 
 // act runs the one act of an attempt that is on disk and records its end.
 func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r remedy.Remediation, a remedy.Attempt) (remedy.Remediation, bool) {
-	ctx, cancel := cs.act(action, a.Request.Timeout)
+	_, lasts := action.(remedy.Rejoiner)
+	ctx, cancel := cs.act(lasts || brief(spec), a.Request.Timeout)
 	defer cancel()
 	w.stoppable(r.ID, cancel)
 	if w.Capture != nil && w.rules.Captures(&r, spec) {
@@ -140,8 +141,9 @@ func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r reme
 	began := w.Clock()
 	res, err := run(ctx, action, a.Request)
 	w.stoppable(r.ID, nil)
-	if errors.Is(err, remedy.ErrLeft) { // it is counted by whoever sees its end
-		w.Log.Info("an act is left to go on by itself", "attempt", a.ID(), "action", a.Action)
+	cut := brief(spec) && !res.OK && errors.Is(context.Cause(ctx), remedy.ErrLeft)
+	if cut || errors.Is(err, remedy.ErrLeft) { // it is counted by whoever sees its end
+		w.Log.Info("an act is left to the next start", "attempt", a.ID(), "action", a.Action)
 		return r, false
 	}
 	w.acted(a, res, err, began)

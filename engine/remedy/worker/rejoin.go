@@ -13,9 +13,10 @@ import (
 type waiting func(context.Context) (remedy.Result, bool, error)
 
 // act is the context of one act. Most acts have StopGrace to end when vigild
-// stops; one that goes on by itself is left at once.
-func (cs contexts) act(action remedy.Action, limit time.Duration) (context.Context, context.CancelFunc) {
-	if _, is := action.(remedy.Rejoiner); !is {
+// stops; one that leaves, since it goes on by itself or is done again at the next
+// start, ends at once.
+func (cs contexts) act(leaves bool, limit time.Duration) (context.Context, context.CancelFunc) {
+	if !leaves {
 		return context.WithTimeout(cs.acts, limit)
 	}
 	left, leave := context.WithCancelCause(cs.acts)
@@ -27,6 +28,10 @@ func (cs contexts) act(action remedy.Action, limit time.Duration) (context.Conte
 		leave(nil)
 	}
 }
+
+// brief says whether a stop of vigild may cut an act short, since the next start
+// does it again and nothing is lost.
+func brief(s remedy.Spec) bool { return s.Waits && s.Class == remedy.Convergent }
 
 // rejoin takes up the act of an open attempt if it may still go on; nil: it
 // cannot, and what became of it has to be asked otherwise.
@@ -58,8 +63,7 @@ func (w *Worker) rejoined(cs contexts, r remedy.Remediation, a remedy.Attempt, w
 	if limit <= 0 {
 		limit = actTime
 	}
-	action, _ := w.Actions.Action(a.Action)
-	ctx, cancel := cs.act(action, limit)
+	ctx, cancel := cs.act(true, limit)
 	defer cancel()
 	w.stoppable(r.ID, cancel)
 	began := w.Clock()
