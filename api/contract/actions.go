@@ -50,7 +50,7 @@ type Action struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 	Gate       string            `json:"gate,omitempty" doc:"The gate that last held or refused it"`
 	Reason     string            `json:"reason,omitempty"`
-	Until      *time.Time        `json:"until,omitempty" doc:"Held, backing off, or given up until"`
+	Until      *time.Time        `json:"until,omitempty" doc:"Held, backing off, or given up until; of what waits for an outside remediator: then given up"`
 	Rung       int               `json:"rung" doc:"Step of the ladder, from 0"`
 	Attempts   int               `json:"attempts" doc:"Acts so far"`
 	Approval   bool              `json:"approval,omitempty" doc:"A person must say yes"`

@@ -169,7 +169,11 @@ func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint6
 	}
 	if !r.Until.IsZero() && !now.Reached(r.Until) {
 		left, _ := r.Until.Sub(now)
-		line.Text += fmt.Sprintf("; looked at again in %s", document.Duration(left.Round(time.Second)))
+		what := "looked at again in"
+		if r.Source == remedy.FromExternal {
+			what = "given up in"
+		}
+		line.Text += fmt.Sprintf("; %s %s", what, document.Duration(left.Round(time.Second)))
 	}
 	return line, !r.State.Final() || r.State == remedy.GaveUp, nil
 }

@@ -17,9 +17,11 @@ const standing = "state IN ('queued', 'held', 'running', 'verifying', 'gave_up',
 // active is what is not over: it waits, or is being worked on.
 const active = standing + " AND state IN ('queued', 'held', 'running', 'verifying')"
 
-// waiting is what may fall due: never an external one, and never one that
-// waits for a person without an end.
-const waiting = standing + " AND state IN ('queued', 'held', 'gave_up', 'indeterminate') AND source <> 'external'"
+// waiting is what may fall due: never one that waits for a person without an end.
+const waiting = standing + " AND state IN ('queued', 'held', 'gave_up', 'indeterminate')"
+
+// turn is the order in which they are taken: what others do waits behind our own.
+const turn = " ORDER BY source = 'external', rank DESC, id"
 
 // reached is true of those whose turn has come.
 const reached = `CASE WHEN until_wall IS NULL THEN state = 'queued'
@@ -39,7 +41,7 @@ func (l *Ledger) Due(ctx context.Context, now clock.Stamp, n int) (due []remedy.
 		some := row()
 		some.Int(int64(n))
 		due, err = table.Remediations(ctx, c, "id IN (SELECT id FROM remediations WHERE "+waiting+" AND "+reached+
-			" ORDER BY rank DESC, id LIMIT ?) ORDER BY rank DESC, id", some)
+			turn+" LIMIT ?)"+turn, some)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func TestDueIsInOrderAndOnTime(t *testing.T) {
 	for _, never := range []remedy.State{remedy.Held, remedy.GaveUp, remedy.Indeterminate} {
 		add(never, "high", clock.Stamp{}, remedy.FromPolicy)
 	}
-	add(remedy.Queued, "high", clock.Stamp{}, remedy.FromExternal)
+	theirs := add(remedy.Queued, "high", clock.Stamp{}, remedy.FromExternal)
 	for _, final := range []remedy.State{remedy.Succeeded, remedy.Refused, remedy.Cancelled, remedy.Failed} {
 		add(final, "high", now.Add(-time.Hour), remedy.FromPolicy)
 	}
@@ -55,7 +55,7 @@ func TestDueIsInOrderAndOnTime(t *testing.T) {
 		return ids, next
 	}
 	ids, next := due(now, 100)
-	if d := cmp.Diff([]int64{high, medium, medium2, held, gaveUp, unclear, jumped, low}, ids); d != "" {
+	if d := cmp.Diff([]int64{high, medium, medium2, held, gaveUp, unclear, jumped, low, theirs}, ids); d != "" {
 		t.Fatal(d)
 	}
 	if next != soon {
@@ -71,7 +71,7 @@ func TestDueIsInOrderAndOnTime(t *testing.T) {
 		t.Fatalf("nothing waits any more, but next is %v", next)
 	}
 	// In the next boot the wall clock is all there is.
-	if ids, _ = due(clock.Stamp{Wall: now.Wall - 1, Boot: 1 << 60, BootID: "boot-b"}, 100); len(ids) != 6 {
+	if ids, _ = due(clock.Stamp{Wall: now.Wall - 1, Boot: 1 << 60, BootID: "boot-b"}, 100); len(ids) != 7 {
 		t.Fatalf("%v", ids)
 	}
 }

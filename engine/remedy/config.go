@@ -32,6 +32,7 @@ type Config struct {
 	GaveUpRetry document.Duration `toml:"gave_up_retry"`
 	GaveUpCap   document.Duration `toml:"gave_up_cap"`
 	Unseen      document.Duration `toml:"indeterminate"` // then gave_up
+	External    document.Duration `toml:"external"`      // what waits for an outside remediator and that none took has failed then
 	Capture     bool              `toml:"capture"`       // evidence before destructive acts
 
 	LookAgain document.Duration `toml:"look_again"` // at what a person or another condition holds
@@ -82,6 +83,7 @@ func Defaults() Config {
 		GaveUpRetry: dur(time.Hour),
 		GaveUpCap:   dur(24 * time.Hour),
 		Unseen:      dur(24 * time.Hour),
+		External:    dur(24 * time.Hour),
 		Capture:     true,
 		LookAgain:   dur(time.Minute),
 		Unknown:     dur(10 * time.Minute),
@@ -132,6 +134,7 @@ func (c Config) Validate() error {
 	length("gave_up_retry", c.GaveUpRetry, time.Second, 7*day)
 	length("gave_up_cap", c.GaveUpCap, c.GaveUpRetry.Std(), 30*day)
 	length("indeterminate", c.Unseen, time.Second, 30*day)
+	length("external", c.External, time.Second, 366*day)
 	length("look_again", c.LookAgain, time.Second, time.Hour)
 	length("unknown", c.Unknown, time.Second, day)
 	length("stop_grace", c.StopGrace, 0, 10*time.Minute)

@@ -14,9 +14,9 @@ import (
 type Ledger interface {
 	// Due lists at most n remediations whose turn has come by now: queued ones
 	// without Until, and those queued, held, gave_up or indeterminate whose Until
-	// is reached; high priority first, then oldest. A gave_up or indeterminate
-	// one without Until is never due, nor is one of source external. next is when
-	// the earliest other one falls due, zero if none. A stamp of an earlier boot
+	// is reached; high priority first, then oldest, and those of source external
+	// behind all others. A gave_up or indeterminate one without Until is never due.
+	// next is when the earliest other one falls due, zero if none. A stamp of an earlier boot
 	// may count as reached too early: the gates look again.
 	Due(ctx context.Context, now clock.Stamp, n int) (due []Remediation, next clock.Stamp, err error)
 

@@ -97,7 +97,7 @@ type Remediation struct {
 	Gate    string // that last held or refused
 	Reason  string
 	Since   clock.Stamp // since when Gate has held without a break
-	Until   clock.Stamp // held or backing off until; gave_up: automatic retry; indeterminate: then gave_up
+	Until   clock.Stamp // held or backing off until; gave_up: automatic retry; indeterminate: then gave_up; external and queued: then failed
 	GaveUps int         // in a row, for the doubling of the retry time
 
 	Created, Started, Finished clock.Stamp

@@ -128,6 +128,10 @@ func (c *Rules) failed(s *remedy.Step, why string, quiet time.Duration, j Jitter
 	r := &s.Next
 	t := c.terms(r)
 	switch {
+	case r.Try < t.tries(r) && r.Source == remedy.FromExternal: // who takes it has a pace of its own
+		s.Event(remedy.Retried)
+		r.Until, r.Reason = clock.Stamp{}, why
+		s.Tell(r.Who(), "remediation.retry", why+"; it waits for an outside remediator again", nil)
 	case r.Try < t.tries(r):
 		b := t.backoff()
 		n := r.Try - 1
@@ -138,6 +142,15 @@ func (c *Rules) failed(s *remedy.Step, why string, quiet time.Duration, j Jitter
 		s.Event(remedy.Retried)
 		r.Until, r.Reason = s.Now.Add(wait), why
 		s.Tell(r.Who(), "remediation.retry", why+"; tried again in "+short(wait), nil)
+	default:
+		c.onwards(s, why)
+	}
+}
+
+// onwards leaves a rung behind: the next one at once, or the end of the ladder.
+func (c *Rules) onwards(s *remedy.Step, why string) {
+	r := &s.Next
+	switch {
 	case r.Rung+1 < len(r.Plan.Ladder):
 		s.Event(remedy.Climbed)
 		r.Rung, r.Try, r.Reason = r.Rung+1, 0, why // the subject stays: a breaker may be written with it
@@ -212,6 +225,26 @@ func (c *Rules) Orphaned(r remedy.Remediation, now clock.Stamp) (remedy.Move, er
 	s.Next.Lease, s.Next.LeaseUntil = "", clock.Stamp{}
 	s.Next.Reason = "nobody is at work on it any more"
 	s.Tell("vigild", "remediation.repeat", s.Next.Reason, nil)
+	return s.Done()
+}
+
+// Untaken is the move for one that waits for an outside remediator and whose turn
+// has come: its time begins, or it is over and nobody took it. Then the next rung
+// waits, and at the end of the ladder it has failed.
+func (c *Rules) Untaken(r remedy.Remediation, now clock.Stamp) (remedy.Move, error) {
+	s := remedy.Begin(r, now)
+	limit := c.terms(&r).untaken(&r)
+	left := limit
+	if !r.Until.IsZero() {
+		left = remaining(now, r.Until, limit)
+	}
+	if left > 0 {
+		s.Next.Until = now.Add(left)
+		return s.Move, nil
+	}
+	why := "no outside remediator took " + actionAt(&r.Plan, r.Rung) + " within " + short(limit)
+	s.Next.Error = why
+	c.onwards(s, why)
 	return s.Done()
 }
 

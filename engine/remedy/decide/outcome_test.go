@@ -507,3 +507,46 @@ func TestDirectActionFails(t *testing.T) {
 		t.Errorf("%+v %v", m.Next, err)
 	}
 }
+
+// TestUntaken: what waits for others has its time from when it was first looked at,
+// and a clock that jumps, or a reboot, lets none of it go early.
+func TestUntaken(t *testing.T) {
+	c, now := rules(t), moment(0)
+	fresh := remedy.Remediation{ID: 9, Source: remedy.FromExternal, State: remedy.Queued, Plan: remedy.Plan{External: true, Ladder: []remedy.Rung{{Action: "theirs", Tries: 5}}}}
+	began, err := c.Untaken(fresh, now)
+	if err != nil || began.Next.State != remedy.Queued || began.Next.Until != now.Add(24*time.Hour) || len(began.Audit) != 0 {
+		t.Fatalf("%+v %v", began, err)
+	}
+	booted := clock.Stamp{Wall: now.Wall + 10*year.Microseconds(), Boot: int64(time.Minute), BootID: "b"}
+	for name, tc := range map[string]struct {
+		at   clock.Stamp
+		left time.Duration
+	}{
+		"just before":                    {now.Add(24*time.Hour - time.Second), time.Second},
+		"the clock was set":              {clock.Stamp{Wall: now.Wall + year.Microseconds(), Boot: now.Boot, BootID: now.BootID}, 24 * time.Hour},
+		"another boot, years ahead":      {booted, 24*time.Hour - time.Minute},
+		"its time":                       {now.Add(24 * time.Hour), 0},
+		"a day after the clock was lost": {booted.Add(24 * time.Hour), 0},
+	} {
+		m, err := c.Untaken(began.Next, tc.at)
+		if tc.left > 0 {
+			if err != nil || m.Next.State != remedy.Queued || m.Next.Until != tc.at.Add(tc.left) || len(m.Audit) != 0 {
+				t.Errorf("%s: %+v %v", name, m, err)
+			}
+			continue
+		}
+		if err != nil || m.Next.State != remedy.Failed || m.Next.Error == "" || verbs(m.Audit) != "remediation.failed" {
+			t.Errorf("%s: %+v %v", name, m, err)
+		}
+	}
+	if _, err := c.Untaken(remedy.Remediation{State: remedy.Cancelled, Until: now, Plan: fresh.Plan}, now); err == nil {
+		t.Error("one that is over has failed")
+	}
+	// A success that did not help gives it back: its time is not that of a backoff.
+	back := fresh
+	back.State, back.Try = remedy.Verifying, 1
+	m, err := c.Verified(back, remedy.History{}, remedy.Verification{Reason: "no"}, now, 0.5)
+	if err != nil || m.Next.State != remedy.Queued || !m.Next.Until.IsZero() {
+		t.Errorf("%+v %v", m.Next, err)
+	}
+}

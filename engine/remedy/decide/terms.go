@@ -52,6 +52,15 @@ func (t terms) approvalTTL() time.Duration {
 	return t.ApprovalTTL.Std()
 }
 
+// untaken is how long what others do waits for one of them: as long as its act may
+// take where the plan says that.
+func (t terms) untaken(r *remedy.Remediation) time.Duration {
+	if d := t.rung(r).Timeout; d != nil && *d > 0 {
+		return d.Std()
+	}
+	return t.External.Std()
+}
+
 // backoff fills what the plan's backoff leaves out.
 func (t terms) backoff() remedy.Backoff {
 	b := t.Backoff

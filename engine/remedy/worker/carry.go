@@ -22,6 +22,10 @@ func (w *Worker) carry(cs contexts, r remedy.Remediation) {
 			w.release(r.ID)
 		}
 	}()
+	if r.Source == remedy.FromExternal {
+		w.untaken(cs, r)
+		return
+	}
 	if r.State == remedy.Indeterminate {
 		w.claim(cs, r, w.asClaim(ready{r: r, now: w.Clock()}))
 		return

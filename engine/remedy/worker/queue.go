@@ -94,7 +94,7 @@ func (w *Worker) take() (remedy.Remediation, bool) {
 	for len(w.backlog) > 0 && w.places > 0 {
 		r := w.backlog[0]
 		w.backlog = w.backlog[1:]
-		if c, is := w.cold[r.ID]; is && !now.Reached(c.until) || r.Source == remedy.FromExternal {
+		if c, is := w.cold[r.ID]; is && !now.Reached(c.until) {
 			continue
 		}
 		if !w.room(r) {

@@ -402,6 +402,51 @@ func TestExternalIsLeftAlone(t *testing.T) {
 	})
 }
 
+// TestExternalThatNobodyTakesEnds: with a reason, each rung in its time, over a
+// restart too; one that is asked for again waits anew.
+func TestExternalThatNobodyTakesEnds(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		ext := remedy.Remediation{Source: remedy.FromExternal, Policy: "p", Plan: plan("theirs")}
+		two := remedy.Remediation{Source: remedy.FromExternal, Policy: "p", Plan: plan("theirs", "others")}
+		limit := document.Duration(time.Hour)
+		two.Plan.Ladder[0].Timeout = &limit
+		a := r.acts.add("mine", remedy.Convergent, nil)
+		r.run()
+		ids := r.queue(ext, two, remedy.Remediation{Plan: plan("mine")})
+		r.pass(time.Minute)
+		r.want(ids[2], remedy.Succeeded)
+		r.halt()
+		r.run()
+		r.pass(58 * time.Minute)
+		if x := r.want(ids[1], remedy.Queued); x.Rung != 0 {
+			t.Fatalf("%+v", x)
+		}
+		r.pass(2 * time.Minute)
+		if x := r.want(ids[1], remedy.Queued); x.Rung != 1 || x.Error != "no outside remediator took theirs within 1h" {
+			t.Errorf("%+v", x)
+		}
+		r.pass(23 * time.Hour)
+		x := r.want(ids[0], remedy.Failed)
+		if x.Reason != "no outside remediator took theirs within 1d" || x.Try != 0 || r.told(ids[0]) != "remediation.failed" {
+			t.Errorf("%+v; told %s", x, r.told(ids[0]))
+		}
+		r.want(ids[1], remedy.Queued)
+		m, err := remedy.Retry(x, "token:ann", r.clock())
+		r.apply(x, m, err)
+		r.pass(2 * time.Hour)
+		r.want(ids[1], remedy.Failed)
+		if got := r.told(ids[1]); got != "remediation.next_rung remediation.failed" {
+			t.Errorf("told %s", got)
+		}
+		r.want(ids[0], remedy.Queued)
+		r.pass(23 * time.Hour)
+		r.want(ids[0], remedy.Failed)
+		if a.ran() != 1 {
+			t.Errorf("ran %d times", a.ran())
+		}
+	})
+}
+
 // TestHoldsAndGoesOn: what a fact holds is looked at again and goes on when the
 // fact is gone; a condition that went away cancels it.
 func TestHoldsAndGoesOn(t *testing.T) {
