@@ -3,7 +3,6 @@ package policy
 import (
 	"strconv"
 
-	"vigil/engine/fault"
 	"vigil/engine/policy/lang"
 	"vigil/engine/series"
 )
@@ -12,7 +11,7 @@ import (
 const maxEvidence = 20
 
 // Explanation is what one Evaluate stood on. It can be stored as JSON (numbers
-// that may be missing are text) and re-evaluated offline with Replay.
+// that may be missing are text) and re-evaluated offline; see policy/record.
 type Explanation struct {
 	At      int64             `json:"at"`
 	Series  string            `json:"series"`
@@ -83,7 +82,7 @@ func (in *Instance) node(t *lang.Tree) *Node {
 	if s, ok := in.c.code.Text(t, in.Labels, in.Target); ok {
 		n.Value = strconv.Quote(s)
 	} else if v := in.machine.Value(t); in.c.code.Truth(t) {
-		n.Value = truthOf(v).String()
+		n.Value = TruthOf(v).String()
 	} else {
 		n.Value = lang.Figure(v)
 	}
@@ -117,43 +116,4 @@ func (in *Instance) evidence(i int) WindowEvidence {
 		w.First, w.Last = w.Samples[0].T, w.Samples[n-1].T
 	}
 	return w
-}
-
-// Replay evaluates a stored explanation again, from its sources, labels and
-// inputs alone, and gives the same truths. It fails on an explanation that does
-// not fit its own sources.
-func Replay(e Explanation) (fire, clear Truth, err error) {
-	var b lang.Builder
-	fireTree, issues := b.Condition("fire", e.Expr.Fire)
-	var clearTree *lang.Tree
-	if e.Expr.Clear != "" && len(issues) == 0 {
-		clearTree, issues = b.Condition("clear", e.Expr.Clear)
-	}
-	if len(issues) > 0 {
-		return Unknown, Unknown, issues
-	}
-	code := b.Code()
-	if len(code.Calls) != len(e.Windows) {
-		return Unknown, Unknown, fault.New(fault.Corrupt, "the evidence holds %d windows, its expressions have %d", len(e.Windows), len(code.Calls))
-	}
-	in, err := lang.ParseInputs(e.Inputs)
-	if err != nil {
-		return Unknown, Unknown, err
-	}
-	in.Calls = make([]float64, len(code.Calls))
-	for i, w := range e.Windows {
-		if w.Call != code.Calls[i].Text {
-			return Unknown, Unknown, fault.New(fault.Corrupt, "the evidence holds %s where its expressions have %s", w.Call, code.Calls[i].Text)
-		}
-		if in.Calls[i], err = lang.ParseFigure(w.Value); err != nil {
-			return Unknown, Unknown, err
-		}
-	}
-	m := code.Machine(series.FromMap("", e.Labels), e.Target)
-	m.Run(&in)
-	fire = truthOf(m.Value(fireTree))
-	if clearTree == nil {
-		return fire, -fire, nil
-	}
-	return fire, truthOf(m.Value(clearTree)), nil
 }

@@ -190,10 +190,10 @@ func (in *Instance) Evaluate(now int64, firing bool, firingFor time.Duration) (e
 		in.in.Calls[i] = in.call(i, now)
 	}
 	in.machine.Run(&in.in)
-	ev.Fire = truthOf(in.machine.Value(in.c.fire))
+	ev.Fire = TruthOf(in.machine.Value(in.c.fire))
 	ev.Clear = -ev.Fire
 	if in.c.clear != nil {
-		ev.Clear = truthOf(in.machine.Value(in.c.clear))
+		ev.Clear = TruthOf(in.machine.Value(in.c.clear))
 	}
 	in.silence(&ev, has)
 	if in.c.TimeDriven {
@@ -256,7 +256,8 @@ func (in *Instance) call(i int, now int64) float64 {
 	return one.Stat(at.span, call.Stat, call.Arg, now, &in.scratch)
 }
 
-func truthOf(v float64) Truth {
+// TruthOf is the truth that a number of the language stands for: 1, 0, or neither.
+func TruthOf(v float64) Truth {
 	switch v {
 	case 1:
 		return True

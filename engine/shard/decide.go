@@ -7,6 +7,7 @@ import (
 	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/policy"
+	"vigil/engine/policy/record"
 	"vigil/engine/remedy"
 )
 
@@ -134,12 +135,9 @@ func firingRecord(c *change, now clock.Stamp) audit.Record {
 		policy.StateRecovering: "firing.recover", policy.StateUnknown: "firing.unknown",
 		policy.StateFlapping: "firing.flapping", policy.StateSuppressed: "firing.suppress",
 	}[c.tr.To]
-	ev := audit.Evidence(struct {
-		From, To policy.State
-		Value    float64
-		Cause    string `json:",omitempty"`
-		policy.Explanation
-	}{c.tr.From, c.tr.To, Finite(c.ev.Value), c.cause, c.expl})
+	ev := audit.Evidence(record.Evidence{
+		From: c.tr.From, To: c.tr.To, Value: Finite(c.ev.Value), Cause: c.cause, Step: c.step, Explanation: c.expl,
+	})
 	return audit.Record{
 		At: now, Actor: "policy:" + c.inst.En.Name, Verb: verb,
 		Object: FiringObject(c.inst.En.Name, c.inst.FP), Reason: c.tr.Reason, Evidence: ev,

@@ -8,6 +8,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/match"
 	"vigil/engine/policy"
+	"vigil/engine/policy/record"
 	"vigil/engine/series"
 )
 
@@ -26,6 +27,7 @@ type change struct {
 	ev    policy.Evaluation
 	cause string
 	expl  policy.Explanation
+	step  *record.Step // what moved it, of a change that is told
 }
 
 // backStep is how far the wall clock must go back for the windows of before to
@@ -148,7 +150,8 @@ func (s *Shard) evaluate(x *Instance, at int64, now clock.Stamp) {
 	}
 	was := x.IsFiring()
 	cause := s.c.cause(x.En)
-	next, tr, wake := policy.Advance(x.En.Cond, *st, ev, cause, now)
+	prev := *st
+	next, tr, wake := policy.Advance(x.En.Cond, prev, ev, cause, now)
 	x.Row.State = next
 	x.Row.Evaluation = s.c.Count.Evaluations.Load()
 	if is := x.IsFiring(); is != was {
@@ -161,7 +164,7 @@ func (s *Shard) evaluate(x *Instance, at int64, now clock.Stamp) {
 	if tr.Changed() {
 		c := change{inst: x, tr: tr, ev: ev, cause: cause}
 		if told(tr) {
-			c.expl = x.In.Explain()
+			c.expl, c.step = x.In.Explain(), record.StepOf(x.En.Cond, prev, ev, now)
 		}
 		s.changes = append(s.changes, c)
 	} else if !sameState(next, x.Stored) {

@@ -8,12 +8,13 @@ import (
 
 	"vigil/engine/audit"
 	"vigil/engine/fault"
-	"vigil/engine/policy"
+	"vigil/engine/policy/record"
 )
 
-// Decisions evaluates every decision about a firing in an audit export again,
-// from the evidence in its record alone, and counts them. Corrupt names the first
-// record whose condition does not come out as it was written.
+// Decisions makes every decision about a firing in an audit export again, from the
+// evidence in its record alone: what the condition came to, and the step that the
+// firing took for it. It counts them. Corrupt names the first record that does not
+// come out as it was written.
 func Decisions(in io.Reader) (n int, err error) {
 	sc := bufio.NewScanner(in)
 	sc.Buffer(make([]byte, 0, 64<<10), audit.MaxLine)
@@ -25,22 +26,15 @@ func Decisions(in io.Reader) (n int, err error) {
 		if !strings.HasPrefix(r.Verb, "firing.") || len(r.Evidence) == 0 {
 			continue
 		}
-		var e policy.Explanation
+		var e record.Evidence
 		if err := json.Unmarshal(r.Evidence, &e); err != nil {
 			return n, fault.New(fault.Corrupt, "the evidence of audit record %d: %v", r.Seq, err)
 		}
 		if e.Fire == nil {
 			continue // closed, not decided
 		}
-		fire, clear, err := policy.Replay(e)
-		if err != nil {
-			return n, fault.New(fault.Corrupt, "the evidence of audit record %d: %v", r.Seq, err)
-		}
-		if got := fire.String(); got != e.Fire.Value {
-			return n, fault.New(fault.Corrupt, "audit record %d says that %s was %s; from its evidence it is %s", r.Seq, e.Fire.Text, e.Fire.Value, got)
-		}
-		if e.Clear != nil && clear.String() != e.Clear.Value {
-			return n, fault.New(fault.Corrupt, "audit record %d says that %s was %s; from its evidence it is %s", r.Seq, e.Clear.Text, e.Clear.Value, clear)
+		if err := e.Again(); err != nil {
+			return n, fault.New(fault.Corrupt, "audit record %d (%s): %v", r.Seq, r.Object, err)
 		}
 		n++
 	}
