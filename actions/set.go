@@ -14,6 +14,7 @@ import (
 	"vigil/actions/catalogue"
 	"vigil/actions/detach"
 	"vigil/actions/launch"
+	"vigil/actions/launch/trust"
 	"vigil/actions/outward"
 	"vigil/actions/supervise"
 	"vigil/actions/units"
@@ -126,7 +127,7 @@ func (s *Set) load(c Config) error {
 		return err
 	}
 	if c.Source != "" && len(c.Catalogue)+len(c.Processes) > 0 {
-		if _, err := launch.Trusted(c.Source); err != nil {
+		if _, err := trust.Path(c.Source); err != nil {
 			return fault.Wrap(fault.Forbidden, err, "the catalogue in %s is not taken", c.Source)
 		}
 	}

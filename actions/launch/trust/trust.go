@@ -1,9 +1,11 @@
-package launch
+// Package trust says whether somebody else could change what a path names: the
+// condition under which a program is started, or a file believed.
+//
+// It refuses a way on which anything belongs to others, or is open to them, and to
+// search a PATH. It reads and starts nothing; concurrent.
+package trust
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +18,7 @@ import (
 // maxLinks is how many symbolic links a path may lead through, as in the kernel.
 const maxLinks = 40
 
-// Trusted checks that nobody but root and vigild's own user can change what
+// Path checks that nobody but root and vigild's own user can change what
 // path names: every folder, every link on the way and the file itself belong to
 // one of them and are not writable by group or others (a sticky folder is
 // enough, since there only an owner can rename). It returns the real path.
@@ -24,7 +26,7 @@ const maxLinks = 40
 //
 // Because no other user can touch any part of the way, starting the program by
 // its path afterwards cannot be raced by one; so scripts keep their name.
-func Trusted(path string) (string, error) {
+func Path(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		return "", fault.New(fault.Unprocessable, "%q is not an absolute path", path).Mend("write the whole path, there is no PATH search")
 	}
@@ -99,45 +101,4 @@ func guarded(at, path string) error {
 func notOurs(path, at string, st unix.Stat_t) error {
 	return fault.New(fault.Forbidden, "%s is not started: %s belongs to uid %d with mode %04o, so others could change it", path, at, st.Uid, st.Mode&0o7777).
 		Mend("chown root %s and chmod go-w %s", at, at)
-}
-
-// executable opens a trusted program and checks its digest if one is asked for.
-// With a digest the very file that was read is what is started, unless it is a
-// script: its interpreter has to open it by name.
-func executable(p Program) (path string, held *os.File, err error) {
-	real, err := Trusted(p.Argv[0])
-	if err != nil {
-		return "", nil, err
-	}
-	var st unix.Stat_t
-	if err := unix.Stat(real, &st); err != nil {
-		return "", nil, fault.Wrap(fault.NotFound, err, "%s", p.Argv[0])
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Mode&0o111 == 0 {
-		return "", nil, fault.New(fault.Unprocessable, "%s is not an executable file", p.Argv[0]).Mend("chmod +x %s", real)
-	}
-	if p.SHA256 == "" {
-		return p.Argv[0], nil, nil
-	}
-	f, err := os.OpenFile(real, os.O_RDONLY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return "", nil, fault.Wrap(fault.NotFound, err, "%s", p.Argv[0])
-	}
-	h, first := sha256.New(), make([]byte, 2)
-	n, _ := io.ReadFull(f, first)
-	h.Write(first[:n])
-	if _, err := io.Copy(h, f); err != nil {
-		f.Close()
-		return "", nil, fault.Wrap(fault.Internal, err, "%s", p.Argv[0])
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); !strings.EqualFold(got, p.SHA256) {
-		f.Close()
-		return "", nil, fault.New(fault.Forbidden, "%s is not started: its sha256 is %s, the catalogue expects %s", p.Argv[0], got, p.SHA256).
-			Mend("find out who changed it, then write the new digest into the catalogue")
-	}
-	if string(first) == "#!" {
-		f.Close()
-		return p.Argv[0], nil, nil
-	}
-	return "", f, nil
 }

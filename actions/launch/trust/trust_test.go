@@ -1,4 +1,4 @@
-package launch_test
+package trust_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/actions/launch"
+	"vigil/actions/launch/trust"
 	"vigil/engine/fault"
 )
 
@@ -42,7 +42,7 @@ func TestTrusted(t *testing.T) {
 		in("good/away"): "open belongs", in("open/door/x"): "open belongs", in("good/loop"): "more than 40 links",
 		in("good/none"): "no such file", "x": "absolute", "": "absolute",
 	} {
-		real, err := launch.Trusted(path)
+		real, err := trust.Path(path)
 		if (err == nil) != (want == "") || want != "" && !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: %s, %v; want %q", path, real, err, want)
 		}
@@ -54,7 +54,7 @@ func TestTrusted(t *testing.T) {
 		must(os.Chown(in("sticky/x"), 65534, 65534))
 		must(os.Lchown(in("good/link"), 65534, 65534))
 		for _, p := range []string{in("sticky/x"), in("good/link")} {
-			if _, err := launch.Trusted(p); fault.KindOf(err) != fault.Forbidden {
+			if _, err := trust.Path(p); fault.KindOf(err) != fault.Forbidden {
 				t.Errorf("%s of another user: %v", p, err)
 			}
 		}
