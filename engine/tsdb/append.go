@@ -33,8 +33,8 @@ func (s *Store) Append(ctx context.Context, b *series.Batch) error {
 	if b.Received == 0 {
 		b.Received = now.Millis()
 	}
-	c := s.call()
-	defer s.done(c)
+	c := s.calls.Get()
+	defer s.calls.Put(c)
 	c.Batch, c.Heads, c.Body = b, c.Heads[:0], c.Body[:0]
 	s.place(c, bootTime(now))
 	if b.Accepted() == 0 {
@@ -52,37 +52,6 @@ func (s *Store) Append(ctx context.Context, b *series.Batch) error {
 			Mend("send smaller batches, or raise segment_bytes")
 	}
 	return s.committer.Do(c)
-}
-
-// The calls that wait for the next appends, and the most that one of them may hold:
-// a rare giant must not stay.
-const (
-	keptCalls = 64
-	keptItems = 16 << 10
-	keptBytes = 256 << 10
-)
-
-// call is an empty call.
-func (s *Store) call() *commit.Call {
-	select {
-	case c := <-s.calls:
-		return c
-	default:
-		return commit.NewCall()
-	}
-}
-
-// done takes a call back whose append is over.
-func (s *Store) done(c *commit.Call) {
-	clear(c.Heads)
-	c.Batch = nil
-	if cap(c.Heads) > keptItems || cap(c.Body) > keptBytes {
-		return
-	}
-	select {
-	case s.calls <- c:
-	default:
-	}
 }
 
 // place resolves every item and shrinks it to the points that are welcome.

@@ -44,7 +44,7 @@ type Store struct {
 	ready   atomic.Bool  // Start is through: log and committer are there
 	gate    sync.RWMutex // appends hold it for reading
 	running bool
-	calls   chan *commit.Call // empty ones, for the next appends
+	calls   commit.Calls
 
 	evaluated atomic.Uint64
 	horizon   atomic.Uint64    // meta.Horizon, for those who do not hold cutMu
@@ -97,7 +97,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, fs: deps.FS, clock: deps.Clock, slog: deps.Log,
-		reg: live.NewRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1), calls: make(chan *commit.Call, keptCalls),
+		reg: live.NewRegistry(cfg.AliasBytes), wake: make(chan struct{}, 1), calls: commit.NewCalls(),
 	}
 	if s.fs == nil {
 		s.fs = wal.OS{}

@@ -23,6 +23,43 @@ type Call struct {
 // NewCall makes an empty one.
 func NewCall() *Call { return &Call{done: make(chan struct{}, 1)} }
 
+// Calls are empty ones that wait for the next appends: a list that a garbage
+// collection leaves alone. Concurrent.
+type Calls chan *Call
+
+// How many wait, and the most that one of them may hold: a rare giant must not stay.
+const (
+	keptCalls = 64
+	keptItems = 16 << 10
+	keptBytes = 256 << 10
+)
+
+// NewCalls makes the list, empty.
+func NewCalls() Calls { return make(Calls, keptCalls) }
+
+// Get is an empty call.
+func (cs Calls) Get() *Call {
+	select {
+	case c := <-cs:
+		return c
+	default:
+		return NewCall()
+	}
+}
+
+// Put takes a call back that is over.
+func (cs Calls) Put(c *Call) {
+	clear(c.Heads)
+	c.Batch = nil
+	if cap(c.Heads) > keptItems || cap(c.Body) > keptBytes {
+		return
+	}
+	select {
+	case cs <- c:
+	default:
+	}
+}
+
 // queue is where calls wait for the committer.
 type queue struct {
 	mu     sync.Mutex

@@ -30,6 +30,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"vigil/engine/fault"
+	"vigil/engine/tsdb/rows/sheet"
 )
 
 // Config says where the database lies and how it is looked after.
@@ -58,7 +59,7 @@ type DB struct {
 	tails  map[uint64]*[bucketSize]Tail
 
 	insert, extend, retail *sql.Stmt                    // over sheets, on w
-	sheets                 [2]sheet                     // the writing goroutine's, as are the two below
+	sheets                 [2]sheet.Sheet               // the writing goroutine's, as are the two below
 	touched                map[uint64]*[bucketSize]Tail // empty between two transactions
 	spares                 []*[bucketSize]Tail
 	events                 []Event

@@ -9,6 +9,7 @@ import (
 
 	"vigil/engine/series"
 	"vigil/engine/tsdb/chunk"
+	"vigil/engine/tsdb/rows/sheet"
 )
 
 // Series is a series as it lies in the database.
@@ -178,14 +179,22 @@ func define(ctx context.Context, tx *sql.Tx, defs []Series) error {
 	return nil
 }
 
+// The statements over sheets.
+var (
+	insertRows = "INSERT INTO chunk(series,mint,maxt,count,blob) " + sheet.Select("series", "mint", "maxt", "count")
+	extendRows = "UPDATE chunk SET maxt=s.maxt, count=chunk.count+s.count, blob=CAST(chunk.blob||s.body AS BLOB) FROM (" +
+		sheet.Select("series", "mint", "maxt", "count") + ") AS s WHERE chunk.series=s.series AND chunk.mint=s.mint"
+	replaceTails = "INSERT INTO tail(bucket,body) " + sheet.Select("bucket") + " WHERE true ON CONFLICT DO UPDATE SET body=excluded.body"
+)
+
 // writer is one transaction's work. Rows wait in sheets until one is full, or
 // until somebody has to see them.
 type writer struct {
 	d       *DB
 	tx      *sql.Tx
-	fresh   *sheet     // new rows
-	longer  *sheet     // what is added to rows that are there
-	last    series.Ref // whose row waits in longer
+	fresh   *sheet.Sheet // new rows
+	longer  *sheet.Sheet // what is added to rows that are there
+	last    series.Ref   // whose row waits in longer
 	touched map[uint64]*[bucketSize]Tail
 	events  []Event
 	merged  uint64
@@ -199,8 +208,8 @@ func (d *DB) newWriter(tx *sql.Tx) *writer {
 // end gives back what the transaction worked with; without adopt before it,
 // nothing of it counts.
 func (w *writer) end() {
-	w.fresh.reset()
-	w.longer.reset()
+	w.fresh.Reset()
+	w.longer.Reset()
 	for _, b := range w.touched {
 		w.d.spare(b)
 	}
@@ -235,32 +244,32 @@ func (w *writer) tail(ref series.Ref) *Tail {
 func (w *writer) saveTails(ctx context.Context) error {
 	sh := w.fresh // flushed before
 	for bucket, b := range w.touched {
-		from := len(sh.bodies)
-		sh.bodies = appendBucket(sh.bodies, b)
-		sh.row(from, int64(bucket))
-		if !sh.full() {
+		from := len(sh.Bodies)
+		sh.Bodies = appendBucket(sh.Bodies, b)
+		sh.Row(from, int64(bucket))
+		if !sh.Full() {
 			continue
 		}
-		if _, err := sh.put(ctx, w.tx, w.d.retail); err != nil {
+		if _, err := sh.Put(ctx, w.tx, w.d.retail); err != nil {
 			return err
 		}
 	}
-	if sh.rows == 0 {
+	if sh.Len() == 0 {
 		return nil
 	}
-	_, err := sh.put(ctx, w.tx, w.d.retail)
+	_, err := sh.Put(ctx, w.tx, w.d.retail)
 	return err
 }
 
 // flush writes the rows that wait. New ones come first.
 func (w *writer) flush(ctx context.Context) error {
-	if w.fresh.rows > 0 {
-		if _, err := w.fresh.put(ctx, w.tx, w.d.insert); err != nil {
+	if w.fresh.Len() > 0 {
+		if _, err := w.fresh.Put(ctx, w.tx, w.d.insert); err != nil {
 			return err
 		}
 	}
-	if want := int64(w.longer.rows); want > 0 {
-		k, err := w.longer.put(ctx, w.tx, w.d.extend)
+	if want := int64(w.longer.Len()); want > 0 {
+		k, err := w.longer.Put(ctx, w.tx, w.d.extend)
 		if err != nil {
 			return err
 		}
@@ -279,7 +288,7 @@ func (w *writer) put(ctx context.Context, p *Put) error {
 	// is made longer twice in one sheet.
 	twice := w.last >= p.Ref
 	for cs := p.Chunks; len(cs) > 0; twice = false {
-		if twice || w.fresh.full() || w.longer.full() {
+		if twice || w.fresh.Full() || w.longer.Full() {
 			if err := w.flush(ctx); err != nil {
 				return err
 			}
@@ -319,27 +328,27 @@ func (w *writer) inOrder(ref series.Ref, t *Tail, cs []Packed) int {
 	if fresh {
 		sh, room = w.fresh, max(w.d.cfg.RowBytes, len(cs[0].Bytes))
 	}
-	from := len(sh.bodies)
+	from := len(sh.Bodies)
 	n, count, empty := 0, 0, t.Empty()
 	for _, c := range cs {
-		if len(c.Bytes) > room-(len(sh.bodies)-from) || n > 0 && c.MinT <= end || c.MaxT >= limit {
+		if len(c.Bytes) > room-(len(sh.Bodies)-from) || n > 0 && c.MinT <= end || c.MaxT >= limit {
 			break
 		}
-		sh.bodies = append(sh.bodies, c.Bytes...)
+		sh.Bodies = append(sh.Bodies, c.Bytes...)
 		count += c.Count
 		end = c.MaxT
 		n++
 	}
-	size := len(sh.bodies) - from
+	size := len(sh.Bodies) - from
 	if fresh {
-		sh.row(from, int64(ref), cs[0].MinT, end, int64(count))
+		sh.Row(from, int64(ref), cs[0].MinT, end, int64(count))
 		if empty {
 			limit = math.MaxInt64
 		}
 		t.row = lastRow{mint: cs[0].MinT, maxt: end, bytes: size, limit: limit}
 		return n
 	}
-	sh.row(from, int64(ref), t.row.mint, end, int64(count))
+	sh.Row(from, int64(ref), t.row.mint, end, int64(count))
 	w.last = ref
 	t.row.maxt, t.row.bytes = end, t.row.bytes+size
 	return n
