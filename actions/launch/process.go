@@ -109,6 +109,17 @@ func Marked(pid int, variable string) bool {
 	return false
 }
 
+// becoming says that the process has just begun another program, and shows neither
+// its arguments nor its environment yet: whose it is cannot be told for a moment.
+func (p Process) becoming() bool {
+	const kernel = 2 // the parent of what has none of either for good
+	if p.Pid == kernel || p.Parent == kernel {
+		return false
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/cmdline")
+	return err == nil && len(b) == 0
+}
+
 // Began is when the process started, by the wall clock as it stands now; good to
 // about a hundredth of a second.
 func (p Process) Began() (time.Time, error) {
