@@ -26,3 +26,21 @@ func TestHeal_LendsItsBytes(t *testing.T) {
 		t.Errorf("kept is %q", b)
 	}
 }
+
+// TestRevision_LendsItsBytes: new files of a revision are written once, in their
+// place; nothing stood there before, so nothing is kept beside it.
+func TestRevision_LendsItsBytes(t *testing.T) {
+	r := newRig(t).start()
+	r.good("1", r.file("a", "one\n"), r.file("b", "two\n"))
+	if es, _ := os.ReadDir(filepath.Join(r.dir, "content")); len(es) != 0 {
+		t.Errorf("%d contents are kept, expected none", len(es))
+	}
+	r.good("2", r.file("a", "three\n"), r.file("b", "two\n"))
+	es, err := os.ReadDir(filepath.Join(r.dir, "content"))
+	if err != nil || len(es) != 1 {
+		t.Fatalf("%d contents are kept (%v), expected what stood there before alone", len(es), err)
+	}
+	if b, _ := os.ReadFile(filepath.Join(r.dir, "content", es[0].Name())); string(b) != "one\n" {
+		t.Errorf("kept is %q", b)
+	}
+}

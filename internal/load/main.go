@@ -4,7 +4,7 @@
 //	go run ./internal/load ingest -vigild ./vigild -policies 1000
 //	go run ./internal/load breach -vigild ./vigild
 //	go run ./internal/load kill   -vigild ./vigild
-//	go run ./internal/load drift|audit|idle|push|plan|clone|noticed -vigild ./vigild
+//	go run ./internal/load drift|audit|idle|push|bulk|plan|clone|noticed -vigild ./vigild
 //
 // ingest sends remote write 1.0 to any receiver, so the same run measures a
 // peer; with -vigild it starts one of its own in a temporary folder, as the others

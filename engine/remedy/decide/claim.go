@@ -134,7 +134,7 @@ func (c *Rules) open(s *remedy.Step, h remedy.History, a Case, ev json.RawMessag
 	at.Request.Attempt = at.ID()
 	at.Request.Started = a.Now
 	s.Open = &at
-	if cost := c.terms(r).cost(a.Facts.Spec); cost > 0 && !r.Plan.Asked && !writesBack(r, &a.Facts) {
+	if cost := c.terms(r).cost(a.Facts.Spec); cost > 0 && !r.Plan.Asked && !writesBack(r, a.Facts.Spec) {
 		s.Budget = &remedy.Budget{Points: c.points(h.Budget, a.Now) - cost, At: a.Now}
 	}
 	s.TellOf("attempt:"+at.ID(), r.Who(), "attempt.start", a.Facts.Spec.Summary, ev)

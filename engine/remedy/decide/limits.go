@@ -11,20 +11,30 @@ import (
 )
 
 // Lookback is how far back the history must reach for the gates of r, whose
-// current rung is spec, to be right.
+// current rung is spec, to be right. What no gate counts is not read: during a
+// revision of thousands of files each claim would go through the acts of all the
+// others.
 func (c *Rules) Lookback(r *remedy.Remediation, spec remedy.Spec) remedy.Query {
+	q := remedy.Query{Subject: spec.Subject, Policy: r.Policy, Kind: spec.Kind}
+	if r.Plan.Asked {
+		return q
+	}
 	t := c.terms(r)
 	subject := t.limit().Per.Std()
 	if r.Plan.Backoff != nil {
 		subject = max(subject, t.backoff().Quiet.Std()+t.backoff().Cap.Std())
 	}
-	return remedy.Query{
-		Subject: spec.Subject, Policy: r.Policy, Kind: spec.Kind,
-		SubjectPer: int64(subject),
-		PolicyPer:  int64(c.PolicyLimit.Per),
-		KindPer:    int64(t.kindLimit(spec.Kind).Per),
-		Storm:      int64(c.Storm.Within),
+	q.SubjectPer, q.PolicyPer = int64(subject), int64(c.PolicyLimit.Per)
+	if !writesBack(r, spec) {
+		q.KindPer, q.Storm = int64(t.kindLimit(spec.Kind).Per), int64(c.Storm.Within)
 	}
+	return q
+}
+
+// Past is what the end of a verification of r looks back on: the breaker of its
+// subject alone.
+func Past(r *remedy.Remediation) remedy.Query {
+	return remedy.Query{Subject: r.Subject, Policy: r.Policy}
 }
 
 // cooldown: gate 8. A subject that was just acted on is left alone for a while.
@@ -79,7 +89,7 @@ func (c *Rules) limits(r *remedy.Remediation, f *remedy.Facts, h *remedy.History
 	}{
 		{thing(r), h.BySubject, t.limit(), true},
 		{"policy " + r.Policy, h.ByPolicy, c.PolicyLimit, r.Policy != ""},
-		{"all acts of kind " + f.Spec.Kind, h.ByKind, t.kindLimit(f.Spec.Kind), !writesBack(r, f)},
+		{"all acts of kind " + f.Spec.Kind, h.ByKind, t.kindLimit(f.Spec.Kind), !writesBack(r, f.Spec)},
 	} {
 		if left := over(l.starts, l.limit, now); l.on && left > 0 {
 			at := now.Add(left)
@@ -111,7 +121,7 @@ func over(starts []clock.Stamp, l remedy.Limit, now clock.Stamp) time.Duration {
 // budget: gate 10. The host's autonomy budget, a token bucket.
 func (c *Rules) budget(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
 	cost := c.terms(r).cost(f.Spec)
-	if cost <= 0 || r.Plan.Asked || writesBack(r, f) {
+	if cost <= 0 || r.Plan.Asked || writesBack(r, f.Spec) {
 		return remedy.Verdict{}
 	}
 	if cost > c.Budget.Points {
@@ -138,7 +148,7 @@ func (c *Rules) points(b remedy.Budget, now clock.Stamp) float64 {
 // no single act will mend. Telling people and waiting touch nothing: they neither
 // make a storm nor are held by one, for then people most want to be told.
 func (c *Rules) storm(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
-	if touchesNothing(f.Spec.Subject) || r.Plan.Asked || writesBack(r, f) {
+	if touchesNothing(f.Spec.Subject) || r.Plan.Asked || writesBack(r, f.Spec) {
 		return remedy.Verdict{}
 	}
 	if left := remaining(now, h.Storm, c.Storm.Hold.Std()); left > 0 {
@@ -156,8 +166,8 @@ func (c *Rules) storm(r *remedy.Remediation, f *remedy.Facts, h *remedy.History,
 // act that changes nothing when it is so already. Its document's pace bounds it,
 // thing by thing; a folder of files that somebody emptied must come back whole, so
 // what the host as a whole may be acted on does not count it.
-func writesBack(r *remedy.Remediation, f *remedy.Facts) bool {
-	return r.Source == remedy.FromReconcile && f.Spec.Class == remedy.Convergent
+func writesBack(r *remedy.Remediation, spec remedy.Spec) bool {
+	return r.Source == remedy.FromReconcile && spec.Class == remedy.Convergent
 }
 
 // others counts the subjects but for one that were touched within the time.

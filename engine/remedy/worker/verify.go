@@ -67,7 +67,7 @@ func (w *Worker) verified(cs contexts, r remedy.Remediation, v remedy.Verificati
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		m, err := w.Ledger.Claim(cs.writes, remedy.Claim{
 			ID: r.ID, Version: r.Version, Policy: r.Policy, Fingerprint: r.Fingerprint,
-			Query: w.rules.Lookback(&r, remedy.Spec{Subject: r.Subject}), Now: now,
+			Query: decide.Past(&r), Now: now,
 			Decide: func(r remedy.Remediation, h remedy.History) remedy.Move {
 				m, err := w.rules.Verified(r, h, v, now, j)
 				if err != nil {

@@ -158,13 +158,14 @@ func (g *Ground) add(ctx context.Context, r *Round, f *Flow) error {
 	return nil
 }
 
-// bring puts the bytes of a step where its action finds them. Those of a revision
-// are on the disk before the step is queued; those of a heal are lent.
+// bring puts the bytes of a step where its action finds them: they are lent, since
+// after a crash the commit is read and compared anew; what is too much to lend is
+// put on the disk.
 func (g *Ground) bring(f *Flow, b []byte) error {
 	if b == nil {
 		return nil
 	}
-	if f.Revision == 0 && g.Lend != nil {
+	if g.Lend != nil {
 		if _, back, ok := g.Lend(b); ok {
 			f.giveBack = back
 			return nil

@@ -83,8 +83,8 @@ type Deps struct {
 	Own     Own // nil: there are none
 	// Keep puts the bytes that a step writes where its action finds them.
 	Keep func(b []byte) (sum string, err error)
-	// Lend is Keep in memory alone, until it is given back; false: it cannot be. A
-	// heal's bytes are lent, for after a crash it is looked at anew. May be nil.
+	// Lend is Keep in memory alone, until it is given back; false: it cannot be. May
+	// be nil.
 	Lend func(b []byte) (sum string, giveBack func(), ok bool)
 	// Load reads what a commit of the repository wants of this host. NotFound: the
 	// repository does not have it. fault.Issues: its documents are not right.

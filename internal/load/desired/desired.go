@@ -45,6 +45,7 @@ func Measurements() []Measurement {
 		{Name: "audit", What: "all files compared, nothing to do; beside cf-agent and puppet", Things: 1000, Trials: 20, run: audit},
 		{Name: "idle", What: "managed files and nothing to do", Things: 20_000, For: time.Minute, run: idle},
 		{Name: "push", What: "one changed document until the pusher sees it good", Things: 100, Trials: 30, run: push},
+		{Name: "bulk", What: "a push of many new files until all of it is good", Things: 5000, Trials: 1, run: bulk},
 		{Name: "plan", What: "a push of many documents until the plan is told", Things: 5000, Trials: 3, run: plan},
 		{Name: "clone", What: "a clone of many files; beside git daemon", Things: 5000, Trials: 10, run: clone},
 		{Name: "noticed", What: "a commit in a watched tree until it is seen", Trials: 20, run: noticed},
