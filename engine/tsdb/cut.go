@@ -166,11 +166,11 @@ func (s *Store) cutSome(ctx context.Context, list []*live.Head) error {
 	}
 	s.heads.Settle(list, puts)
 	if lost := s.heads.State().Counts.Lost; lost > s.lost {
-		s.tell(Event{"lost", s.cfg.Dir, fmt.Sprintf("%d samples did not read back from memory: is it sound?", lost-s.lost)})
+		s.tell(Event{Kind: "lost", Place: s.cfg.Dir, Detail: fmt.Sprintf("%d samples did not read back from memory: is it sound?", lost-s.lost)})
 		s.lost = lost
 	}
 	s.noteStats()
-	s.tell(rowEvents(s.db.Events())...)
+	s.tell(s.db.Events()...)
 	return nil
 }
 
@@ -220,7 +220,7 @@ func (s *Store) doctor(ctx context.Context, cause error) {
 	if err := errors.Join(s.db.Abandon(cause.Error())); err != nil {
 		s.slog.Error("the damaged samples.db could not be set aside", "err", err)
 	}
-	s.tell(rowEvents(s.db.Events())...)
+	s.tell(s.db.Events()...)
 	db, err := rows.Open(ctx, s.cfg.rows())
 	if err != nil {
 		s.slog.Error("samples.db could not be opened again", "err", err)
@@ -228,7 +228,7 @@ func (s *Store) doctor(ctx context.Context, cause error) {
 	}
 	s.db = db
 	db.Carry(old)
-	s.tell(rowEvents(db.Events())...)
+	s.tell(db.Events()...)
 	tails := map[series.Ref]rows.Tail{}
 	db.Tails(func(ref series.Ref, t rows.Tail) { tails[ref] = t })
 	s.heads.Retail(s.reg.All(), tails, true)

@@ -50,7 +50,7 @@ func (s *Store) observe(now clock.Stamp) {
 func (s *Store) beginEra(why string) {
 	era := s.heads.State().Era + 1
 	s.heads.NewEra(era, s.reg.All())
-	s.tell(Event{"era", s.cfg.Dir, fmt.Sprintf("era %d: %s; nothing is deleted by age until the clock is confirmed", era, why)})
+	s.tell(Event{Kind: "era", Place: s.cfg.Dir, Detail: fmt.Sprintf("era %d: %s; nothing is deleted by age until the clock is confirmed", era, why)})
 	s.wakeCut()
 }
 
@@ -87,7 +87,7 @@ func (s *Store) ConfirmClock(ctx context.Context) error {
 	if known {
 		return nil
 	}
-	s.tell(Event{"clock_confirmed", s.cfg.Dir, fmt.Sprintf("era %d", era)})
+	s.tell(Event{Kind: "clock_confirmed", Place: s.cfg.Dir, Detail: fmt.Sprintf("era %d", era)})
 	s.cutMu.Lock()
 	defer s.cutMu.Unlock()
 	return s.saveMeta(ctx)

@@ -123,10 +123,10 @@ func (l *loader) log() error {
 	s.log = log
 	s.tell(logEvents(damages)...)
 	if l.undefined > 0 {
-		s.tell(Event{"undefined", s.cfg.wal().Dir, fmt.Sprintf("%d samples belong to series that nothing defines any more", l.undefined)})
+		s.tell(Event{Kind: "undefined", Place: s.cfg.wal().Dir, Detail: fmt.Sprintf("%d samples belong to series that nothing defines any more", l.undefined)})
 	}
 	if l.unreadable > 0 {
-		s.tell(Event{"gap", s.cfg.Dir, fmt.Sprintf("%d series or log records do not read back", l.unreadable)})
+		s.tell(Event{Kind: "gap", Place: s.cfg.Dir, Detail: fmt.Sprintf("%d series or log records do not read back", l.unreadable)})
 	}
 	return nil
 }

@@ -80,12 +80,9 @@ type Store struct {
 
 var _ engine.Samples = (*Store)(nil)
 
-// Event is something that a person and the audit trail should know of.
-type Event struct {
-	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, torn, gap, missing, removed, lost, header, double, undefined, era, clock_confirmed
-	Place  string
-	Detail string
-}
+// Event is something that a person and the audit trail should know of. Kinds: those
+// of rows, those of damage to the log, and lost, undefined, era, clock_confirmed.
+type Event = rows.Event
 
 // Open locks the directory and opens samples.db, replacing it where it is
 // damaged. Nothing runs yet and the log is not read: see Start. Conflict when
@@ -112,7 +109,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	if s.db, err = rows.Open(context.Background(), cfg.rows()); err != nil {
 		return nil, errors.Join(s.opened(err), s.lock.Close())
 	}
-	s.tell(rowEvents(s.db.Events())...)
+	s.tell(s.db.Events()...)
 	return s, nil
 }
 
@@ -267,16 +264,9 @@ func (s *Store) Trouble() (out []string) {
 	return out
 }
 
-func rowEvents(in []rows.Event) (out []Event) {
-	for _, e := range in {
-		out = append(out, Event{e.Kind, e.File, e.Detail})
-	}
-	return out
-}
-
 func logEvents(in []wal.Damage) (out []Event) {
 	for _, d := range in {
-		out = append(out, Event{string(d.Kind), d.File, fmt.Sprintf("offset %d, log positions %d to %d", d.Offset, d.From, d.To)})
+		out = append(out, Event{Kind: string(d.Kind), Place: d.File, Detail: fmt.Sprintf("offset %d, log positions %d to %d", d.Offset, d.From, d.To)})
 	}
 	return out
 }

@@ -46,7 +46,7 @@ type Config struct {
 // Event is something that a person, and the audit trail, should know of.
 type Event struct {
 	Kind   string // quarantined, restored, fresh, unchecked, row_dropped
-	File   string
+	Place  string
 	Detail string
 }
 
