@@ -93,7 +93,7 @@ func New(cfg engine.Config, d engine.Deps) (*Evaluator, error) {
 	e.link()
 	core := &shard.Core{
 		Journal: d.Journal, Reader: d.Reader, Clock: d.Clock, Log: d.Log,
-		Track: &e.track, Count: &e.count, Opened: &e.opened,
+		Track: &e.track, Count: &e.count, Opened: &e.opened, Open: cfg.AuthOpen,
 		Find: e.entry, Deps: func() map[string]*shard.Dep { return *e.deps.Load() },
 		Nudge: e.Nudge, Stored: e.stored,
 	}

@@ -58,6 +58,60 @@ func TestOpenSamplesAreNotTrusted(t *testing.T) {
 	}
 }
 
+// What is for an outside remediator goes through no worker and so past no gate:
+// the mode and the trust of a policy hold for it all the same.
+func TestOutsideActsKeepModeAndTrust(t *testing.T) {
+	theirs := strings.Replace(breach, "remedy: {ladder: [{action: wait, with: {for: 1s}}]}", "remedy: {external: true, ladder: [{action: their-own}]}", 1)
+	mode := func(m string) string {
+		return strings.Replace(theirs, "fire: value > 1", "fire: value > 1\n  mode: "+m, 1)
+	}
+	for name, c := range map[string]struct {
+		policy  string
+		open    bool
+		state   remedy.State
+		says    string
+		claimed remedy.State // after its remediator's word that it is at work
+	}{
+		"act":          {theirs, false, remedy.Queued, "", remedy.Running},
+		"shadow":       {mode("shadow"), false, remedy.Refused, "would have asked an outside remediator for: their-own", remedy.Refused},
+		"suggest":      {mode("suggest"), false, remedy.Queued, "", remedy.Queued},
+		"untrusted":    {theirs, true, remedy.Refused, "unauthenticated", remedy.Refused},
+		"accepts open": {strings.Replace(theirs, "fire: value > 1", "fire: value > 1\n  accept: open", 1), true, remedy.Queued, "", remedy.Running},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, t.TempDir())
+			r.put(t, c.policy)
+			b := &series.Batch{Open: c.open}
+			b.Add(series.FromMap("breach_value", map[string]string{"service": "web"}), series.NoTime, 5)
+			if err := r.Ingest(context.Background(), b); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "a remediation is made", func() bool { return len(r.remediations(t)) == 1 })
+			m := r.remediations(t)[0]
+			if m.State != c.state || !strings.Contains(m.Reason, c.says) || m.Source != remedy.FromExternal {
+				t.Fatalf("%s by gate %q: %s", m.State, m.Gate, m.Reason)
+			}
+			if told := r.told(t, "gate.refuse"); (len(told) == 1) != (c.state == remedy.Refused) {
+				t.Errorf("refusals on record: %v", told)
+			}
+			_, after, err := r.SetActionStatus(context.Background(), "token:them", m.ID, "running", "", "")
+			if (err == nil) != (c.claimed == remedy.Running) {
+				t.Errorf("claimed: %s, %v", after.State, err)
+			}
+			if c.claimed != remedy.Queued {
+				return
+			}
+			if _, err := r.ApproveAction(context.Background(), "token:boss", m.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, after, err := r.SetActionStatus(context.Background(), "token:them", m.ID, "running", "", ""); err != nil || after.State != remedy.Running {
+				t.Errorf("approved, then claimed: %s, %v", after.State, err)
+			}
+		})
+	}
+}
+
 // After a restart nothing acts on what was known before: a policy waits for one
 // fresh sample of its own. And nothing acts within the grace after the host's boot.
 func TestActsWaitUntilInputsAreWarm(t *testing.T) {

@@ -30,7 +30,7 @@ func (p *Plan) Check(actions Actions) fault.Issues {
 		is.Add("/ladder", "%d rungs, at most %d are allowed", len(p.Ladder), maxRungs)
 		return is
 	}
-	if err := dry(p.Target); err != nil {
+	if _, err := Expand(p.Target, samples()[0]); err != nil {
 		is.Add("/target", "%s", err)
 	}
 	for i := range p.Ladder {
@@ -128,16 +128,6 @@ func samples() []Values {
 		out = append(out, Values{sample: v, Target: v, Policy: v})
 	}
 	return out
-}
-
-// dry says whether a text's placeholders are ones that exist.
-func dry(text string) error {
-	_, err := Expand(text, samples()[0])
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return f
-	}
-	return nil
 }
 
 // placed says whether any text in a parameter has a placeholder.

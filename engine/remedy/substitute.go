@@ -172,17 +172,13 @@ func (r *Remediation) Request() (Request, error) {
 // it, else what the policy saw or what came of the try before. What held it
 // meanwhile is no purpose.
 func (r *Remediation) purpose() string {
-	why := r.Reason
-	if r.Gate != "" {
-		why = ""
-	}
-	switch {
-	case r.Details != "":
+	switch held := r.Gate != ""; {
+	case r.Details != "" || held && r.Policy == "":
 		return r.Details
 	case r.Policy == "":
-		return why
-	case why == "":
+		return r.Reason
+	case held || r.Reason == "":
 		return "policy " + r.Policy + " fires"
 	}
-	return "policy " + r.Policy + " " + why
+	return "policy " + r.Policy + " " + r.Reason
 }

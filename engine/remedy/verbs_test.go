@@ -135,6 +135,9 @@ func TestLease(t *testing.T) {
 	if _, err := Lease(m.Next, "t", "r2", time.Minute, now); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("leased twice: %v", err)
 	}
+	if _, err := Lease(Remediation{Source: FromExternal, State: Queued, Approval: true}, "t", "r1", time.Minute, now); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("leased before a person said yes: %v", err)
+	}
 }
 
 func TestRequestIsSubstituted(t *testing.T) {

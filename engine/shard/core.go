@@ -29,6 +29,7 @@ type Core struct {
 	Track   *Tracker
 	Count   *Counters
 	Opened  *atomic.Bool // loaded: what comes now is fresh
+	Open    bool         // every caller is trusted
 
 	// Find finds a policy's entry without a lock, nil if there is none.
 	Find func(name string) *Entry

@@ -94,7 +94,7 @@ func Queued(doc *engine.PolicyDocument, fp uint64, labels map[string]string, tar
 		Source: remedy.FromPolicy, Policy: doc.Name, Fingerprint: fp, Labels: labels,
 		Target: target, Severity: doc.Severity, Priority: priorityOf(doc.Severity),
 		Actor: "policy:" + doc.Name, Plan: plan, State: remedy.Queued, Created: now,
-		Approval: plan.Approval != nil,
+		Approval: plan.Approval != nil || plan.External && plan.Mode == "suggest",
 	}
 	if plan.External {
 		r.Source = remedy.FromExternal
@@ -112,11 +112,30 @@ func remediate(d *engine.Decision, x *Instance, reason string, now clock.Stamp) 
 	x.Remedied = true
 	r := Queued(&x.En.P.Doc, x.FP, x.Labels.Map(), x.Row.Target, now)
 	r.Reason = reason
-	d.Remediations = append(d.Remediations, r)
 	d.Audit = append(d.Audit, audit.Record{
 		At: now, Actor: r.Actor, Verb: "remediation.queue", Object: FiringObject(r.Policy, r.Fingerprint),
 		Reason: fmt.Sprintf("%s: %s", r.Plan.Ladder[0].Action, reason),
 	})
+	if why := x.barred(r); why != "" {
+		r.State, r.Gate, r.Reason, r.Finished = remedy.Refused, remedy.GateMode, why, now
+		d.Audit = append(d.Audit, audit.Record{
+			At: now, Actor: "vigild", Verb: "gate.refuse", Object: FiringObject(r.Policy, r.Fingerprint), Reason: r.Gate + ": " + why,
+		})
+	}
+	d.Remediations = append(d.Remediations, r)
+}
+
+// barred says why what is for an outside remediator must not be offered to it.
+// Our own acts are asked by the gates when their turn comes; nobody asks these.
+func (x *Instance) barred(r remedy.Remediation) string {
+	switch {
+	case r.Source != remedy.FromExternal:
+	case !x.Trusted(x.En.Shard.c.Open):
+		return "its series was written by an unauthenticated caller (origin=open), and the policy does not say accept: open"
+	case r.Plan.Mode == "shadow":
+		return "shadow: would have asked an outside remediator for: " + r.Plan.Ladder[0].Action
+	}
+	return ""
 }
 
 func priorityOf(severity string) string {
