@@ -296,7 +296,7 @@ func (d *Desired) loaded(ctx context.Context) error {
 // follow says what was lost, then follows the source.
 func (d *Desired) follow(ctx context.Context) error {
 	if err := d.source.Lost(ctx); err != nil && ctx.Err() == nil {
-		d.Log.Error("the repository, or a part of it, is lost; what was applied stays as it is until the next push or fetch", "err", err)
+		d.Log.Error("what was applied stays as it is until the next push or fetch", "err", err)
 		aerr := d.record(ctx, audit.Record{At: d.Clock(), Actor: "vigild", Verb: "repository.lost", Object: "repository:" + d.Config.Git.Name, Reason: err.Error()})
 		if aerr != nil && ctx.Err() == nil {
 			d.Log.Error("the loss of the repository is not in the audit", "err", aerr)

@@ -198,7 +198,7 @@ func (s *Source) Run(ctx context.Context) error {
 // and set aside, or the branch that revisions came from is gone from it.
 func (s *Source) Lost(ctx context.Context) error {
 	if s.repo.lost != nil {
-		return s.repo.lost
+		return fault.Wrap(fault.Corrupt, s.repo.lost, "the repository was corrupt and is set aside")
 	}
 	st := s.repo.store
 	if !st.Ref(st.Branch()).IsZero() {
@@ -208,7 +208,7 @@ func (s *Source) Lost(ctx context.Context) error {
 	if err != nil || last.Ref != st.Branch() {
 		return err
 	}
-	lost := fault.New(fault.NotFound, "the branch %s is gone from the repository, though %.10s of it is in the ledger: its packed-refs was lost", s.repo.cfg.Git.Branch, last.Commit).
+	lost := fault.New(fault.NotFound, "the branch %s is gone from the repository, though the ledger has %.10s of it: its refs, or all of it, were taken away", s.repo.cfg.Git.Branch, last.Commit).
 		At(st.Dir()).Mend("push the branch again; until then what was applied stays")
 	s.note(lost)
 	return lost
