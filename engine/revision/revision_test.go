@@ -200,6 +200,32 @@ func TestRevision_Rollback(t *testing.T) {
 	}
 }
 
+// TestRevision_RollbackToOneThatWasOvertaken: that a return to a good revision was
+// overtaken does not make it one that never was good.
+func TestRevision_RollbackToOneThatWasOvertaken(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	r.good("b2", r.file("a", "two\n"))
+	release := r.paused()
+	over, err := r.Rollback(t.Context(), "ada", "a100", "two is no good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.held("c3", r.file("a", "three\n"))
+	if err := r.Await(t.Context(), over.N, func(string) {}); err == nil {
+		t.Fatal("it was not overtaken")
+	}
+	release()
+	r.until("the newer one is good", func() bool { return r.State().State == engine.RevisionGood })
+	back, err := r.Rollback(t.Context(), "ada", "a100", "nor is three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Await(t.Context(), back.N, func(string) {}); err != nil || r.is("a") != "one\n" {
+		t.Errorf("a=%q %v", r.is("a"), err)
+	}
+}
+
 // TestRevision_FightStopsItself: what is changed again and again is left alone
 // after so many heals, by name, and nothing else suffers.
 func TestRevision_FightStopsItself(t *testing.T) {

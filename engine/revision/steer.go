@@ -139,24 +139,33 @@ func (k *Keeper) Rollback(ctx context.Context, actor, commit, reason string) (re
 	return rev, err
 }
 
-// wayTo finds the revision to go back to.
+// wayTo finds the revision to go back to. kept is newest first: what became of a
+// commit last counts, unless it was overtaken or refused then, which says nothing of
+// how it was before.
 func wayTo(kept []engine.Revision, now *engine.Revision, commit string) (engine.Revision, error) {
-	for _, r := range kept {
-		was := r.State == engine.RevisionGood || r.State == engine.RevisionReplaced && !r.Applied.IsZero()
-		switch {
-		case commit == "" && r.State == engine.RevisionGood && r.N < now.N && r.Commit != now.Commit:
-			return r, nil
-		case commit != "" && len(commit) >= 4 && strings.HasPrefix(r.Commit, commit):
-			if !was {
-				return r, fault.New(fault.Conflict, "revision %s was never good (%s): a person has to push it", ground.Short(r.Commit), r.State)
-			}
-			return r, nil
-		}
-	}
 	if commit == "" {
+		for _, r := range kept {
+			if r.State == engine.RevisionGood && r.N < now.N && r.Commit != now.Commit {
+				return r, nil
+			}
+		}
 		return engine.Revision{}, fault.New(fault.NotFound, "no other revision was good before %s", ground.Short(now.Commit))
 	}
-	return engine.Revision{}, fault.New(fault.NotFound, "no revision %s was ever here", commit)
+	never := fault.New(fault.NotFound, "no revision %s was ever here", commit)
+	for _, r := range kept {
+		if len(commit) < 4 || !strings.HasPrefix(r.Commit, commit) {
+			continue
+		}
+		if r.State == engine.RevisionGood || r.State == engine.RevisionReplaced && !r.Applied.IsZero() {
+			return r, nil
+		}
+		commit = r.Commit // and no other that begins the same
+		never = fault.New(fault.Conflict, "revision %s was never good (%s): a person has to push it", ground.Short(r.Commit), r.State)
+		if r.State != engine.RevisionReplaced && r.State != engine.RevisionRefused {
+			break
+		}
+	}
+	return engine.Revision{}, never
 }
 
 // Retry applies a commit again that failed; see engine.Desired.
