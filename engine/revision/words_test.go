@@ -29,6 +29,21 @@ func TestRevision_PruneFalseStays(t *testing.T) {
 	}
 }
 
+// TestRevision_APartThatWasAllThereWas: lines that nobody wants any more are taken out of
+// a file in which there is nothing else.
+func TestRevision_APartThatWasAllThereWas(t *testing.T) {
+	r := newRig(t).start()
+	lines := "---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: lines}\nspec: {path: " + r.path("lines") + ", match: lines, lines: [one, two]}\n"
+	r.good("a1", lines, r.file("x", "x\n"))
+	if r.is("lines") != "one\ntwo\n" {
+		t.Fatalf("%q", r.is("lines"))
+	}
+	r.good("a2", r.file("x", "x\n"))
+	if r.is("lines") != "" {
+		t.Errorf("left: %q", r.is("lines"))
+	}
+}
+
 // TestRevision_Once: it is written if it was never written, and left alone then,
 // whatever becomes of it, of its document, and of vigild. With adopt, what is there
 // already was written.

@@ -314,6 +314,9 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 		}
 	}
 	if f.part != nil || whole || slices.Contains(fields, "sha256") {
+		if content == nil {
+			content = []byte{} // an empty file is content too
+		}
 		st.Content, with["sha256"] = content, site.Sum(content)
 		if f.validate != "" {
 			with["validate"] = f.validate

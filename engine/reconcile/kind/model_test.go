@@ -112,6 +112,9 @@ func (m *model) act(t testing.TB, s reconcile.Step) {
 			return // a folder is not replaced by a file
 		}
 		if sha := text("sha256"); sha != "" {
+			if s.Content == nil {
+				t.Fatalf("%s: no content is brought for the one that is named", s.Summary)
+			}
 			if digest(string(s.Content)) != sha {
 				t.Fatalf("%s: the content is not the one that is named", s.Summary)
 			}
