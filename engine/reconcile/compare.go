@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +21,16 @@ const (
 
 // Difference is one property that is not as it should be.
 type Difference struct {
-	Field  string    `json:"field"`
+	Field  string    `json:"field"` // as it is told to everybody
+	Of     string    `json:"-"`     // the name of the property where that is not to be told, else ""
 	Wanted string    `json:"wanted"`
 	Found  string    `json:"found"`
 	Class  Class     `json:"class"`
 	Since  time.Time `json:"since"` // when it was first seen; zero until Carry
 }
+
+// Property is the name under which ignore and Heal know what differs.
+func (d Difference) Property() string { return cmp.Or(d.Of, d.Field) }
 
 // Diff sets three states side by side, property by property. Only what desired
 // speaks of is compared. A thing that is not there, or is there and should not

@@ -3,7 +3,8 @@ package reconcile
 import "strings"
 
 // Ignore is the properties that a document leaves to others: names as the
-// differences show them, where a * stands for any run of characters. It is asked
+// differences show them (a line by its text, also where that is not shown), where a
+// * stands for any run of characters. It is asked
 // by diff, heal, rollback and prune alike, through Item and Written.
 type Ignore []string
 
@@ -28,7 +29,7 @@ func (ig Ignore) Without(ds []Difference) []Difference {
 	}
 	var out []Difference
 	for _, d := range ds {
-		if !ig.Covers(d.Field) {
+		if !ig.Covers(d.Property()) {
 			out = append(out, d)
 		}
 	}

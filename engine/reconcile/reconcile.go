@@ -50,7 +50,8 @@ type Observed struct {
 }
 
 // Hidden stands for a value in a file which not everybody on the host may read: a
-// difference is told to more people than such a file is.
+// difference is told to more people than such a file is. A line of it is told by its
+// number in the document, as line#3.
 const Hidden = "(not shown: the file is not for everybody)"
 
 // Resource is one thing that should be in some way.

@@ -212,12 +212,17 @@ func (f *file) Observe(ctx context.Context, w reconcile.World) (reconcile.Observ
 		}
 		return reconcile.Observed{State: st}, nil
 	}
+	closed := got.Mode&0o004 == 0
 	part, err := f.part.Read(got.Content)
+	if err != nil && f.closed(closed) { // what is wrong is told with the words of the file
+		return reconcile.Observed{}, fault.New(fault.Conflict, "%s: a part of it cannot be managed: it is no file of the form that match names", f.path).
+			Mend("more is not told, since the file is not for everybody")
+	}
 	if err != nil {
 		return reconcile.Observed{}, fault.Wrap(fault.Conflict, err, "%s: a part of it cannot be managed", f.path)
 	}
 	maps.Copy(st, short(part))
-	return reconcile.Observed{State: st, Content: got.Content, Closed: got.Mode&0o004 == 0}, nil
+	return reconcile.Observed{State: st, Content: got.Content, Closed: closed}, nil
 }
 
 func (f *file) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
@@ -239,11 +244,18 @@ func (f *file) parted(last, seen reconcile.State) []reconcile.Difference {
 	return reconcile.Diff(f.desired(), last, seen)
 }
 
-// hidden leaves out what stands, or should stand, under a key of a file that is
-// not for everybody. The sum of a block and the fact that a line is there stay.
-func (f *file) hidden(seen reconcile.Observed, ds []reconcile.Difference) []reconcile.Difference {
+// closed says whether what is in the file, which stands open or closed, is not for
+// everybody.
+func (f *file) closed(stands bool) bool {
 	mode, err := strconv.ParseUint(f.attr.Permissions, 8, 16)
-	if closed := seen.Closed || err == nil && mode&0o004 == 0; !closed && !f.sealed {
+	return stands || f.sealed || err == nil && mode&0o004 == 0
+}
+
+// hidden leaves out what stands, or should stand, under a key of a file that is
+// not for everybody, and what a line of it says: that is called by its number. The
+// sum of a block and the fact that a line is there stay.
+func (f *file) hidden(seen reconcile.Observed, ds []reconcile.Difference) []reconcile.Difference {
+	if !f.closed(seen.Closed) {
 		return ds
 	}
 	hide := func(v *string) {
@@ -253,8 +265,10 @@ func (f *file) hidden(seen reconcile.Observed, ds []reconcile.Difference) []reco
 	}
 	for i, d := range ds {
 		switch format, _, key := strings.Cut(d.Field, ":"); {
+		case key && format == "line":
+			ds[i].Field, ds[i].Of = fmt.Sprintf("line#%d", f.part.Line(d.Field)), d.Field
 		case f.sealed && (d.Field == "sha256" || format == "block"), // whoever has the sum of a short secret can guess it
-			key && format != "block" && format != "line":
+			key && format != "block":
 			hide(&ds[i].Wanted)
 			hide(&ds[i].Found)
 		}
@@ -286,7 +300,7 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 	}
 	content, fields, whole := f.content, []string{}, false
 	for _, d := range diffs {
-		fields = append(fields, d.Field)
+		fields = append(fields, d.Property())
 		whole = whole || d.Field == reconcile.Exists
 	}
 	st := reconcile.Step{Action: "file", With: with, Summary: "write " + f.path}

@@ -28,6 +28,7 @@ type Part struct {
 	text   string            // inside the block
 	mark   string            // comment sign of the markers
 	keys   map[string]key
+	lines  map[string]int // field -> which of the lines it is, from 1
 }
 
 // key is one managed value of a structured file.
@@ -72,7 +73,7 @@ func (p Part) isMark(line []byte, marker string) bool {
 // Old is the part that once wrote the given fields, for taking them away; ok is
 // false when they name no part. Other fields of a state are passed over.
 func Old(fields []string) (Part, bool) {
-	p := Part{want: map[string]string{}, keys: map[string]key{}}
+	p := Part{want: map[string]string{}, keys: map[string]key{}, lines: map[string]int{}}
 	unesc := strings.NewReplacer("~1", "/", "~0", "~")
 	for _, f := range fields {
 		format, rest, ok := strings.Cut(f, ":")
@@ -82,7 +83,7 @@ func Old(fields []string) (Part, bool) {
 		case format == "block":
 			p.name = rest
 		case format == "line":
-			format = "lines"
+			format, p.lines[f] = "lines", len(p.lines)+1
 		case format == "json" || format == "yaml" || format == "toml" || format == "ini":
 			path := strings.Split(strings.TrimPrefix(rest, "/"), "/")
 			for i := range path {
@@ -99,11 +100,11 @@ func Old(fields []string) (Part, bool) {
 
 // Lines manages single lines that have to be somewhere in the file.
 func Lines(lines []string) (Part, error) {
-	p := Part{format: "lines", want: map[string]string{}}
+	p := Part{format: "lines", want: map[string]string{}, lines: map[string]int{}}
 	if len(lines) == 0 || len(lines) > maxKeys {
 		return p, fmt.Errorf("expected 1 to %d lines, found %d", maxKeys, len(lines))
 	}
-	for _, l := range lines {
+	for i, l := range lines {
 		switch {
 		case strings.ContainsAny(l, "\n\r\x00") || len(l) > maxLine:
 			return p, fmt.Errorf("%.40q is not one line of at most %d bytes", l, maxLine)
@@ -112,7 +113,7 @@ func Lines(lines []string) (Part, error) {
 		case p.want["line:"+l] != "":
 			return p, fmt.Errorf("the line %.80q stands here twice", l)
 		}
-		p.want["line:"+l] = "yes"
+		p.want["line:"+l], p.lines["line:"+l] = "yes", i+1
 	}
 	return p, nil
 }
@@ -175,6 +176,10 @@ func (p Part) field(path []string) string {
 // Want is every managed property and its wanted value. The caller may keep it
 // and not change it.
 func (p Part) Want() map[string]string { return p.want }
+
+// Line is which of the managed lines a field is, in the order in which they were
+// given, from 1; 0 is none.
+func (p Part) Line(field string) int { return p.lines[field] }
 
 // Read tells the managed properties of a file; what is not there is left out. An
 // error says why the file cannot be understood.
