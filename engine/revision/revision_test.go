@@ -356,6 +356,22 @@ func TestRevision_ADocumentThatMoves(t *testing.T) {
 	}
 }
 
+// TestRevision_ADocumentThatMovesOverACrash: what a document left is taken away by the
+// next start too, though no document speaks of it and its name is another's by then.
+func TestRevision_ADocumentThatMovesOverACrash(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("old", "one\n"))
+	release := r.paused()
+	r.held("a2", strings.Replace(r.file("new", "one\n"), "name: new", "name: old", 1))
+	r.stop()
+	r.start()
+	release()
+	r.until("it is good", func() bool { s := r.State(); return s.State == engine.RevisionGood && s.Good[:2] == "a2" })
+	if r.is("new") != "one\n" || r.is("old") != "-" {
+		t.Errorf("new=%q old=%q", r.is("new"), r.is("old"))
+	}
+}
+
 // TestRevision_AHealThatHelpedIsNoFailure: somebody changes a thing again before its
 // heal is verified, again and again; no breaker opens over it, and it is healed in
 // the end. While a gate holds a heal, that is what is told of the thing.

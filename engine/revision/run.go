@@ -2,6 +2,7 @@ package revision
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -153,7 +154,11 @@ func (k *Keeper) settle(ctx context.Context, active []remedy.Remediation) error 
 			if now.State == remedy.Queued || now.State == remedy.Held {
 				m, err := remedy.Cancel(now, "vigild", "vigild was started anew and looks again", k.Clock())
 				if err == nil {
-					_, err = k.Commit(ctx, &engine.Decision{Moves: []engine.RemediationMove{{Version: now.Version, Move: m}}})
+					d := &engine.Decision{Moves: []engine.RemediationMove{{Version: now.Version, Move: m}}}
+					if n, way := strconv.ParseInt(now.Labels[ground.LabelUndo], 10, 64); way == nil && now.Attempt == 0 {
+						d.Desired = &engine.DesiredDecision{Undone: []int64{n}} // it was not begun: there is nothing to take back
+					}
+					_, err = k.Commit(ctx, d)
 				}
 				if err == nil {
 					break

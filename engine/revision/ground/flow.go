@@ -228,6 +228,7 @@ const (
 	LabelLast     = "last"   // "yes" on the last step: afterwards the thing is right
 	LabelBack     = "back"   // "yes" on a step that takes something back
 	LabelNotice   = "notice" // "yes" on what follows a change
+	LabelUndo     = "undo"   // number of its way back in the journal
 )
 
 // remediation is a step as it is queued. A revision is asked for by a person: its
@@ -257,6 +258,9 @@ func (g *Ground) remediation(f *Flow, s reconcile.Step, spec remedy.Spec) remedy
 		if row.Pusher != "" {
 			actor = row.Pusher
 		}
+	}
+	if f.undo != 0 {
+		labels[LabelUndo] = strconv.FormatInt(f.undo, 10)
 	}
 	if f.notice {
 		labels[LabelNotice] = "yes"
@@ -329,11 +333,10 @@ func (g *Ground) advance(ctx context.Context, ended map[int64]remedy.Remediation
 		switch {
 		case how[i].State != remedy.Succeeded:
 			g.under(f.T, nil)
-			err := failure(f.Steps[f.i], how[i])
-			if errors.Is(err, ErrLeft) && f.undo != 0 { // it was not begun: there is nothing to take back
+			if how[i].Attempt == 0 && f.undo != 0 { // it was not begun: there is nothing to take back
 				r.D.Desired.Undone = append(r.D.Desired.Undone, f.undo)
 			}
-			f.Done(ctx, r, err)
+			f.Done(ctx, r, failure(f.Steps[f.i], how[i]))
 		case f.i+1 < len(f.Steps):
 			f.i++
 			g.Queue(ctx, r, f)
