@@ -195,6 +195,32 @@ func TestRevision_AStopLeavesNobodyWaiting(t *testing.T) {
 	}
 }
 
+// TestRevision_WhatWasGivenUpIsNotDone: who is told that nobody had time for it finds
+// that it was not done later either; what had begun is answered for.
+func TestRevision_WhatWasGivenUpIsNotDone(t *testing.T) {
+	r := newRig(t).start()
+	<-r.Ready()
+	begun, over := make(chan struct{}), make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		first <- r.Ask(ctx, func() error { close(begun); <-over; return fault.New(fault.Conflict, "so it ended") })
+	}()
+	<-begun
+	stop()
+	done := false
+	if err := r.Ask(ctx, func() error { done = true; return nil }); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("nobody had time for it: %v", err)
+	}
+	close(over)
+	if err := <-first; fault.KindOf(err) != fault.Conflict {
+		t.Errorf("what had begun: %v", err)
+	}
+	if err := r.Ask(t.Context(), func() error { return nil }); err != nil || done {
+		t.Errorf("what was given up was done all the same (%v), %v", done, err)
+	}
+}
+
 // waits tells when somebody begins to wait for the end of a context.
 type waits struct {
 	context.Context

@@ -2,6 +2,7 @@ package ground
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,13 @@ type inbox struct {
 	dirty map[string]bool // paths, and units as systemd:NAME
 	all   bool
 	ended map[int64]remedy.Remediation
-	asks  []func() // to be run in Run's goroutine
+	asks  []*ask // to be run in Run's goroutine
+}
+
+// ask is what somebody waits for.
+type ask struct {
+	f    func() error
+	done chan error // has room for the answer
 }
 
 // maxDirty is how many paths are told apart; beyond that everything is looked at.
@@ -67,27 +74,45 @@ func (g *Ground) Poke() {
 	}
 }
 
-// Ask runs f in the goroutine of Run and waits for it. Unavailable: Run has ended
-// without it, or ctx ended first; f may still be run then.
+// Ask runs f in the goroutine of Run and waits for it. Unavailable: Run has ended, or
+// ctx did before it was f's turn; f is not run then. What has begun is waited for.
 func (g *Ground) Ask(ctx context.Context, f func() error) error {
-	done := make(chan error, 1)
+	a := &ask{f, make(chan error, 1)}
 	g.inbox.mu.Lock()
-	g.inbox.asks = append(g.inbox.asks, func() { done <- f() })
+	g.inbox.asks = append(g.inbox.asks, a)
 	g.inbox.mu.Unlock()
 	g.Poke()
-	select {
-	case err := <-done:
-		return err
-	case <-g.Down:
+	given := ctx.Done()
+	for {
 		select {
-		case err := <-done: // it was the last thing that was done
+		case err := <-a.done:
 			return err
-		default:
-			return fault.New(fault.Unavailable, "vigild is stopping")
+		case <-g.Down:
+			select {
+			case err := <-a.done: // it was the last thing that was done
+				return err
+			default:
+				return fault.New(fault.Unavailable, "vigild is stopping")
+			}
+		case <-given:
+			if g.unask(a) {
+				return fault.Wrap(fault.Unavailable, ctx.Err(), "the desired state is being worked on")
+			}
+			given = nil // it has begun
 		}
-	case <-ctx.Done():
-		return fault.Wrap(fault.Unavailable, ctx.Err(), "the desired state is being worked on")
 	}
+}
+
+// unask takes back what was asked for; false: it is under way or done.
+func (g *Ground) unask(a *ask) bool {
+	g.inbox.mu.Lock()
+	defer g.inbox.mu.Unlock()
+	i := slices.Index(g.inbox.asks, a)
+	if i < 0 {
+		return false
+	}
+	g.inbox.asks = slices.Delete(g.inbox.asks, i, i+1)
+	return true
 }
 
 // Hear runs what was asked for and takes what ended. It returns whether there
@@ -97,8 +122,8 @@ func (g *Ground) Hear(ctx context.Context) bool {
 	asks, ended := g.inbox.asks, g.inbox.ended
 	g.inbox.asks, g.inbox.ended = nil, map[int64]remedy.Remediation{}
 	g.inbox.mu.Unlock()
-	for _, f := range asks {
-		f()
+	for _, a := range asks {
+		a.done <- a.f()
 	}
 	g.advance(ctx, ended)
 	return len(asks)+len(ended) > 0
