@@ -125,6 +125,7 @@ sandboxed() {
 	commit one
 	check "what the sandbox keeps read-only is told before anything is done" fails_with 'ReadWritePaths' push -o wait
 	check "nothing was done" [ -z "$(ls /etc/web)" ]
+	check "and the branch did not move" [ -z "$(git ls-remote -q origin refs/heads/main)" ]
 	mkdir -p /etc/systemd/system/vigild.service.d
 	printf '[Service]\nReadWritePaths=/etc\nProtectKernelTunables=no\nCapabilityBoundingSet=CAP_CHOWN CAP_NET_ADMIN\n' >/etc/systemd/system/vigild.service.d/desired.conf
 	systemctl daemon-reload

@@ -72,13 +72,13 @@ func (a directory) Run(ctx context.Context, r remedy.Request) (remedy.Result, er
 	return done(true, &back), nil
 }
 
-// Foresee says which account is not there; see remedy.Foreseer.
+// Foresee is that of a file.
 func (a directory) Foresee(r remedy.Request) error {
 	w, _, err := a.read(r)
 	if err != nil {
 		return err
 	}
-	return w.foresee()
+	return w.foresee(!w.absent)
 }
 
 // Undo says what brings the folder back as it stands now.

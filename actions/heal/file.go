@@ -187,13 +187,14 @@ func (a file) Sweep(_ context.Context, r remedy.Request) error {
 	return h.Sweep()
 }
 
-// Foresee says which account is not there; see remedy.Foreseer.
+// Foresee says which account is not there, and which folder is read-only; see
+// remedy.Foreseer.
 func (a file) Foresee(r remedy.Request) error {
 	w, _, err := a.read(r)
 	if err != nil {
 		return err
 	}
-	return w.foresee()
+	return w.foresee(false)
 }
 
 // bytes is the content that is wanted, nil none.

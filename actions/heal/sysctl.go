@@ -76,8 +76,7 @@ func (a sysctl) Run(ctx context.Context, r remedy.Request) (remedy.Result, error
 	}
 	f, err := os.OpenFile(a.path(name), os.O_WRONLY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, unix.EROFS) {
-		return remedy.Result{}, fault.New(fault.Forbidden, "the kernel parameter %s is read-only for vigild", name).
-			Mend("under systemd, open it with ProtectKernelTunables=no in a drop-in (systemctl edit vigild), then restart vigild")
+		return remedy.Result{}, untunable(name)
 	}
 	if err != nil {
 		return remedy.Result{}, fault.Wrap(fault.Forbidden, err, "the kernel parameter %s cannot be set", name)
@@ -98,6 +97,22 @@ func (a sysctl) Run(ctx context.Context, r remedy.Request) (remedy.Result, error
 	}
 	back.With["value"] = now
 	return done(true, &back), nil
+}
+
+// untunable names the usual reason: vigild's own unit.
+func untunable(name string) error {
+	return fault.New(fault.Forbidden, "the kernel parameter %s is read-only for vigild", name).
+		Mend("under systemd, open it with ProtectKernelTunables=no in a drop-in (systemctl edit vigild), then restart vigild")
+}
+
+// Foresee says that the parameters of the kernel are read-only here; see
+// remedy.Foreseer.
+func (a sysctl) Foresee(r remedy.Request) error {
+	name, _, _, err := a.read(r)
+	if err == nil && errors.Is(unix.Access(a.path(name), unix.W_OK), unix.EROFS) {
+		err = untunable(name)
+	}
+	return err
 }
 
 // keeps refuses a file that the kind Sysctl makes, when it says more than that

@@ -23,13 +23,16 @@ func (t touch) want(p *param.Reader) want {
 	return want{path: t.path(p), absent: flag(p, "absent"), parents: flag(p, "parents"), attr: readAttributes(p)}
 }
 
-// foresee says which account is not there; see remedy.Foreseer.
-func (w want) foresee() error {
-	if w.absent {
-		return nil
+// foresee says which account is not there, and which folder is read-only; see
+// remedy.Foreseer. itself: a folder that is there is changed, and not the one that it
+// lies in.
+func (w want) foresee(itself bool) error {
+	if !w.absent {
+		if _, err := w.attr.numbers(); err != nil {
+			return err
+		}
 	}
-	_, err := w.attr.numbers()
-	return err
+	return place.Foresee(w.path, itself)
 }
 
 // missing are the parameters that take away what was not there.

@@ -42,22 +42,17 @@ type Way struct {
 // Open walks to the folder of path. Errors: NotFound (a folder is missing),
 // Forbidden (a link, or a folder that others could change), Unavailable.
 func Open(path string, way Way) (*Place, error) {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	if !strings.HasPrefix(path, "/") || len(path) > 4095 {
-		return nil, fault.New(fault.Unprocessable, "%q is not an absolute path", path)
-	}
-	for _, n := range parts {
-		if n == "" || n == "." || n == ".." || len(n) > 255 || strings.ContainsRune(n, 0) {
-			return nil, fault.New(fault.Unprocessable, "%q is not a plain path", path)
-		}
+	parts, err := split(path)
+	if err != nil {
+		return nil, err
 	}
 	shut, err := closing(way.Refused)
 	if err != nil {
 		return nil, err
 	}
-	at, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	at, err := root()
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "open /")
+		return nil, err
 	}
 	way1 := ""
 	ways := make([]spot, 0, len(parts))
@@ -95,6 +90,28 @@ func Open(path string, way Way) (*Place, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// split is the names on the way to a path, its own last.
+func split(path string) ([]string, error) {
+	if !strings.HasPrefix(path, "/") || len(path) > 4095 {
+		return nil, fault.New(fault.Unprocessable, "%q is not an absolute path", path)
+	}
+	parts := strings.Split(path[1:], "/")
+	for _, n := range parts {
+		if n == "" || n == "." || n == ".." || len(n) > 255 || strings.ContainsRune(n, 0) {
+			return nil, fault.New(fault.Unprocessable, "%q is not a plain path", path)
+		}
+	}
+	return parts, nil
+}
+
+func root() (int, error) {
+	at, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fault.Wrap(fault.Unavailable, err, "open /")
+	}
+	return at, nil
 }
 
 // step opens the next folder; with make it is made when it is not there.

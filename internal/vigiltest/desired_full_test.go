@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vigil/actions/actiontest"
 )
 
 // TestDesired_AFullDiskTearsNothing: the disk that managed files lie on has room
@@ -17,7 +19,7 @@ import (
 func TestDesired_AFullDiskTearsNothing(t *testing.T) {
 	f := newField(t, 1, "")
 	disk := filepath.Join(f.dir, "managed", "disk")
-	if !smallDisk(t, disk, 1<<20) {
+	if !actiontest.Disk(t, disk, 1<<20) {
 		return
 	}
 	text := func(name string, n int) string {
@@ -132,7 +134,7 @@ func fillBut(t *testing.T, dir string, room int) (empty func()) {
 func TestDesired_AFullLedgerDiskLosesNoRevision(t *testing.T) {
 	f := newField(t, 1, "")
 	disk := filepath.Join(f.dir, "data")
-	if !smallDisk(t, disk, 16<<20) {
+	if !actiontest.Disk(t, disk, 16<<20) {
 		return
 	}
 	f.mustBeReady(Binary)

@@ -6,50 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"vigil/actions/actiontest"
 )
-
-// inside says that this process is in namespaces of its own.
-const inside = "VIGILTEST_INSIDE"
-
-// smallDisk mounts a file system of this size on dir. A user who may not is
-// given a user namespace: the test then runs again inside it, and smallDisk
-// returns false when that run is over.
-func smallDisk(t *testing.T, dir string, size int) bool {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	err := syscall.Mount("vigiltest", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", size))
-	if err == nil {
-		t.Cleanup(func() {
-			if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-				t.Error(err)
-			}
-		})
-		return true
-	}
-	if !errors.Is(err, syscall.EPERM) || os.Getenv(inside) != "" {
-		t.Fatalf("no small file system can be mounted: %v", err)
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("in a namespace of its own: %v\n%s", err, out)
-	}
-	return false
-}
 
 // fill takes what room there is on a disk, and returns what gives it back.
 func fill(t *testing.T, dir string) (empty func()) {
@@ -82,7 +46,7 @@ func fill(t *testing.T, dir string) (empty func()) {
 func TestFullDisk(t *testing.T) {
 	l, m := newLane(t, 7), newModel()
 	disk := filepath.Join(l.dir, "data")
-	if !smallDisk(t, disk, 16<<20) {
+	if !actiontest.Disk(t, disk, 16<<20) {
 		return
 	}
 	c := &checker{lane: l, m: m}
