@@ -117,6 +117,19 @@ func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.O
 	return err
 }
 
+// ValidatePolicy says what is wrong with one document by itself; how it goes with
+// others is told by FolderChanges. Pure.
+func (k *Keeper) ValidatePolicy(d document.Document) fault.Issues {
+	doc, is := engine.PolicyFromDocument(d)
+	if len(is) > 0 {
+		return is
+	}
+	if _, is = engine.Compile(doc, k.actions, k.memory); len(is) > 0 {
+		return Placed(is, d)
+	}
+	return nil
+}
+
 // FolderChanges says what ApplyFolder would do, "create Policy/disk", and changes
 // nothing. The error is what ApplyFolder would refuse the documents with.
 func (k *Keeper) FolderChanges(owner document.Owner, ds []document.Document) (says []string, err error) {

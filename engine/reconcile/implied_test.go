@@ -22,7 +22,7 @@ func TestOrder_WhatFollowsWithoutAWord(t *testing.T) {
 	odd, oddIn := item("Directory/odd", "file:/odd"), item("File/odd", "file:/odd/x")
 	odd.DependsOn = []string{"File/odd"}
 	items := []*reconcile.Item{web, in, dir, old, oldIn, unit, conf, odd, oddIn}
-	if is := reconcile.Order(items); len(is) > 0 {
+	if is := reconcile.Order(items, nil); len(is) > 0 {
 		t.Fatal(is)
 	}
 	for _, p := range [][2]*reconcile.Item{{dir, in}, {oldIn, old}, {unit, web}, {conf, web}, {oddIn, odd}} {

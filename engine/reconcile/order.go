@@ -11,9 +11,14 @@ import (
 )
 
 // Order gives every item its level, so that what an item depends on, by its word
-// or by what it is (see implied), has a lower one, and sorts them by level and reference. An unknown reference and every
-// circle is an issue. Linear in items and edges.
-func Order(items []*Item) fault.Issues {
+// or by what it is (see implied), has a lower one, and sorts them by level and
+// reference. An unknown reference is an issue, and so is a circle. Linear in items and
+// edges.
+//
+// unread says of a reference whether its document is there and could not be read;
+// nil: all were read. Otherwise the items are part of what is meant: what their words
+// say is judged, and what follows from what they are is not.
+func Order(items []*Item, unread func(ref string) bool) fault.Issues {
 	var is fault.Issues
 	at := make(map[string]*Item, len(items))
 	names := make([]string, 0, len(items))
@@ -27,6 +32,9 @@ func Order(items []*Item) fault.Issues {
 	for _, it := range items {
 		for _, ref := range it.DependsOn {
 			on, ok := at[ref]
+			if !ok && unread != nil && unread(ref) {
+				continue
+			}
 			if !ok {
 				i := fault.Issue{Place: it.Place, Msg: fmt.Sprintf("%s depends on %s, which is not there", it.Key().Ref(), ref)}
 				if len(is) < 20 {
@@ -41,7 +49,10 @@ func Order(items []*Item) fault.Issues {
 			next[on] = append(next[on], it)
 		}
 	}
-	more := implied(items, at)
+	var more map[*Item][]*Item
+	if unread == nil {
+		more = implied(items, at)
+	}
 	for it, ons := range more {
 		for _, on := range ons {
 			waits[it]++

@@ -152,7 +152,7 @@ func TestOrder_PutsCausesFirst(t *testing.T) {
 		}
 		shuffled := slices.Clone(items)
 		rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)).Shuffle(n, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if is := reconcile.Order(shuffled); len(is) > 0 {
+		if is := reconcile.Order(shuffled, nil); len(is) > 0 {
 			t.Fatal(is)
 		}
 		place := map[string]int{}
@@ -173,7 +173,7 @@ func TestOrder_PutsCausesFirst(t *testing.T) {
 		{Resource: stub{"S/c"}, Common: reconcile.Common{DependsOn: []string{"S/b"}}, Place: "y:1:1"},
 		{Resource: stub{"S/d"}, Common: reconcile.Common{DependsOn: []string{"S/dd", "S/e"}}},
 	}
-	is := reconcile.Order(ring)
+	is := reconcile.Order(ring, nil)
 	text := is.Error()
 	for _, want := range []string{"circle: S/b -> S/c -> S/b", "S/d depends on S/e, which is not there"} {
 		if !strings.Contains(text, want) {

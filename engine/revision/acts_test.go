@@ -17,11 +17,12 @@ type acts struct {
 	done []string        // names of the files, in the order of the ends
 	lies map[string]bool // says that it was done, and does nothing
 	bad  map[string]bool
+	shut map[string]bool // known beforehand to be impossible
 }
 
 // watchActs is called before start.
 func (r *rig) watchActs() *acts {
-	w := &acts{lies: map[string]bool{}, bad: map[string]bool{}}
+	w := &acts{lies: map[string]bool{}, bad: map[string]bool{}, shut: map[string]bool{}}
 	r.acts = func(a remedy.Actions) remedy.Actions { w.Actions = a; return w }
 	return w
 }
@@ -37,6 +38,8 @@ func (w *acts) taken() []string {
 
 func (w *acts) lie(name string)  { w.mu.Lock(); w.lies[name] = true; w.mu.Unlock() }
 func (w *acts) fail(name string) { w.mu.Lock(); w.bad[name] = true; w.mu.Unlock() }
+
+func (w *acts) close(name string) { w.mu.Lock(); w.shut[name] = true; w.mu.Unlock() }
 
 func (w *acts) Action(name string) (remedy.Action, bool) {
 	a, ok := w.Actions.Action(name)
@@ -54,6 +57,16 @@ type watched struct {
 
 func (a watched) Undo(ctx context.Context, r remedy.Request) (remedy.Request, error) {
 	return a.Action.(remedy.Undoer).Undo(ctx, r)
+}
+
+func (a watched) Foresee(r remedy.Request) error {
+	p, _ := r.With["path"].(string)
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	if a.w.shut[filepath.Base(p)] {
+		return fault.New(fault.Forbidden, "%s cannot be written", filepath.Base(p)).Mend("open it")
+	}
+	return nil
 }
 
 func (a watched) Done(ctx context.Context, r remedy.Request) (bool, error) {

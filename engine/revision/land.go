@@ -19,10 +19,7 @@ func (k *Keeper) Inspect(ctx context.Context, r engine.Revision, set *reconcile.
 	if err != nil {
 		return err
 	}
-	if p.Refuse != nil {
-		return p.Refuse
-	}
-	if err := p.Stops(); err != nil {
+	if err := p.Verdict(); err != nil {
 		return err
 	}
 	p.Say(say)

@@ -2,6 +2,7 @@ package revision_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"vigil/engine"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 )
 
 // TestRevision_PruneFalseStays: what its document keeps, and what was there before
@@ -218,6 +220,65 @@ func TestRevision_ANotifyThatCannotBeIsRefused(t *testing.T) {
 	}
 	if got := len(must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())).Undo); got != 0 || r.is("a") != "-" {
 		t.Errorf("%d steps were begun, a=%q", got, r.is("a"))
+	}
+}
+
+// TestRevision_OneVerdict: everything that speaks against a revision is said at once.
+// What this host could not do refuses one that has not landed, also where it would take
+// something away.
+func TestRevision_OneVerdict(t *testing.T) {
+	r := newRig(t)
+	own := &owned{}
+	r.own = own
+	w := r.watchActs()
+	r.start()
+	var docs []string
+	for _, n := range strings.Split("abcdefgh", "") {
+		docs = append(docs, r.file(n, n))
+	}
+	r.good("a1", docs...)
+	if err := os.Symlink(t.TempDir(), r.path("link")); err != nil {
+		t.Fatal(err)
+	}
+	own.mu.Lock()
+	own.wrong = "no such policy"
+	own.mu.Unlock()
+	w.close("b")
+	w.close("s")
+	commit := r.commit("a2", r.file("a", "a", "  notify: [{action: nonesuch}]"), strings.Replace(r.file("link/x", "x"), "name: link/x", "name: x", 1), r.file("s", "x"))
+	both := []string{"all.yaml:1:1: no such policy", `all.yaml:2:1: notify: there is no action "nonesuch"`, "File/x cannot be looked at", "would take away 7 of 8 things"}
+	stops := []string{"File/s: s cannot be written (open it)", "File/b: b cannot be written (open it)"}
+	says := func(where, text string, what []string, not ...string) {
+		t.Helper()
+		for _, s := range what {
+			if !strings.Contains(text, s) {
+				t.Errorf("%s: it does not say %q:\n%s", where, s, text)
+			}
+		}
+		for _, s := range not {
+			if strings.Contains(text, s) {
+				t.Errorf("%s: it says %q:\n%s", where, s, text)
+			}
+		}
+	}
+	err := r.Inspect(t.Context(), engine.Revision{Commit: commit}, must[*reconcile.Set](t)(r.load(t.Context(), commit)), func(string) {})
+	if err == nil {
+		t.Fatal("it would be taken")
+	}
+	says("before it lands", err.Error(), slices.Concat(both, stops))
+	says("planned", must[engine.PlanView](t)(r.Plan(t.Context(), commit)).Refused, slices.Concat(both, stops))
+	if _, err := r.push("a2"[:2], r.commits[commit]); err == nil {
+		t.Fatal("it was taken")
+	} else {
+		says("landed", err.Error(), both, stops...)
+	}
+	own.mu.Lock()
+	own.wrong = ""
+	own.mu.Unlock()
+	if err := r.Inspect(t.Context(), engine.Revision{Confirmed: true}, must[*reconcile.Set](t)(r.load(t.Context(), r.commit("a3", r.file("s", "x")))), func(string) {}); err == nil {
+		t.Error("what cannot be done is no matter")
+	} else {
+		says("that alone", err.Error(), stops, both...)
 	}
 }
 

@@ -84,7 +84,7 @@ func (l *loader) chart(p string) bool {
 		name := path.Join(dir, "Chart.yaml")
 		if _, ok := l.Source(name); ok {
 			if !l.charts[dir] {
-				l.charts[dir] = true
+				l.charts[dir], l.lost = true, true
 				l.issues = append(l.issues, fault.Issue{Place: name, Msg: "a Helm chart cannot be rendered here", Hint: "write the documents out, or use a kustomization"})
 			}
 			return true
@@ -99,13 +99,14 @@ func (l *loader) render(layer int, dir string) {
 	name, _ := l.Kustomization(dir)
 	if l.deps.Render == nil {
 		l.issues = append(l.issues, fault.Issue{Place: name, Msg: "a kustomization cannot be rendered here", Hint: "write the documents out, or use hosts/ and environments"})
+		l.lost = true
 		return
 	}
 	docs, is := l.deps.Render.Render(l.Tree, dir)
-	l.issues = append(l.issues, is...)
+	l.issues, l.lost = append(l.issues, is...), l.lost || len(is) > 0
 	for _, d := range docs {
 		if len(l.found) >= MaxDocuments {
-			l.issues.Add(name, "more than %d documents in one revision", MaxDocuments)
+			l.many(name)
 			return
 		}
 		l.document(layer, d, name)

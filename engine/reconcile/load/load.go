@@ -38,6 +38,8 @@ type Deps struct {
 	Render Renderer
 	// Validate looks further into a document that belongs to vigild itself.
 	Validate func(document.Document) fault.Issues
+	// Health says why what a document calls health cannot be asked for.
+	Health func(reconcile.Health) error
 }
 
 // Bounds of one revision.
@@ -54,6 +56,7 @@ func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Se
 		refs: map[string]int{}, claims: map[string]string{}, parts: map[string]string{}}
 	l.set = &reconcile.Set{}
 	layers := l.choose()
+	l.lost = len(l.issues) > 0 // other folders may be meant
 	l.kustomizations(layers)
 	for i, folders := range layers {
 		for _, f := range folders {
@@ -61,9 +64,11 @@ func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Se
 		}
 	}
 	l.settle()
-	if len(l.issues) == 0 {
-		l.issues = reconcile.Order(l.set.Items)
+	var unread func(string) bool
+	if len(l.issues) > 0 {
+		unread = l.unread
 	}
+	l.issues = append(l.issues, reconcile.Order(l.set.Items, unread)...)
 	if len(l.issues) > 0 {
 		if n := len(l.issues); n > maxIssues {
 			l.issues = append(l.issues[:maxIssues:maxIssues], fault.Issue{Msg: fmt.Sprintf("and %d more", n-maxIssues)})
@@ -81,6 +86,7 @@ type loader struct {
 	set    *reconcile.Set
 	found  []found
 	refs   map[string]int // Kind/name -> index in found
+	lost   bool           // there are documents of which not even the name was read
 	issues fault.Issues
 
 	tops    map[string]bool // folders with a kustomization that are rendered on their own
@@ -100,6 +106,13 @@ type found struct {
 	own   *document.Document
 }
 
+// unread says whether there may be a document about the machine of this name that
+// could not be read.
+func (l *loader) unread(ref string) bool {
+	i, is := l.refs[ref]
+	return l.lost || is && l.found[i].own == nil
+}
+
 func (l *loader) full() bool { return len(l.issues) > 2*maxIssues }
 
 // folder reads all documents below one folder.
@@ -109,6 +122,7 @@ func (l *loader) folder(layer int, root chosen) {
 	for i := range l.files {
 		f := &l.files[i]
 		if l.full() {
+			l.lost = true
 			return
 		}
 		if !root.has(f.Path) || !readable(f.Path) || f.Path == rootFile {
@@ -144,14 +158,19 @@ func isDocument(p string) bool {
 // file reads the documents of one file.
 func (l *loader) file(layer int, name string, data []byte) {
 	docs, is := document.Parse(name, data, document.Git)
-	l.issues = append(l.issues, is...)
+	l.issues, l.lost = append(l.issues, is...), l.lost || len(is) > 0
 	for _, d := range docs {
 		if len(l.found) >= MaxDocuments {
-			l.issues.Add(name, "more than %d documents in one revision", MaxDocuments)
+			l.many(name)
 			return
 		}
 		l.document(layer, d, "")
 	}
+}
+
+func (l *loader) many(place string) {
+	l.issues.Add(place, "more than %d documents in one revision", MaxDocuments)
+	l.lost = true
 }
 
 // document takes one document; by is the kustomization that it came through.
@@ -172,6 +191,7 @@ func (l *loader) document(layer int, d document.Document, by string) {
 		item, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.Source})
 		l.issues = append(l.issues, is...)
 		f.item = item
+		l.lost = l.lost || !slices.Contains(kind.Names(), d.Kind)
 	}
 	if i, ok := l.refs[f.ref]; ok {
 		if old := l.found[i]; old.layer < layer {
@@ -196,6 +216,11 @@ func (l *loader) settle() {
 			l.set.Documents = append(l.set.Documents, *f.own)
 		case f.item != nil:
 			l.set.Items = append(l.set.Items, f.item)
+			if h := f.item.Health; h != nil && l.deps.Health != nil {
+				if err := l.deps.Health(*h); err != nil {
+					l.issues.Add(f.item.Place, "health: %v", err)
+				}
+			}
 			for _, c := range f.item.Claims {
 				l.claim(c, f.place)
 				if p, ok := strings.CutPrefix(c, "file:"); ok {

@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -94,6 +95,41 @@ spec:
 		}
 		if strings.HasPrefix(tt.name, "env") && (!s.Signers.Required || s.Signers.File != "signers") {
 			t.Errorf("%s: signers %+v", tt.name, s.Signers)
+		}
+	}
+}
+
+// TestLoad_MistakesOfOneDocumentHideNoneOfAnother: what a document depends on and what
+// it calls health are judged beside the mistakes of others; that it depends on one
+// that could not be read is no mistake of its own.
+func TestLoad_MistakesOfOneDocumentHideNoneOfAnother(t *testing.T) {
+	files := tree("a.yaml", file("a", "/root/a", "1"), "b.yaml", doc("File", "b", "path: /etc/b, content: x, dependsOn: [File/a, File/none], health: {check: none}"),
+		"c.yaml", doc("File", "c", "path: /etc/c, content: x, dependsOn: [File/d]")+"---\n"+doc("File", "d", "path: /etc/d, content: x, dependsOn: [File/c]"), "p.yaml", doc("Policy", "p", "a: 1"))
+	deps := load.Deps{
+		Validate: func(d document.Document) fault.Issues { return fault.Issues{{Place: d.Place, Msg: "a bad policy"}} },
+		Health:   func(h reconcile.Health) error { return errors.New("no check " + h.Check) },
+	}
+	unknown := "File/b depends on File/none, which is not there"
+	for _, tt := range []struct {
+		name  string
+		more  []load.File
+		named bool // all names are known, and File/none is not among them
+	}{
+		{"all names are read", nil, true},
+		{"a file is not YAML", tree("x.yaml", "a: ["), false},
+		{"a document of no kind", tree("x.yaml", doc("Fiel", "none", "a: 1")), false},
+		{"a chart", tree("x/Chart.yaml", "name: x", "x/x.yaml", "{{ x }}"), false},
+		{"folders that are not there", tree("vigil.yaml", doc("Vigil", "x", "roots: [., none]")), false},
+	} {
+		s, is := load.Load(slices.Concat(files, tt.more), load.Host{Name: "h"}, trust(), deps)
+		text := is.Error()
+		for _, says := range []string{"/root/a is under none", "b.yaml:1:1: health: no check none", "circle: File/c -> File/d -> File/c", "p.yaml:1:1: a bad policy"} {
+			if s != nil || !strings.Contains(text, says) {
+				t.Errorf("%s: not said: %q\n%s", tt.name, says, text)
+			}
+		}
+		if strings.Contains(text, unknown) != tt.named || strings.Contains(text, "depends on File/a") {
+			t.Errorf("%s:\n%s", tt.name, text)
 		}
 	}
 }

@@ -68,8 +68,8 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 	if err != nil {
 		return // ctx ended
 	}
-	if p.Refuse != nil {
-		k.refuse(ctx, row, began, p.Refuse)
+	if err := p.Refuse(); err != nil {
+		k.refuse(ctx, row, began, err)
 		return
 	}
 	r := k.Begin()

@@ -26,8 +26,9 @@ type Plan struct {
 	own    []string // changes of vigild's own documents
 	Steps  []engine.PlanStep
 	unseen []*ground.Thing
+	wrong  fault.Issues // with it, wherever it is at
 	stops  fault.Issues // acts that could not be done on this host
-	Refuse error        // why it would not be applied
+	much   error        // it takes away too much
 }
 
 // Prepare looks at everything that a set speaks of and plans. It changes
@@ -59,44 +60,56 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirme
 				Final: s.Final, Prune: t.Item == nil, Because: reconcile.Told(t.Diffs)})
 		}
 	}
-	p.own, p.Refuse = checkOwn(ctx, g, set)
-	if p.Refuse == nil {
-		p.Refuse = notable(g, p.Things)
-	}
-	if p.Refuse == nil {
-		p.Refuse = p.guard(rows, confirmed)
-	}
+	p.own, p.wrong = g.Own.Check(ctx, set.Documents)
+	p.wrong = slices.Concat(p.wrong, notable(g, p.Things), p.unkept())
+	p.much = p.guard(rows, confirmed)
 	return p, nil
 }
 
 // foresee asks the action of a step whether anything on this host stops it.
 func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step) {
-	action, _ := acts.Action(s.Action)
-	f, can := action.(remedy.Foreseer)
-	if !can || t.Item == nil {
+	action, known := acts.Action(s.Action)
+	place, req := "", remedy.Request{Action: s.Action, With: s.With, Target: t.Ref}
+	if t.Item != nil {
+		place = t.Item.Place
+	}
+	if !known {
+		p.stops.Add(place, "%s: %s: there is no action %q here", t.Ref, s.Summary, s.Action)
 		return
 	}
-	if err := f.Foresee(remedy.Request{Action: s.Action, With: s.With, Target: t.Ref}); err != nil {
-		p.stops.Add(t.Item.Place, "%s: %v", t.Ref, err)
+	_, err := action.Resolve(req)
+	if f, can := action.(remedy.Foreseer); can && err == nil {
+		err = f.Foresee(req)
+	}
+	if err != nil {
+		p.stops.Add(place, "%s: %v", t.Ref, err)
 	}
 }
 
-// Stops is why a revision that has not landed yet could not be carried out: acts
-// that this host can not do. One that has landed tries, and is taken back.
-func (p *Plan) Stops() error { return p.stops.Err() }
+// Refuse is why a revision is not applied, everything at once; nil: it is.
+func (p *Plan) Refuse() error { return p.refused(p.wrong) }
 
-func checkOwn(ctx context.Context, g *ground.Ground, set *reconcile.Set) ([]string, error) {
-	changes, is := g.Own.Check(ctx, set.Documents)
-	if len(is) > 0 {
-		return nil, is
+// Verdict is Refuse for one that has not landed yet: acts that this host can not do
+// refuse it too. One that has landed tries, and is taken back.
+func (p *Plan) Verdict() error { return p.refused(slices.Concat(p.wrong, p.stops)) }
+
+func (p *Plan) refused(is fault.Issues) error {
+	const most = 200
+	if len(is) == 0 {
+		return p.much
 	}
-	return changes, nil
+	if n := len(is); n > most {
+		is = append(is[:most:most], fault.Issue{Msg: fmt.Sprintf("and %d more", n-most)})
+	}
+	if p.much != nil {
+		is = append(slices.Clip(is), fault.Issue{Msg: p.much.Error()})
+	}
+	return is
 }
 
 // notable refuses a notify that could not be carried out, before anything is done
 // that it would follow.
-func notable(g *ground.Ground, things []*ground.Thing) error {
-	var is fault.Issues
+func notable(g *ground.Ground, things []*ground.Thing) (is fault.Issues) {
 	for _, t := range things {
 		for _, f := range ground.Notes([]*ground.Thing{t}) {
 			if a, known := g.Actions.Action(f.Steps[0].Action); !known {
@@ -106,10 +119,10 @@ func notable(g *ground.Ground, things []*ground.Thing) error {
 			}
 		}
 	}
-	return is.Err()
+	return is
 }
 
-// guard refuses what would take away too much, and what cannot be seen.
+// guard refuses what would take away too much.
 func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
 	stands := 0
 	for _, r := range rows {
@@ -123,16 +136,17 @@ func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
 			goes++
 		}
 	}
-	if err := reconcile.Guard(stands, goes, len(p.Set.Items), confirmed); err != nil {
-		return err
-	}
-	var is fault.Issues
+	return reconcile.Guard(stands, goes, len(p.Set.Items), confirmed)
+}
+
+// unkept refuses what is to be kept and cannot be seen.
+func (p *Plan) unkept() (is fault.Issues) {
 	for _, t := range p.unseen {
 		if t.Item != nil && t.Item.Mode != reconcile.Detect {
 			is.Add(t.Item.Place, "%s cannot be looked at, so it cannot be kept: %s", t.Ref, t.Unseen)
 		}
 	}
-	return is.Err()
+	return is
 }
 
 // Say tells a person the plan, a line each, at most so many.
@@ -198,8 +212,8 @@ func (p *Plan) View(commit, from string) engine.PlanView {
 	for _, t := range p.unseen {
 		v.Unseen = append(v.Unseen, t.View())
 	}
-	if p.Refuse != nil {
-		v.Refused = p.Refuse.Error()
+	if err := p.Verdict(); err != nil {
+		v.Refused = err.Error()
 	}
 	return v
 }

@@ -128,22 +128,8 @@ func filesOf(s objects.Snapshot) []load.File {
 func (r *Repository) read(s objects.Snapshot) (*reconcile.Set, error) { return r.readFiles(filesOf(s)) }
 
 func (r *Repository) readFiles(files []load.File) (*reconcile.Set, error) {
-	set, issues := load.Load(files, r.cfg.Host, r.cfg.Trust, load.Deps{Box: r.deps.Box, Render: r.deps.Render, Validate: r.deps.Validate})
-	if err := issues.Err(); err != nil {
-		return nil, err
-	}
-	for _, it := range set.Items {
-		if it.Health == nil || r.deps.Health == nil {
-			continue
-		}
-		if err := r.deps.Health(*it.Health); err != nil {
-			issues.Add(it.Place, "health: %v", err)
-		}
-	}
-	if err := issues.Err(); err != nil {
-		return nil, err
-	}
-	return set, nil
+	set, issues := load.Load(files, r.cfg.Host, r.cfg.Trust, load.Deps{Box: r.deps.Box, Render: r.deps.Render, Validate: r.deps.Validate, Health: r.deps.Health})
+	return set, issues.Err()
 }
 
 // Mark points refs/vigil/NAME (applied, good) at a commit, for those who fetch; ""

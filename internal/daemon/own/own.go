@@ -15,7 +15,6 @@ import (
 	"slices"
 	"sync"
 
-	"vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/check/probe"
 	"vigil/engine/document"
@@ -26,6 +25,7 @@ import (
 // Engine is what the engine does with documents of one owner; see the methods of
 // policies.Keeper and holds.Book.
 type Engine interface {
+	ValidatePolicy(d document.Document) fault.Issues
 	FolderChanges(owner document.Owner, ds []document.Document) ([]string, error)
 	ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error
 	ChangesOf(owner document.Owner, ds []document.Document) ([]string, error)
@@ -45,8 +45,7 @@ func New(e Engine, c *Checks) *Own { return &Own{e, c} }
 func (o *Own) Validate(d document.Document) fault.Issues {
 	switch d.Kind {
 	case "Policy":
-		_, is := engine.PolicyFromDocument(d)
-		return is
+		return o.engine.ValidatePolicy(d)
 	case check.DocumentKind:
 		_, is := check.FromDocument(d, o.checks.probe)
 		return is

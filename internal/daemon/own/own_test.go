@@ -19,6 +19,8 @@ type engine struct {
 	applied         []string
 }
 
+func (e *engine) ValidatePolicy(document.Document) fault.Issues { return nil }
+
 func (e *engine) FolderChanges(document.Owner, []document.Document) ([]string, error) {
 	return []string{"create Policy/p"}, e.policies
 }
