@@ -45,7 +45,8 @@ func (s *Store) cutter(ctx context.Context) {
 	}
 }
 
-// retryEvery is how soon what failed in tend is tried again.
+// retryEvery is how soon what failed in tend is tried again, and how often it is
+// looked whether the log lies where it was.
 const retryEvery = time.Second
 
 // tend does what is due.
@@ -56,10 +57,13 @@ func (s *Store) tend(ctx context.Context) {
 	// What failed is tried again after a while, not at every nudge: a full disk is
 	// asked for a whole segment each time.
 	again := boot >= s.tryAfter || boot < s.tryAfter-retryEvery
-	if again {
+	if boot >= s.lookAfter || boot < s.lookAfter-retryEvery { // a nudge comes with each group while the log is long
+		s.lookAfter = boot + retryEvery
 		if err := s.log.Check(); err != nil {
 			s.slog.Warn("the log's files could not be looked at", "err", err)
 		}
+	}
+	if again {
 		if err := s.log.Prepare(); err != nil {
 			s.tryAfter = boot + retryEvery
 			s.slog.Warn("no spare log segment could be made", "err", err)

@@ -54,9 +54,8 @@ func (s *Store) beginEra(why string) {
 	s.wakeCut()
 }
 
-// startEra begins an era at start when the clock is behind what was written, or
-// when nothing was ever written.
-func (s *Store) startEra(lastWall int64) error {
+// startEra begins an era at start when the clock is behind what was written.
+func (s *Store) startEra(lastWall int64) {
 	now := s.clock()
 	s.era.drift.Store(driftOf(now))
 	if lastWall-now.Millis() > s.cfg.EraStep.Milliseconds() {
@@ -64,7 +63,6 @@ func (s *Store) startEra(lastWall int64) error {
 		defer s.era.mu.Unlock()
 		s.beginEra(fmt.Sprintf("the clock is %s behind the last sample written", time.Duration(lastWall-now.Millis())*time.Millisecond))
 	}
-	return nil
 }
 
 // ClockUnconfirmed says whether the wall clock has stepped and nobody has

@@ -53,9 +53,7 @@ func (s *Store) load(ctx context.Context, from uint64) error {
 	s.Evaluated(from)
 	s.log.Advance(from)
 	s.heads.Begin(s.heads.State().Era, s.log.Position())
-	if err := s.startEra(l.wall); err != nil {
-		return err
-	}
+	s.startEra(l.wall)
 	now := s.clock()
 	s.lastCut = bootTime(now)
 	for _, h := range s.reg.All() {

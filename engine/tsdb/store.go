@@ -54,14 +54,15 @@ type Store struct {
 	era       eras
 	retention retention
 
-	cutMu    sync.Mutex // one cut, retention step or snapshot at a time
-	wake     chan struct{}
-	tryAfter time.Duration // boot time before which tend does not try again; the tending goroutine's
-	lastCut  time.Duration // boot clock, at the last cut; cutMu
-	meta     rows.Meta     // as last written; cutMu
-	lost     uint64        // live.Counts.Lost, as last told; cutMu
-	puts     []rows.Put    // of one transaction, empty; cutMu
-	cutSeq   uint64        // log records before it are in rows, definitions too; cutMu
+	cutMu     sync.Mutex // one cut, retention step or snapshot at a time
+	wake      chan struct{}
+	tryAfter  time.Duration // boot time before which tend does not try again; the tending goroutine's
+	lookAfter time.Duration // and before which it does not look where the log lies
+	lastCut   time.Duration // boot clock, at the last cut; cutMu
+	meta      rows.Meta     // as last written; cutMu
+	lost      uint64        // live.Counts.Lost, as last told; cutMu
+	puts      []rows.Put    // of one transaction, empty; cutMu
+	cutSeq    uint64        // log records before it are in rows, definitions too; cutMu
 
 	note struct {
 		sync.Mutex
