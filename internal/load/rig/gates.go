@@ -2,7 +2,7 @@ package rig
 
 // Gates are the tables of `[remedy]` so wide that they hold nothing that is done
 // on purpose: hundreds of acts in a minute are what the defaults are there to
-// stop. They stand behind `[remedy]` itself.
+// stop. They stand behind `[remedy]` itself. Tests of whole daemons use them too.
 const Gates = `
 [remedy.limit]
 max = 10000
