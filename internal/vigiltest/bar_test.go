@@ -12,6 +12,7 @@ import (
 	"vigil/api/contract"
 	"vigil/engine/clock"
 	"vigil/internal/daemon"
+	"vigil/internal/load/rig"
 )
 
 // What the field keeps shipping (the end of the policy design) and only a whole
@@ -26,23 +27,7 @@ starter = false
 [remedy]
 cooldown = "0s"
 capture = false
-[remedy.storm]
-subjects = 1000
-within = "2m"
-hold = "1s"
-[remedy.limit]
-max = 1000
-per = "1h"
-[remedy.policy_limit]
-max = 1000
-per = "1h"
-[remedy.kind_limit]
-max = 1000
-per = "1h"
-[remedy.budget]
-points = 1000
-refill = 10
-`
+` + rig.Gates
 
 // house makes a folder with these policies.
 func house(t *testing.T, policies string) string {
@@ -72,7 +57,7 @@ func (d *Daemon) actions() []contract.Action {
 	return list.Actions
 }
 
-// holds reports whether every policy of the folder is in force.
+// inForce waits until every one of these policies is in force.
 func (d *Daemon) inForce(names ...string) {
 	d.t.Helper()
 	for _, n := range names {

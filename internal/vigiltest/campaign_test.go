@@ -42,14 +42,19 @@ var points = map[string]int{
 // record, nothing is stuck, and the chain is whole.
 //
 //	go test ./internal/vigiltest -run TestCampaign -runs 10000 -timeout 0
-func TestCampaign(t *testing.T) {
+func TestCampaign(t *testing.T) { campaign(t, kills(), live) }
+
+// campaign kills so many daemons in lanes: each lane lives the lives of one data
+// directory after another, and stops at the first that shows something wrong.
+func campaign(t *testing.T, kills int, life func(t *testing.T, seed uint64, runs int, planted string) []string) {
+	t.Helper()
 	first := *seed
 	if first == 0 {
 		first = uint64(time.Now().UnixNano())
 	}
-	step := min(int64(stretch), int64((kills()+lanes-1)/lanes))
+	step := min(int64(stretch), int64((kills+lanes-1)/lanes))
 	var left, killed atomic.Int64
-	left.Store(int64(kills()))
+	left.Store(int64(kills))
 	began := time.Now()
 	t.Run("lanes", func(t *testing.T) {
 		for n := range lanes {
@@ -60,7 +65,7 @@ func TestCampaign(t *testing.T) {
 					if runs <= 0 {
 						return
 					}
-					if bad := live(t, s, runs, ""); len(bad) > 0 {
+					if bad := life(t, s, runs, ""); len(bad) > 0 {
 						t.Errorf("seed %d: %d violations\n%s", s, len(bad), strings.Join(bad[:min(20, len(bad))], "\n"))
 						return
 					}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,33 +39,7 @@ func TestDesiredCampaign(t *testing.T) {
 	if runs <= 0 {
 		runs = 24
 	}
-	first := *seed
-	if first == 0 {
-		first = uint64(time.Now().UnixNano())
-	}
-	step := min(int64(stretch), int64((runs+lanes-1)/lanes))
-	var left, killed atomic.Int64
-	left.Store(int64(runs))
-	began := time.Now()
-	t.Run("lanes", func(t *testing.T) {
-		for n := range lanes {
-			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				t.Parallel()
-				for s := first + uint64(n)*1_000_000; left.Load() > 0; s++ {
-					runs := int(min(step, left.Add(-step)+step))
-					if runs <= 0 {
-						return
-					}
-					if bad := follow(t, s, runs, ""); len(bad) > 0 {
-						t.Errorf("seed %d: %d violations\n%s", s, len(bad), strings.Join(bad[:min(20, len(bad))], "\n"))
-						return
-					}
-					killed.Add(int64(runs))
-				}
-			})
-		}
-	})
-	t.Logf("%d kills in %s, seed %d", killed.Load(), time.Since(began).Round(time.Second), first)
+	campaign(t, runs, follow)
 }
 
 // TestDesiredCampaignFindsPlantedBugs: see TestCampaignFindsPlantedBugs.

@@ -121,7 +121,7 @@ func (f *follower) look(ctx context.Context) (odd []string) {
 			return odd
 		case i == 0 && r.Commit != f.landed:
 			say("the branch is at %s and the newest revision is %s", f.landed, r.Commit)
-		case i == 0 && r.EndedAt == nil || i > 0 && r.EndedAt == nil:
+		case r.EndedAt == nil:
 			say("revision %d is %s", r.N, r.State)
 		case r.State == "good" && w.fate != good:
 			f.say("revision %d, %s, cannot be good", r.N, w.fate)

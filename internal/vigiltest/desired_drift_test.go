@@ -1,6 +1,7 @@
 package vigiltest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,15 +86,15 @@ func TestDesired_EveryWayToEditComesBack(t *testing.T) {
 				return err
 			}
 			_, err = h.WriteString("more")
-			return errorsOf(err, h.Close())
+			return errors.Join(err, h.Close())
 		}},
-		{"renamed over", "File/a", func() error { return errorsOf(os.WriteFile(a+"~", []byte("x"), 0o644), os.Rename(a+"~", a)) }},
+		{"renamed over", "File/a", func() error { return errors.Join(os.WriteFile(a+"~", []byte("x"), 0o644), os.Rename(a+"~", a)) }},
 		{"sed -i", "File/a", func() error { return command("sed", "-i", "s/should/could/", a) }},
 		{"truncated", "File/a", func() error { return os.Truncate(a, 3) }},
-		{"swapped for a link", "File/a", func() error { return errorsOf(os.Remove(a), os.Symlink(elsewhere, a)) }},
+		{"swapped for a link", "File/a", func() error { return errors.Join(os.Remove(a), os.Symlink(elsewhere, a)) }},
 		{"chmod", "File/a", func() error { return os.Chmod(a, 0o666) }},
 		{"removed", "File/a", func() error { return os.Remove(a) }},
-		{"moved away", "File/a", func() error { return errorsOf(os.Rename(a, filepath.Join(f.dir, "moved")), nil) }},
+		{"moved away", "File/a", func() error { return os.Rename(a, filepath.Join(f.dir, "moved")) }},
 		{"deep removed", "File/d-b", func() error { return os.Remove(deep) }},
 		{"folder chmod", "Directory/d", func() error { return os.Chmod(f.at("d"), 0o700) }},
 		{"folder removed", "Directory/d", func() error { return os.RemoveAll(f.at("d")) }},
@@ -119,13 +120,6 @@ func TestDesired_EveryWayToEditComesBack(t *testing.T) {
 		t.Errorf("something was written through a link: %q", got)
 	}
 	f.stop()
-}
-
-func errorsOf(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // TestDesired_LostEventsForceAWholeLook: the kernel's queue of file events

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,45 +17,8 @@ import (
 	"vigil/gitwatch/gittest"
 )
 
-// desiredConfig follows signed commits pushed to it, lets documents touch one
-// folder, and keeps gates and paces from holding what a test does on purpose.
-const desiredConfig = `
-[host]
-enabled = false
-[policies]
-starter = false
-[self]
-every = "1h"
-[snapshots]
-every = "0s"
-[ledger]
-ballast_mb = 1
-upkeep = "1s"
-[store]
-segment_bytes = "256KiB"
-log_bytes = "1MiB"
-snapshot_every = "0s"
-[remedy]
-cooldown = "0s"
-capture = false
-look_again = "1s"
-[remedy.limit]
-max = 10000
-per = "1h"
-[remedy.kind_limit]
-max = 10000
-per = "1h"
-[remedy.storm]
-subjects = 10000
-within = "2m"
-hold = "1s"
-[remedy.budget]
-points = 10000
-refill = 10000
-[remedy.breaker]
-failures = 1000
-open = "1s"
-cap = "1s"
+// desiredConfig takes what is pushed, and lets documents touch one folder.
+const desiredConfig = campaignConfig + `
 [git]
 kinds = ["File", "Directory", "Policy"]
 paths = [%q]
@@ -68,13 +30,12 @@ resync = "5s"
 // what lies beside it and must never change, and a person's clone.
 type field struct {
 	*lane
-	work     *gittest.Dir
-	beside   map[string]string // what is not vigild's business: path -> how it is
-	unsigned bool
+	work   *gittest.Dir
+	beside map[string]string // what is not vigild's business: path -> how it is
 }
 
-// newField makes the host; config replaces desiredConfig's settings below [git],
-// or comes after them.
+// newField makes the host; config comes after desiredConfig, whose last table is
+// [git].
 func newField(t testing.TB, seed uint64, config string) *field {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "vf") // short: a socket's path has a limit
@@ -102,8 +63,8 @@ func newField(t testing.TB, seed uint64, config string) *field {
 func (f *field) sign() string {
 	f.t.Helper()
 	key := filepath.Join(f.dir, "key")
-	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key).CombinedOutput(); err != nil {
-		f.t.Fatalf("ssh-keygen: %v\n%s", err, out)
+	if err := command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key); err != nil {
+		f.t.Fatal(err)
 	}
 	pub, err := os.ReadFile(key + ".pub")
 	if err != nil {

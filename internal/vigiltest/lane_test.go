@@ -18,13 +18,13 @@ import (
 	"time"
 
 	"vigil/api/client"
+	"vigil/internal/load/rig"
 )
 
-// laneConfig keeps gates from holding what the campaign does on purpose, keeps
-// the log small so that packing and trimming happen between the kills, and has
-// one unsafe act: tee appends its own context, which names the attempt, in one
-// write to the file of effects.
-const laneConfig = `
+// campaignConfig keeps gates and paces from holding what a campaign does on
+// purpose, and keeps the log small so that packing and trimming happen between
+// the kills.
+const campaignConfig = `
 [host]
 enabled = false
 [policies]
@@ -44,26 +44,16 @@ snapshot_every = "0s"
 cooldown = "0s"
 capture = false
 look_again = "1s"
-[remedy.limit]
-max = 10000
-per = "1h"
-[remedy.policy_limit]
-max = 10000
-per = "1h"
-[remedy.kind_limit]
-max = 10000
-per = "1h"
-[remedy.storm]
-subjects = 10000
-within = "2m"
-hold = "1s"
-[remedy.budget]
-points = 10000
-refill = 10000
+` + rig.Gates + `
 [remedy.breaker]
 failures = 1000
 open = "1s"
 cap = "1s"
+`
+
+// laneConfig has one unsafe act: tee appends its own context, which names the
+// attempt, in one write to the file of effects.
+const laneConfig = campaignConfig + `
 [actions.effect]
 kind = "exec"
 argv = ["/usr/bin/tee", "-a", %q]

@@ -55,7 +55,6 @@ func TestBar_HealWhoseOwnEffectBreaches(t *testing.T) {
 	d.Await("the hold", func() bool {
 		as := d.actions()
 		told = fmt.Sprintf("%s %s %s", as[0].State, as[0].Gate, as[0].Reason)
-
 		return strings.HasPrefix(told, "held limits ")
 	})
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {

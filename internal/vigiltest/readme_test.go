@@ -81,8 +81,8 @@ func TestReadmeBlocks(t *testing.T) {
 
 // reap ends what a block that failed left running, by the ids that it wrote.
 func reap(dir string) {
-	for _, name := range []string{"vigild.pid", "worker.pid"} {
-		text, err := os.ReadFile(filepath.Join(dir, "try", name))
+	for _, name := range []string{"try/vigild.pid", "try/worker.pid", "desired/vigild.pid"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			continue
 		}
@@ -119,8 +119,11 @@ func run(t *testing.T, dir string, env []string, script string) {
 	text, _ := os.ReadFile(f.Name())
 	out.Write(text)
 	if err != nil {
-		log, _ := os.ReadFile(filepath.Join(dir, "try", "log"))
-		t.Fatalf("%s\n%v\n%s\nthe daemon said\n%s", script, err, out.String(), log)
+		for _, name := range []string{"try/log", "desired/log"} {
+			log, _ := os.ReadFile(filepath.Join(dir, name))
+			t.Logf("%s\n%s", name, log)
+		}
+		t.Fatalf("%s\n%v\n%s", script, err, out.String())
 	}
 	t.Logf("%s\n%s", script, out.String())
 }

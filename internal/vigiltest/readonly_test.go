@@ -2,7 +2,6 @@ package vigiltest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,13 +18,6 @@ import (
 // one is missing it says so and returns false.
 func failingDisk(t *testing.T, dir string) (fail, mend func(), ok bool) {
 	t.Helper()
-	run := func(argv ...string) error {
-		out, err := exec.CommandContext(context.Background(), argv[0], argv[1:]...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%v: %w: %s", argv, err, out)
-		}
-		return nil
-	}
 	image := filepath.Join(t.TempDir(), "disk")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -36,8 +28,8 @@ func failingDisk(t *testing.T, dir string) (fail, mend func(), ok bool) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	mount := func() error { return run("mount", "-o", "loop,errors=remount-ro", image, dir) }
-	if err := run("mkfs.ext4", "-q", image); err != nil {
+	mount := func() error { return command("mount", "-o", "loop,errors=remount-ro", image, dir) }
+	if err := command("mkfs.ext4", "-q", image); err != nil {
 		t.Logf("not shown here: %v", err)
 		return nil, nil, false
 	}
@@ -68,10 +60,10 @@ func failingDisk(t *testing.T, dir string) (fail, mend func(), ok bool) {
 	}
 	mend = func() {
 		t.Helper()
-		if err := run("umount", dir); err != nil {
+		if err := command("umount", dir); err != nil {
 			t.Fatal(err)
 		}
-		_ = run("e2fsck", "-y", image) // its exit says that it mended something
+		_ = command("e2fsck", "-y", image) // its exit says that it mended something
 		if err := mount(); err != nil {
 			t.Fatal(err)
 		}
