@@ -103,16 +103,25 @@ type Undo struct {
 	Before   *Resource // what was remembered of the thing; nil nothing
 }
 
+// CheckRow is a check of the repository, kept so that it goes on while the
+// repository cannot be read.
+type CheckRow struct {
+	Name  string
+	Place string // file:line:column in the repository
+	Text  []byte // the document; see document.Document.Text
+}
+
 // DesiredDecision is the part of a Decision that is about desired state.
 type DesiredDecision struct {
-	Revisions []Revision // put, by N
-	Resources []Resource // put, by Key.Ref()
-	Forgotten []string   // resources no longer remembered, by Ref
-	Drifts    []Drift    // put, by ID
-	Suspends  []Suspend  // put, by ID
-	Undo      []Undo     // put, by N
-	Undone    []int64    // steps of the journal that are done with, by N
-	Settled   int64      // the journal up to this N is done with; 0 leaves it alone
+	Revisions []Revision  // put, by N
+	Resources []Resource  // put, by Key.Ref()
+	Forgotten []string    // resources no longer remembered, by Ref
+	Drifts    []Drift     // put, by ID
+	Suspends  []Suspend   // put, by ID
+	Undo      []Undo      // put, by N
+	Undone    []int64     // steps of the journal that are done with, by N
+	Settled   int64       // the journal up to this N is done with; 0 leaves it alone
+	Checks    *[]CheckRow // all there are from now on; nil leaves them alone
 }
 
 // Rows is how many rows it writes; of nil none.
@@ -120,7 +129,11 @@ func (d *DesiredDecision) Rows() int {
 	if d == nil {
 		return 0
 	}
-	return len(d.Revisions) + len(d.Resources) + len(d.Forgotten) + len(d.Drifts) + len(d.Suspends) + len(d.Undo) + len(d.Undone)
+	n := len(d.Revisions) + len(d.Resources) + len(d.Forgotten) + len(d.Drifts) + len(d.Suspends) + len(d.Undo) + len(d.Undone)
+	if d.Checks != nil {
+		n += len(*d.Checks)
+	}
+	return n
 }
 
 // DesiredSnapshot is everything that the keeper of the desired state starts from.
@@ -130,6 +143,7 @@ type DesiredSnapshot struct {
 	Drifts                            []Drift              // that stand
 	Suspends                          []Suspend            // not ended
 	Undo                              []Undo               // by N
+	Checks                            []CheckRow           // by Name
 	Active                            []remedy.Remediation // of source reconcile, not final
 	LastRevision, LastDrift, LastUndo int64
 }

@@ -3,6 +3,8 @@ package document
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -385,5 +387,46 @@ func TestDecodeKnowsTheseShapes(t *testing.T) {
 	}
 	if is := n.Decode(v); len(is) != 1 || !strings.Contains(is[0].Msg, "a pointer is needed") {
 		t.Errorf("%v", is)
+	}
+}
+
+// TestTextIsTheSameDocument: what a document's text is read as says what the document
+// says, whichever way it was written; a number that JSON cannot hold is an issue.
+func TestTextIsTheSameDocument(t *testing.T) {
+	for _, spec := range []string{
+		"{}",
+		"{a: 1, b: 1.5, c: 0x10, d: 1_000, e: -0.1}",
+		`{a: "1", b: "true", c: "<a&b>", d: "\u00e4\n", e: ''}`,
+		"{a: true, b: null, c: [1, [x, {y: z}]], d: {e: {f: g}}}",
+		"{every: 30s, at: 2026-05-01T00:00:00Z}",
+		"\n  text: |\n    two\n    lines",
+	} {
+		text := "apiVersion: vigil/v1\nkind: Check\nmetadata: {name: a, labels: {team: ops}}\nspec: " + spec + "\n"
+		ds, is := Parse("a.yaml", []byte(text), Git)
+		if len(is) > 0 || len(ds) != 1 {
+			t.Fatalf("%s: %v", spec, is)
+		}
+		b, err := ds[0].Text()
+		if err != nil {
+			t.Fatalf("%s: %v", spec, err)
+		}
+		again, is := Parse("b", b, Git)
+		if len(is) > 0 || len(again) != 1 {
+			t.Fatalf("%s is %s: %v", spec, b, is)
+		}
+		var one, two any
+		if is := append(ds[0].Spec.Decode(&one), again[0].Spec.Decode(&two)...); len(is) > 0 {
+			t.Fatal(is)
+		}
+		if !reflect.DeepEqual(one, two) || again[0].Kind != ds[0].Kind || again[0].Name != ds[0].Name || !maps.Equal(again[0].Labels, ds[0].Labels) {
+			t.Errorf("%s became %s", spec, b)
+		}
+	}
+	ds, is := Parse("a.yaml", []byte("apiVersion: vigil/v1\nkind: Check\nmetadata: {name: a}\nspec: {n: 90071992547409931}\n"), Git)
+	if len(is) > 0 {
+		t.Fatal(is)
+	}
+	if b, err := ds[0].Text(); err == nil {
+		t.Errorf("a number that would change became %s", b)
 	}
 }

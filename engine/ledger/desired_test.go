@@ -61,6 +61,31 @@ func TestRestartForgetsNothingOfDesiredState(t *testing.T) {
 	r.verify()
 }
 
+// TestChecksOfTheRepositoryAreKeptWhole: a decision has all of them or leaves them
+// alone, and a name twice is an error that changes nothing.
+func TestChecksOfTheRepositoryAreKeptWhole(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	row := func(name string) engine.CheckRow {
+		return engine.CheckRow{Name: name, Place: name + ".yaml:1:1", Text: []byte(`{"kind":"Check"}`)}
+	}
+	for _, rows := range [][]engine.CheckRow{{row("a"), row("b")}, {row("b"), row("c")}, {}} {
+		r.put(engine.DesiredDecision{Checks: &rows})
+		r.put(engine.DesiredDecision{Resources: []engine.Resource{resource("motd", "c1")}})
+		if d := cmp.Diff(append([]engine.CheckRow(nil), rows...), r.desired().Checks); d != "" {
+			t.Fatal(d)
+		}
+		_, err := r.Commit(context.Background(), &engine.Decision{Desired: &engine.DesiredDecision{Checks: &[]engine.CheckRow{row("z"), row("z")}}})
+		if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "check z") {
+			t.Errorf("twice: %v", err)
+		}
+		r.reopen()
+		if d := cmp.Diff(append([]engine.CheckRow(nil), rows...), r.desired().Checks); d != "" {
+			t.Fatal("after a restart: " + d)
+		}
+	}
+	r.verify()
+}
+
 // TestDesiredStateIsAllOrNothing: each of these is a bug of the one who decides;
 // it is an error that says what is wrong, and nothing of the decision is there,
 // its audit included.

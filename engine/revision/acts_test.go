@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"vigil/engine"
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
@@ -118,6 +119,8 @@ func (o *owned) Adopt(_ context.Context, commit string, _ []document.Document) e
 	}
 	return nil
 }
+
+func (*owned) Restore([]engine.CheckRow) error { return nil }
 
 // last is the commit whose documents were adopted last.
 func (o *owned) last() string {

@@ -90,7 +90,7 @@ func (k *Keeper) again(ctx context.Context) {
 	}
 	a := plan.Arrange(set, k.Remembered())
 	k.Install(ctx, k.Standing, set, a.Things, a.Away)
-	// What of vigild's own is kept in memory alone, the checks, ended with the last run.
+	// Those of a revision that failed may stand, if this one could not be read when it was gone back to.
 	if err := k.Own.Adopt(ctx, row.Commit, set.Documents); err != nil {
 		k.Log.Error("vigild's own documents of the revision do not hold", "commit", ground.Short(row.Commit), "err", err)
 	}
@@ -131,6 +131,9 @@ func (k *Keeper) load(ctx context.Context) error {
 		t.Drifts[d.Field] = d
 	}
 	k.Mu.Unlock()
+	if err := k.Own.Restore(s.Checks); err != nil {
+		k.Log.Error("not every check of the repository goes on", "err", err)
+	}
 	if err := k.settle(ctx, s.Active); err != nil {
 		return err
 	}

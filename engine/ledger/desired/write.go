@@ -60,6 +60,11 @@ func Write(c *conn.Conn, d *engine.DesiredDecision) error {
 			return err
 		}
 	}
+	if d.Checks != nil {
+		if err := putChecks(c, *d.Checks); err != nil {
+			return err
+		}
+	}
 	return number(c, d)
 }
 
@@ -83,7 +88,10 @@ func Read(ctx context.Context, c *conn.Conn) (*engine.DesiredSnapshot, error) {
 	if s.Suspends, err = Suspends(ctx, c); err != nil {
 		return nil, err
 	}
-	s.Undo, err = Journal(ctx, c)
+	if s.Undo, err = Journal(ctx, c); err != nil {
+		return nil, err
+	}
+	s.Checks, err = readChecks(ctx, c)
 	return s, err
 }
 

@@ -65,6 +65,9 @@ type Own interface {
 	Check(ctx context.Context, ds []document.Document) (changes []string, is fault.Issues)
 	// Adopt makes those of owner git exactly these; nil takes all away.
 	Adopt(ctx context.Context, commit string, ds []document.Document) error
+	// Restore takes over the checks that Adopt left in the ledger; those that cannot
+	// be are named in the error, and the others stand.
+	Restore(checks []engine.CheckRow) error
 }
 
 // Spot is a path that matters to somebody; Inside: and what is directly in it.
@@ -176,3 +179,4 @@ type nobody struct{}
 
 func (nobody) Check(context.Context, []document.Document) ([]string, fault.Issues) { return nil, nil }
 func (nobody) Adopt(context.Context, string, []document.Document) error            { return nil }
+func (nobody) Restore([]engine.CheckRow) error                                     { return nil }

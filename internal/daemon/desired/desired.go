@@ -87,7 +87,7 @@ func New(deps Deps) (d *Desired, err error) {
 		return nil, err
 	}
 	d = &Desired{Deps: deps}
-	documents := own.New(d.Engine, d.Checks)
+	documents := own.New(d.Engine, d.Checks, d.Journal)
 	d.repo, err = git.Open(git.Config{Git: cfg.GitConfig(), Host: host, Trust: cfg.Trust()}, git.Deps{
 		Box: box, Render: kustomize.Renderer{}, Validate: documents.Validate, Health: healthy, Clock: d.Clock, Log: d.Log.With("room", "git"), Step: d.Step,
 	})

@@ -4,17 +4,21 @@
 // Each kind has its room, which knows what a document of it means; here they are
 // asked one after another, all of them before the first is changed. [Checks]
 // holds the checks of the folders and those of Git together, since the room of
-// checks knows one list.
+// checks knows one list; like policies and holds those of Git are in the ledger
+// before they are in force, and go on when the repository cannot be read.
 //
 // It refuses to adopt anything beside a single issue. Starts nothing; concurrent.
 package own
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
+	"vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/check/probe"
 	"vigil/engine/document"
@@ -32,14 +36,23 @@ type Engine interface {
 	ApplyDocuments(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error
 }
 
+// Journal is the ledger; engine.Journal has it.
+type Journal interface {
+	Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error)
+}
+
 // Own adopts.
 type Own struct {
-	engine Engine
-	checks *Checks
+	engine  Engine
+	checks  *Checks
+	journal Journal
+
+	mu   sync.Mutex
+	kept []engine.CheckRow // as the ledger has them, by name
 }
 
 // New makes an Own.
-func New(e Engine, c *Checks) *Own { return &Own{e, c} }
+func New(e Engine, c *Checks, j Journal) *Own { return &Own{engine: e, checks: c, journal: j} }
 
 // Validate looks at one document by itself.
 func (o *Own) Validate(d document.Document) fault.Issues {
@@ -77,7 +90,7 @@ func (o *Own) Check(_ context.Context, ds []document.Document) (says []string, i
 }
 
 // Adopt makes the documents of owner Git exactly these; none takes all away. It may be called again
-// with the same ones: then it changes nothing but what is missing.
+// with the same ones: then it changes nothing but what is missing. Never twice at once.
 func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) error {
 	if _, is := o.Check(ctx, ds); len(is) > 0 {
 		return is
@@ -92,7 +105,63 @@ func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) 
 	if err := o.engine.ApplyDocuments(ctx, actor, document.Git, ds); err != nil {
 		return err
 	}
+	if err := o.keep(ctx, ds); err != nil {
+		return err
+	}
 	return o.checks.Set(document.Git, ds)
+}
+
+// keep makes the checks that the ledger has exactly those among the documents.
+func (o *Own) keep(ctx context.Context, ds []document.Document) error {
+	var rows []engine.CheckRow
+	for _, d := range ds {
+		if d.Kind != check.DocumentKind {
+			continue
+		}
+		text, err := d.Text()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, engine.CheckRow{Name: d.Name, Place: d.Place, Text: text})
+	}
+	slices.SortFunc(rows, func(a, b engine.CheckRow) int { return strings.Compare(a.Name, b.Name) })
+	o.mu.Lock()
+	same := slices.EqualFunc(rows, o.kept, func(a, b engine.CheckRow) bool {
+		return a.Name == b.Name && a.Place == b.Place && bytes.Equal(a.Text, b.Text)
+	})
+	o.mu.Unlock()
+	if same {
+		return nil
+	}
+	if _, err := o.journal.Commit(ctx, &engine.Decision{Desired: &engine.DesiredDecision{Checks: &rows}}); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	o.kept = rows
+	o.mu.Unlock()
+	return nil
+}
+
+// Restore puts the checks in force that the ledger has. One that cannot be read any
+// more is named in the error and left out.
+func (o *Own) Restore(rows []engine.CheckRow) error {
+	o.mu.Lock()
+	o.kept = rows
+	o.mu.Unlock()
+	var ds []document.Document
+	var is fault.Issues
+	for _, r := range rows {
+		read, bad := document.Parse(r.Place, r.Text, document.Git)
+		for i := range read {
+			read[i].Place = r.Place
+		}
+		if _, more := o.checks.Read(read); len(bad)+len(more) > 0 {
+			is = append(is, append(bad, more...)...)
+			continue
+		}
+		ds = append(ds, read...)
+	}
+	return errors.Join(is.Err(), o.checks.Set(document.Git, ds))
 }
 
 // Runner is the room of checks; see check.Runner.

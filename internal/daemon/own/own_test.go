@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	nouns "vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/document"
 	"vigil/engine/fault"
@@ -37,6 +38,20 @@ func (e *engine) ApplyFolder(_ context.Context, actor string, o document.Owner, 
 func (e *engine) ApplyDocuments(_ context.Context, actor string, o document.Owner, _ []document.Document) error {
 	e.applied = append(e.applied, "holds by "+actor+" as "+string(o))
 	return nil
+}
+
+// journal keeps the checks that it is told last, or refuses.
+type journal struct {
+	checks  []nouns.CheckRow
+	commits int
+	refuse  error
+}
+
+func (j *journal) Commit(_ context.Context, d *nouns.Decision) (nouns.Receipt, error) {
+	if j.refuse == nil {
+		j.checks, j.commits = *d.Desired.Checks, j.commits+1
+	}
+	return nouns.Receipt{}, j.refuse
 }
 
 func checks(t *testing.T, owner document.Owner, names ...string) []document.Document {
@@ -72,7 +87,7 @@ func runner(t *testing.T) (*check.Runner, *own.Checks) {
 // and changes nothing.
 func TestChecks_OfFoldersAndGitStandBesideEachOther(t *testing.T) {
 	_, c := runner(t)
-	o := own.New(&engine{}, c)
+	o := own.New(&engine{}, c, &journal{})
 	if err := c.Set(document.Folder, checks(t, document.Folder, "a", "b")); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +129,7 @@ func TestChecks_OfFoldersAndGitStandBesideEachOther(t *testing.T) {
 func TestAdopt_AllOrNothing(t *testing.T) {
 	_, c := runner(t)
 	e := &engine{}
-	o := own.New(e, c)
+	o := own.New(e, c, &journal{})
 	bad := checks(t, document.Git, "c")
 	bad[0].Name = "host"
 	for name, tc := range map[string]struct {
@@ -138,5 +153,47 @@ func TestAdopt_AllOrNothing(t *testing.T) {
 	e.policies, e.holds = nil, nil
 	if err := o.Adopt(t.Context(), "abc", nil); err != nil || !slices.Equal(e.applied, []string{"policies by commit:abc as git", "holds by commit:abc as git"}) {
 		t.Errorf("%v, %v", err, e.applied)
+	}
+}
+
+// TestChecks_GoOnWithoutTheRepository: what was adopted is in the ledger before it is
+// in force, once, and a later start puts it in force from there alone, at its place
+// in the repository; a check that cannot be read any more is named, and the others
+// go on.
+func TestChecks_GoOnWithoutTheRepository(t *testing.T) {
+	_, c := runner(t)
+	j := &journal{refuse: errors.New("the disk is full")}
+	o := own.New(&engine{}, c, j)
+	ds := checks(t, document.Git, "b 5m", "a")
+	if err := o.Adopt(t.Context(), "abc", ds); !errors.Is(err, j.refuse) {
+		t.Fatalf("adopted, and not in the ledger: %v", err)
+	}
+	if says, _ := o.Check(t.Context(), ds); !slices.Contains(says, "create Check/a") {
+		t.Fatalf("in force, and not in the ledger: %v", says)
+	}
+	j.refuse = nil
+	for range 2 {
+		if err := o.Adopt(t.Context(), "abc", ds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(j.checks) != 2 || j.checks[0].Name != "a" || j.commits != 1 {
+		t.Fatalf("%d commits, %v", j.commits, j.checks)
+	}
+
+	_, c = runner(t)
+	later := own.New(&engine{}, c, j)
+	broken := nouns.CheckRow{Name: "old", Place: "old.yaml:1:1", Text: []byte(`{"apiVersion":"vigil/v1","kind":"Check","metadata":{"name":"old"},"spec":{"kind":"tcp","speed":1}}`)}
+	if err := later.Restore(append(slices.Clone(j.checks), broken)); err == nil || !strings.Contains(err.Error(), "old.yaml:1:1") {
+		t.Errorf("a check that cannot be read: %v", err)
+	}
+	if says, is := later.Check(t.Context(), ds); len(is) > 0 || !slices.Equal(says, []string{"create Policy/p", "create Silence/s"}) {
+		t.Errorf("%v, %v", says, is)
+	}
+	if err := c.Set(document.Folder, checks(t, document.Folder, "b")); err == nil || !strings.Contains(err.Error(), ds[0].Place) {
+		t.Errorf("a check's place in the repository: %v", err)
+	}
+	if err := later.Adopt(t.Context(), "", nil); err != nil || len(j.checks) > 0 || j.commits != 2 {
+		t.Errorf("taken away: %v, %v", err, j.checks)
 	}
 }
