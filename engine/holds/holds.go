@@ -80,19 +80,15 @@ func selectorOf(text string) (series.Selector, error) {
 func (b *Book) Facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if b.safe.ID != "" && !now.Reached(b.safe.Until) {
-		f.Paused, f.PausedUntil = b.safe.Reason, b.safe.Until
-	}
+	f.Paused, f.PausedUntil = b.paused(now)
 	var ls series.Labels
 	for _, h := range b.all {
 		until, in := inForce(h.Hold, now)
 		if !in {
 			continue
 		}
-		said := fmt.Sprintf("%s (%s)", h.Reason, h.Actor)
+		said := said(h.Hold)
 		switch h.Kind {
-		case engine.HoldPause:
-			f.Paused, f.PausedUntil = said, until
 		case engine.HoldHandsOff:
 			if h.Subject == f.Spec.Subject {
 				f.HandsOff, f.HandsOffUntil = said, until
@@ -107,6 +103,31 @@ func (b *Book) Facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
 		}
 	}
 }
+
+// Paused says why nothing is acted on now, and until when; "" when it is.
+func (b *Book) Paused(now clock.Stamp) (why string, until clock.Stamp) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.paused(now)
+}
+
+func (b *Book) paused(now clock.Stamp) (why string, until clock.Stamp) {
+	if b.safe.ID != "" && !now.Reached(b.safe.Until) {
+		why, until = b.safe.Reason, b.safe.Until
+	}
+	for _, h := range b.all {
+		if h.Kind != engine.HoldPause {
+			continue
+		}
+		if end, in := inForce(h.Hold, now); in {
+			why, until = said(h.Hold), end
+		}
+	}
+	return why, until
+}
+
+// said is a hold in the words of who made it.
+func said(h engine.Hold) string { return fmt.Sprintf("%s (%s)", h.Reason, h.Actor) }
 
 // aboutLabels is what silences and maintenance windows select by: the labels of
 // the firing, and policy, target and severity.

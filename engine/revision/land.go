@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"vigil/engine"
+	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/revision/plan"
@@ -48,10 +49,18 @@ func (k *Keeper) standsStill() string {
 		return "mode detect: nothing will be applied"
 	}
 	if s, is := k.SuspendOf("*"); is {
-		return "suspended until " + s.Until.Time().Format("15:04:05") + " UTC (" + s.Reason + "): it will be applied then"
+		return "suspended until " + clockTime(s.Until) + " (" + s.Reason + "): it will be applied then"
+	}
+	if k.Paused == nil {
+		return ""
+	}
+	if why, until := k.Paused(k.Clock()); why != "" {
+		return "paused until " + clockTime(until) + " (" + why + "): it will be applied then, or after `vigild resume`"
 	}
 	return ""
 }
+
+func clockTime(s clock.Stamp) string { return s.Time().UTC().Format("15:04:05") + " UTC" }
 
 // Land takes a revision in: when it returns nil the row is on disk, and Run
 // applies it when its turn comes. The commit that is the newest row already is not

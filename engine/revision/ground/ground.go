@@ -100,6 +100,8 @@ type Deps struct {
 	// Healthy blocks until the health of a thing is proved by what was measured
 	// after that moment, or not in the time that it gives. nil: health is not asked.
 	Healthy func(ctx context.Context, h reconcile.Health, after clock.Stamp) (why string, err error)
+	// Paused says why no act is carried out now, and until when. May be nil.
+	Paused func(now clock.Stamp) (why string, until clock.Stamp)
 	// Suspect names who may have written a path, "" nobody knows. May be nil.
 	Suspect func(ctx context.Context, path string) string
 	Nudge   func() // the worker looks for work

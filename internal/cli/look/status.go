@@ -163,6 +163,8 @@ func stands(s *session.Session, d contract.Desired) string {
 	line := "desired state: " + commit + " applied"
 	switch {
 	case d.State == "":
+	case d.State == "applying":
+		line = "desired state: " + commit + " is " + s.Paint(session.Yellow, "being applied")
 	case d.State == "good":
 		line += ", " + s.Paint(session.Green, "good")
 	default:

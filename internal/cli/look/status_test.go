@@ -7,9 +7,9 @@ import (
 	"vigil/internal/cli/session"
 )
 
-// TestStands_BeforeTheFirstCommit: what is told to do is what can be done, and why
-// nothing comes is not kept.
-func TestStands_BeforeTheFirstCommit(t *testing.T) {
+// TestStands: what is told to do is what can be done, why nothing comes is not kept,
+// and what is being applied is not said to be applied.
+func TestStands(t *testing.T) {
 	s := &session.Session{Streams: session.Streams{Env: []string{"NO_COLOR=1"}}}
 	for _, tt := range []struct {
 		d    contract.Desired
@@ -18,6 +18,8 @@ func TestStands_BeforeTheFirstCommit(t *testing.T) {
 		{contract.Desired{Source: "push"}, "desired state: no commit yet; vigild init makes the first one"},
 		{contract.Desired{Source: "path"}, "desired state: no commit yet"},
 		{contract.Desired{Source: "remote", Stalled: "the host does not answer"}, "desired state: no commit yet; stalled: the host does not answer"},
+		{contract.Desired{Applied: "0123456789abcdef", State: "applying", Resources: 1}, "desired state: 0123456789 is being applied; 1 thing"},
+		{contract.Desired{Applied: "0123456789abcdef", State: "good", Resources: 2}, "desired state: 0123456789 applied, good; 2 things"},
 	} {
 		if got := stands(s, tt.d); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.d, got, tt.want)
