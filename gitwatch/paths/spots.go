@@ -187,8 +187,7 @@ func (s *Spots) say() {
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		s.deps.Log.Warn("changes in some folders are found by rounds alone, since no more can be watched",
-			"folders", len(names), "first", names[:min(len(names), shownNames)], "watched", len(s.wds), "mend", "raise fs.inotify.max_user_watches")
+		unwatched(s.deps.Log, names, len(s.wds))
 	}
 }
 

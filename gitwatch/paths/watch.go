@@ -15,10 +15,13 @@ package paths
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -84,7 +87,15 @@ func (w *Watcher) Run(ctx context.Context) error {
 		defer fsw.Close()
 		events, errs = fsw.Events, fsw.Errors
 	}
-	w.cover(fsw)
+	said := false
+	cover := func() {
+		missed := w.cover(fsw)
+		if len(missed) > 0 && !said {
+			unwatched(w.deps.Log, missed, len(fsw.WatchList()))
+		}
+		said = len(missed) > 0
+	}
+	cover()
 	rescan := time.NewTicker(w.cfg.Rescan)
 	defer rescan.Stop()
 	var (
@@ -117,24 +128,25 @@ func (w *Watcher) Run(ctx context.Context) error {
 			quiet = time.After(w.cfg.Debounce)
 		case <-quiet:
 			quiet, latest = nil, time.Time{}
-			w.cover(fsw)
+			cover()
 			w.deps.Nudge(ctx)
 		case <-rescan.C:
-			w.cover(fsw)
+			cover()
 			w.deps.Nudge(ctx)
 		}
 	}
 }
 
-// cover watches every folder that should be watched and exists.
-func (w *Watcher) cover(fsw *fsnotify.Watcher) {
+// cover watches every folder that should be watched and exists; missed are those
+// that are beyond a limit, of ours or of the kernel.
+func (w *Watcher) cover(fsw *fsnotify.Watcher) (missed []string) {
 	if fsw == nil {
-		return
+		return nil
 	}
 	n := 0
 	add := func(dir string) {
-		if n++; n <= w.cfg.MaxDirs {
-			_ = fsw.Add(dir) // gone or over the limit: the rescan is the truth
+		if n++; n > w.cfg.MaxDirs || errors.Is(fsw.Add(dir), syscall.ENOSPC) { // any other error: it is not there
+			missed = append(missed, dir)
 		}
 	}
 	for _, p := range w.deps.Paths {
@@ -154,6 +166,14 @@ func (w *Watcher) cover(fsw *fsnotify.Watcher) {
 			return nil
 		})
 	}
+	slices.Sort(missed)
+	return slices.Compact(missed)
+}
+
+// unwatched tells of folders that cannot be watched.
+func unwatched(log *slog.Logger, names []string, watched int) {
+	log.Warn("changes in some folders are found by rounds alone, since no more can be watched",
+		"folders", len(names), "first", names[:min(len(names), shownNames)], "watched", watched, "mend", "raise fs.inotify.max_user_watches")
 }
 
 // concerns leaves out events about neighbours of a watched path.

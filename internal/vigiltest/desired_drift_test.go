@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"vigil/api/contract"
+	"vigil/gitwatch/gittest"
 )
 
 // document is a File of the managed folder.
@@ -216,6 +218,58 @@ func TestDesired_AFightStopsItself(t *testing.T) {
 	}
 	before, began := f.cpu(), time.Now()
 	for i := range 20 {
+// fewWatches is a program that is vigild in a user namespace of its own, whose limit
+// of watched folders is n; the host's is left alone. Where there are no user
+// namespaces it says so and returns false.
+func (f *field) fewWatches(n int) (program string, ok bool) {
+	f.t.Helper()
+	set := fmt.Sprintf("echo %d >/proc/sys/user/max_inotify_watches", n)
+	if err := command("unshare", "--user", "--map-root-user", "sh", "-c", set); err != nil {
+		f.t.Logf("not shown here: %v", err)
+		return "", false
+	}
+	program = filepath.Join(f.dir, "few")
+	text := fmt.Sprintf("#!/bin/sh\nexec unshare --user --map-root-user sh -c '%s && exec \"$0\" \"$@\"' %q \"$@\"\n", set, Binary)
+	if err := os.WriteFile(program, []byte(text), 0o755); err != nil {
+		f.t.Fatal(err)
+	}
+	return program, true
+}
+
+// TestDesired_WithoutWatchesRoundsFindIt: the kernel lets vigild watch not one folder.
+// It says which it cannot watch and how to mend that, of what is managed and of what
+// it reads; and rounds find drift, and commits in the repository that is followed.
+func TestDesired_WithoutWatchesRoundsFindIt(t *testing.T) {
+	repo := gittest.Repo(t)
+	f := newField(t, 1, fmt.Sprintf("source = \"path\"\npath = %q\npoll = \"1s\"\n", repo.Path))
+	program, ok := f.fewWatches(0)
+	if !ok {
+		return
+	}
+	without(f, "resync = \"1s\"\n")
+	one := repo.Commit("one", "-- host.yaml --\n"+f.document("a", "one\n", quick))
+	f.mustBeReady(program)
+	if row := f.rest(one); row.State != "good" {
+		t.Fatalf("%s is %s: %s", one, row.State, row.Why)
+	}
+	f.becomes("a", "file 0644 one\n")
+	for range 3 {
+		f.heals()
+	}
+	repo.Commit("two", "-- host.yaml --\n"+f.document("a", "two\n", quick))
+	f.becomes("a", "file 0644 two\n")
+	for _, dir := range []string{f.managed(), filepath.Join(repo.Path, ".git")} {
+		told := regexp.MustCompile(`(?m)^.*found by rounds alone.*` + regexp.QuoteMeta(dir) + `.*max_user_watches.*$`)
+		if said := told.FindAllString(f.log.String(), -1); len(said) != 1 {
+			t.Errorf("of %s it is said %d times that it cannot be watched:\n%s", dir, len(said), f.log)
+		}
+	}
+	if got := f.metric("vigil_watched_folders_missing"); got < 1 {
+		t.Errorf("vigil_watched_folders_missing is %v", got)
+	}
+	f.stop()
+}
+
 		put(t, f.at("other"), fmt.Sprintf("touched %d\n", i))
 		f.becomes("other", "file 0644 calm\n")
 	}
