@@ -19,9 +19,10 @@ type Config struct {
 	Name    string `toml:"name"`   // in the URL, /git/NAME
 	Branch  string `toml:"branch"` // the one that is the desired state
 
-	Path string        `toml:"path"` // of a repository on this machine, bare or with a working tree
-	URL  string        `toml:"url"`  // https, ssh or file
-	Poll time.Duration `toml:"poll"` // of a remote, give or take a fifth; of a path, besides its events
+	Path    string        `toml:"path"`    // of a repository on this machine, bare or with a working tree
+	URL     string        `toml:"url"`     // https, ssh or file
+	Poll    time.Duration `toml:"poll"`    // of a remote, give or take a fifth; of a path, besides its events
+	Timeout time.Duration `toml:"timeout"` // of one look at either
 
 	Username   string `toml:"username"`
 	Password   string `toml:"password"`    // file: or env:
@@ -56,13 +57,13 @@ const (
 // Defaults take pushes, of documents that are vigild's own alone.
 func Defaults() Config {
 	return Config{
-		Enabled: true, Source: fromPush, Name: "desired", Branch: "main", Poll: time.Minute,
+		Enabled: true, Source: fromPush, Name: "desired", Branch: "main", Poll: time.Minute, Timeout: 5 * time.Minute,
 		Kinds: []string{"Policy", "Check", "Silence", "Maintenance"},
 		Pack:  pack.Defaults(), Tree: objects.TreeDefaults(),
 	}
 }
 
-const minPoll = time.Second
+const least = time.Second
 
 // Validate names every fault by its key.
 func (c Config) Validate() error {
@@ -90,8 +91,10 @@ func (c Config) Validate() error {
 		is.Add("git.name", "%q is no name for a repository", c.Name)
 	}
 	note("branch", store.CheckRef("refs/heads/"+c.Branch))
-	if c.Poll < minPoll {
-		is.Add("git.poll", "at least %v", minPoll)
+	for key, d := range map[string]time.Duration{"poll": c.Poll, "timeout": c.Timeout} {
+		if d < least {
+			is.Add("git."+key, "at least %v", least)
+		}
 	}
 	for _, w := range c.Writable {
 		if !strings.HasPrefix(w, "refs/heads/") || store.CheckRef(strings.TrimSuffix(w, "*")+"x") != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -15,7 +13,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
-	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 
 	"vigil/engine/fault"
 	"vigil/gitwatch/store"
@@ -23,10 +20,22 @@ import (
 
 // remote is a repository that is asked over https or ssh, for one look.
 type remote struct {
-	session transport.UploadPackSession
+	session session
 	ref     plumbing.ReferenceName
 	caps    *capability.List
 }
+
+// session is what a look asks of the other side.
+type session interface {
+	AdvertisedReferencesContext(ctx context.Context) (*packp.AdvRefs, error)
+	UploadPack(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error)
+	Close() error
+}
+
+// Bounds of an answer: of the list of refs, which stands in memory, and of objects.
+const maxAdvertised = 16 << 20
+
+func answerCap(cfg Config) int64 { return cfg.Pack.Bytes + 1<<20 }
 
 // openRemote connects as the config says. The objects that come are held to the
 // same caps as a push.
@@ -35,23 +44,28 @@ func openRemote(ctx context.Context, cfg Config) (*remote, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unprocessable, "%v", err).At("git.url")
 	}
-	var client transport.Transport
-	var auth transport.AuthMethod
+	r := &remote{ref: plumbing.NewBranchReferenceName(cfg.Branch)}
 	if at.Protocol == "ssh" {
-		client = gitssh.NewClient(nil)
-		auth, err = sshAuth(cfg, at)
+		r.session, err = openSSH(ctx, cfg, at)
 	} else {
-		client = githttp.NewClient(httpClient(at.Host, cfg.Pack.Bytes))
-		auth, err = httpAuth(cfg)
+		r.session, err = openHTTP(cfg, at)
 	}
+	var ours *fault.Error
+	switch {
+	case errors.As(err, &ours):
+		return nil, err
+	case err != nil:
+		return nil, fault.Wrap(fault.Unavailable, err, "the remote")
+	}
+	return r, nil
+}
+
+func openHTTP(cfg Config, at *transport.Endpoint) (session, error) {
+	auth, err := httpAuth(cfg)
 	if err != nil {
 		return nil, err
 	}
-	session, err := client.NewUploadPackSession(at, auth)
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the remote")
-	}
-	return &remote{session: session, ref: plumbing.NewBranchReferenceName(cfg.Branch)}, nil
+	return githttp.NewClient(httpClient(answerCap(cfg))).NewUploadPackSession(at, auth)
 }
 
 func httpAuth(cfg Config) (transport.AuthMethod, error) {
@@ -69,33 +83,14 @@ func httpAuth(cfg Config) (transport.AuthMethod, error) {
 	return &githttp.BasicAuth{Username: user, Password: string(trimLine(secret))}, nil
 }
 
-// sshAuth signs in with the key, to a host that known_hosts knows.
-func sshAuth(cfg Config, at *transport.Endpoint) (transport.AuthMethod, error) {
-	pem, err := readSecret(cfg.SSHKey)
-	if err != nil {
-		return nil, err
-	}
-	auth, err := gitssh.NewPublicKeys(at.User, pem, "")
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "the private key cannot be read: %v", err).At("git.ssh_key")
-	}
-	known, err := gitssh.NewKnownHostsDb(cfg.KnownHosts)
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "known_hosts")
-	}
-	auth.HostKeyCallback = known.HostKeyCallback()
-	auth.HostKeyAlgorithms = known.HostKeyAlgorithms(net.JoinHostPort(at.Host, strconv.Itoa(at.Port)))
-	return auth, nil
-}
-
 // httpClient follows redirects on the remote's own host alone, and reads no more
-// of an answer than a pack may have.
-func httpClient(home string, limit int64) *http.Client {
+// of an answer than it may have.
+func httpClient(limit int64) *http.Client {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.ResponseHeaderTimeout = time.Minute
 	base.DisableKeepAlives = true // one look, then nothing stays open
 	return &http.Client{
-		Transport: capped{base, limit + 1<<20},
+		Transport: capped{base, limit},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if first := via[0].URL; req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
 				return errors.New("the remote redirects to " + req.URL.Scheme + "://" + req.URL.Host + ", which is not followed; write the new URL into the config")
@@ -116,7 +111,11 @@ type capped struct {
 func (c capped) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := c.base.RoundTrip(r)
 	if err == nil {
-		res.Body = &cappedBody{res.Body, c.limit}
+		limit := c.limit
+		if r.Method == http.MethodGet { // the list of refs
+			limit = maxAdvertised
+		}
+		res.Body = &cappedBody{res.Body, limit}
 	}
 	return res, err
 }

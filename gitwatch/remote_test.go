@@ -183,6 +183,106 @@ func TestRemoteOverSSHChecksTheHost(t *testing.T) {
 	t.Run("known", func(t *testing.T) { start(t, edit(known(hostKey.signer))).lands(first) })
 	t.Run("another key", func(t *testing.T) { start(t, edit(known(newSigner(t).signer))).stalls("knownhosts: key mismatch") })
 	t.Run("unknown", func(t *testing.T) { start(t, edit("")).stalls("knownhosts: key is unknown") })
+	t.Run("no repository", func(t *testing.T) {
+		addr, path = sshServer(t, hostKey.signer, clientKey.signer.PublicKey(), "/nowhere"), "/nowhere"
+		host, port, _ = net.SplitHostPort(addr)
+		start(t, edit(known(hostKey.signer))).stalls("not appear to be a git repository")
+	})
+}
+
+// TestRemoteOverSSHThatSaysNothing: a host that falls silent at any point holds a
+// look no longer than its time, and a stop not at all.
+func TestRemoteOverSSHThatSaysNothing(t *testing.T) {
+	hostKey, clientKey := newSigner(t), newSigner(t)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, silent := range []string{"at once", "before the session", "before the command", "after the command"} {
+		addr, heard := silentHost(t, hostKey.signer, silent)
+		host, port, _ := net.SplitHostPort(addr)
+		edit := func(timeout time.Duration) func(c *Config) {
+			return func(c *Config) {
+				c.Source, c.URL, c.Timeout = fromRemote, "ssh://git@"+addr+"/x", timeout
+				c.SSHKey, c.KnownHosts = "file:"+write("key", clientKey.pem), write("known_hosts", fmt.Sprintf("[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(hostKey.signer.PublicKey())))
+			}
+		}
+		t.Run(silent, func(t *testing.T) { start(t, edit(time.Second)).stalls("not done within 1s") })
+		before, stopped := heard.Load(), time.Time{}
+		t.Run(silent+", and a stop", func(t *testing.T) {
+			start(t, edit(time.Hour))
+			gittest.Until(t, "it is asked", func() bool { return heard.Load() > before })
+			stopped = time.Now()
+		})
+		if took := time.Since(stopped); took > 10*time.Second {
+			t.Errorf("%s: the stop took %v", silent, took)
+		}
+	}
+}
+
+// silentHost is an ssh server that says nothing from some point on; heard counts
+// those who came as far.
+func silentHost(t *testing.T, key ssh.Signer, from string) (addr string, heard *atomic.Int32) {
+	t.Helper()
+	cfg := &ssh.ServerConfig{NoClientAuth: true, PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
+	cfg.AddHostKey(key)
+	heard = &atomic.Int32{}
+	return listen(t, func(c net.Conn) {
+		if from == "at once" {
+			heard.Add(1)
+			io.Copy(io.Discard, c)
+			return
+		}
+		conn, channels, reqs, err := ssh.NewServerConn(c, cfg)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		go ssh.DiscardRequests(reqs)
+		for nc := range channels {
+			if from == "before the session" {
+				heard.Add(1)
+				continue
+			}
+			_, reqs, err := nc.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				for r := range reqs {
+					heard.Add(1)
+					if from == "after the command" {
+						r.Reply(true, nil)
+					}
+				}
+			}()
+		}
+	}), heard
+}
+
+// listen serves every connection until the test ends.
+func listen(t *testing.T, serve func(net.Conn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	t.Cleanup(func() { l.Close(); wait.Wait() })
+	wait.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wait.Go(func() { defer c.Close(); serve(c) })
+		}
+	})
+	return l.Addr().String()
 }
 
 type keyPair struct {
@@ -217,20 +317,13 @@ func sshServer(t *testing.T, key ssh.Signer, client ssh.PublicKey, repo string) 
 		return nil, nil
 	}}
 	cfg.AddHostKey(key)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wait sync.WaitGroup
-	t.Cleanup(func() { l.Close(); wait.Wait() })
-	serve := func(c net.Conn) {
-		defer c.Close()
+	return listen(t, func(c net.Conn) {
 		conn, chans, reqs, err := ssh.NewServerConn(c, cfg)
 		if err != nil {
 			return
 		}
 		defer conn.Close()
-		wait.Go(func() { ssh.DiscardRequests(reqs) })
+		go ssh.DiscardRequests(reqs)
 		for nc := range chans {
 			ch, reqs, err := nc.Accept()
 			if err != nil {
@@ -242,7 +335,7 @@ func sshServer(t *testing.T, key ssh.Signer, client ssh.PublicKey, repo string) 
 					continue
 				}
 				cmd := exec.Command("git-upload-pack", repo)
-				cmd.Stdin, cmd.Stdout = ch, ch
+				cmd.Stdout, cmd.Stderr = ch, ch.Stderr()
 				in, err := cmd.StdinPipe()
 				if err == nil {
 					go func() { io.Copy(in, ch); in.Close() }()
@@ -257,17 +350,7 @@ func sshServer(t *testing.T, key ssh.Signer, client ssh.PublicKey, repo string) 
 				break
 			}
 		}
-	}
-	wait.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wait.Go(func() { serve(c) })
-		}
 	})
-	return l.Addr().String()
 }
 
 func TestWebhookIsAHint(t *testing.T) {

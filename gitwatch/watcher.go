@@ -151,16 +151,16 @@ func (w *Watcher) interval() time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// lookTimeout bounds one look.
-const lookTimeout = 5 * time.Minute
-
 // look asks the source, takes in what is new, and remembers how that ended.
 func (w *Watcher) look(ctx context.Context) {
-	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+	bounded, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
 	tip, reached, err := w.take(bounded)
 	if ctx.Err() != nil {
 		return
+	}
+	if err != nil && bounded.Err() != nil {
+		err = fault.New(fault.Unavailable, "the source was not done within %s: %v", w.cfg.Timeout, err).Mend("[git] timeout gives it longer")
 	}
 	w.mu.Lock()
 	was := w.state

@@ -127,7 +127,7 @@ var plan = []room{
 	{dir: "actions/supervise", floor: 3, ours: []string{"actions/launch", "engine/fault", "engine/clock"}, guests: []string{gSys}},
 	{dir: "actions/launch", floor: 3, ours: []string{"engine/fault", "actions/launch/trust"}, guests: []string{gSys}},
 	{dir: "actions/launch/trust", floor: 3, ours: []string{"engine/fault"}, guests: []string{gSys}},
-	{dir: "gitwatch", floor: 3, ours: []string{"engine/fault", "gitwatch/pack", "gitwatch/objects", "gitwatch/store", "gitwatch/signers", "gitwatch/paths"}, guests: []string{gGit}},
+	{dir: "gitwatch", floor: 3, ours: []string{"engine/fault", "gitwatch/pack", "gitwatch/objects", "gitwatch/store", "gitwatch/signers", "gitwatch/paths"}, guests: []string{gGit, "golang.org/x/crypto"}},
 	{dir: "gitwatch/pack", floor: 3, ours: []string{"engine/fault"}, guests: []string{gGit}},
 	{dir: "gitwatch/objects", floor: 3, ours: []string{"engine/fault", "gitwatch/pack"}, guests: []string{gGit}},
 	{dir: "gitwatch/store", floor: 3, ours: []string{"engine/fault", "gitwatch/pack", "gitwatch/objects"}, guests: []string{gGit}},
