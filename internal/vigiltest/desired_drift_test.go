@@ -124,6 +124,63 @@ func TestDesired_EveryWayToEditComesBack(t *testing.T) {
 	f.stop()
 }
 
+// TestDesired_AnotherOwnerComesBack: somebody who may gives managed files and folders
+// to another user or group. It is found by its event, put right, and on record with
+// both owners; what no document says is left as it is.
+func TestDesired_AnotherOwnerComesBack(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("not shown here: it takes root")
+		return
+	}
+	f := newField(t, 1, "")
+	without(f, slowRounds)
+	f.mustBeReady(Binary)
+	f.follows(f.document("a", "ours\n", quick, "owner: root", "group: daemon"), f.document("free", "anybody's\n", quick),
+		fmt.Sprintf("apiVersion: vigil/v1\nkind: Directory\nmetadata: {name: d}\nspec: {path: %s, permissions: \"0750\", owner: daemon, group: root, %s}\n---\n", f.at("d"), quick))
+	owners := func(name string) string {
+		info, err := os.Lstat(f.at(name))
+		if err != nil {
+			return err.Error()
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		return fmt.Sprintf("%d:%d %o", st.Uid, st.Gid, st.Mode&0o7777)
+	}
+	for _, e := range []struct {
+		name, ref, field string
+		uid, gid         int
+	}{
+		{"a", "File/a", "owner", 2, -1}, {"a", "File/a", "group", -1, 2}, {"a", "File/a", "owner", 12345, 12345},
+		{"d", "Directory/d", "owner", 0, -1}, {"d", "Directory/d", "group", -1, 1},
+	} {
+		was, before := owners(e.name), f.drifts(e.ref)
+		if err := os.Lchown(f.at(e.name), e.uid, e.gid); err != nil {
+			t.Fatal(err)
+		}
+		if !quickly(func() bool { return owners(e.name) == was && f.drifts(e.ref) > before }) {
+			t.Fatalf("%s is %s, wanted %s, %d drifts of it before and %d now\n%s", e.name, owners(e.name), was, before, f.drifts(e.ref), f.log)
+		}
+		var list contract.DriftList
+		if err := f.get(t.Context(), "/api/v1/drift/history?limit=1&ref="+e.ref, &list); err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Drifts) != 1 || list.Drifts[0].Field != e.field && e.uid < 1000 {
+			t.Errorf("on record is %+v", list.Drifts)
+		}
+	}
+	if err := os.Chown(f.at("free"), 2, 2); err != nil {
+		t.Fatal(err)
+	}
+	put(t, f.at("a"), "changed\n") // what is told after it is healed after it was looked at
+	f.becomes("a", "file 0644 ours\n")
+	if got := owners("free"); got != "2:2 644" || f.drifts("File/free") > 0 {
+		t.Errorf("a file whose owner no document says is %s, with %d drifts", got, f.drifts("File/free"))
+	}
+	if got := owners("a"); got != "0:1 644" {
+		t.Errorf("a is %s", got)
+	}
+	f.stop()
+}
+
 // TestDesired_LostEventsForceAWholeLook: the kernel's queue of file events
 // overflows (30,000 files appear while vigild cannot read it) and the change of a
 // managed file is among what is lost. It comes back long before the next round.
@@ -157,6 +214,58 @@ func TestDesired_LostEventsForceAWholeLook(t *testing.T) {
 	}
 	if f.drifts("File/a") == 0 {
 		t.Error("it is not on record")
+	}
+	f.stop()
+}
+
+// fewWatches is a program that is vigild in a user namespace of its own, whose limit
+// of watched folders is n; the host's is left alone. Where there are no user
+// namespaces it says so and returns false.
+func (f *field) fewWatches(n int) (program string, ok bool) {
+	f.t.Helper()
+	set := fmt.Sprintf("echo %d >/proc/sys/user/max_inotify_watches", n)
+	if err := command("unshare", "--user", "--map-root-user", "sh", "-c", set); err != nil {
+		f.t.Logf("not shown here: %v", err)
+		return "", false
+	}
+	program = filepath.Join(f.dir, "few")
+	text := fmt.Sprintf("#!/bin/sh\nexec unshare --user --map-root-user sh -c '%s && exec \"$0\" \"$@\"' %q \"$@\"\n", set, Binary)
+	if err := os.WriteFile(program, []byte(text), 0o755); err != nil {
+		f.t.Fatal(err)
+	}
+	return program, true
+}
+
+// TestDesired_WithoutWatchesRoundsFindIt: the kernel lets vigild watch not one folder.
+// It says which it cannot watch and how to mend that, of what is managed and of what
+// it reads; and rounds find drift, and commits in the repository that is followed.
+func TestDesired_WithoutWatchesRoundsFindIt(t *testing.T) {
+	repo := gittest.Repo(t)
+	f := newField(t, 1, fmt.Sprintf("source = \"path\"\npath = %q\npoll = \"1s\"\n", repo.Path))
+	program, ok := f.fewWatches(0)
+	if !ok {
+		return
+	}
+	without(f, "resync = \"1s\"\n")
+	one := repo.Commit("one", "-- host.yaml --\n"+f.document("a", "one\n", quick))
+	f.mustBeReady(program)
+	if row := f.rest(one); row.State != "good" {
+		t.Fatalf("%s is %s: %s", one, row.State, row.Why)
+	}
+	f.becomes("a", "file 0644 one\n")
+	for range 3 {
+		f.heals()
+	}
+	repo.Commit("two", "-- host.yaml --\n"+f.document("a", "two\n", quick))
+	f.becomes("a", "file 0644 two\n")
+	for _, dir := range []string{f.managed(), filepath.Join(repo.Path, ".git")} {
+		told := regexp.MustCompile(`(?m)^.*found by rounds alone.*` + regexp.QuoteMeta(dir) + `.*max_user_watches.*$`)
+		if said := told.FindAllString(f.log.String(), -1); len(said) != 1 {
+			t.Errorf("of %s it is said %d times that it cannot be watched:\n%s", dir, len(said), f.log)
+		}
+	}
+	if got := f.metric("vigil_watched_folders_missing"); got < 1 {
+		t.Errorf("vigil_watched_folders_missing is %v", got)
 	}
 	f.stop()
 }
@@ -218,58 +327,6 @@ func TestDesired_AFightStopsItself(t *testing.T) {
 	}
 	before, began := f.cpu(), time.Now()
 	for i := range 20 {
-// fewWatches is a program that is vigild in a user namespace of its own, whose limit
-// of watched folders is n; the host's is left alone. Where there are no user
-// namespaces it says so and returns false.
-func (f *field) fewWatches(n int) (program string, ok bool) {
-	f.t.Helper()
-	set := fmt.Sprintf("echo %d >/proc/sys/user/max_inotify_watches", n)
-	if err := command("unshare", "--user", "--map-root-user", "sh", "-c", set); err != nil {
-		f.t.Logf("not shown here: %v", err)
-		return "", false
-	}
-	program = filepath.Join(f.dir, "few")
-	text := fmt.Sprintf("#!/bin/sh\nexec unshare --user --map-root-user sh -c '%s && exec \"$0\" \"$@\"' %q \"$@\"\n", set, Binary)
-	if err := os.WriteFile(program, []byte(text), 0o755); err != nil {
-		f.t.Fatal(err)
-	}
-	return program, true
-}
-
-// TestDesired_WithoutWatchesRoundsFindIt: the kernel lets vigild watch not one folder.
-// It says which it cannot watch and how to mend that, of what is managed and of what
-// it reads; and rounds find drift, and commits in the repository that is followed.
-func TestDesired_WithoutWatchesRoundsFindIt(t *testing.T) {
-	repo := gittest.Repo(t)
-	f := newField(t, 1, fmt.Sprintf("source = \"path\"\npath = %q\npoll = \"1s\"\n", repo.Path))
-	program, ok := f.fewWatches(0)
-	if !ok {
-		return
-	}
-	without(f, "resync = \"1s\"\n")
-	one := repo.Commit("one", "-- host.yaml --\n"+f.document("a", "one\n", quick))
-	f.mustBeReady(program)
-	if row := f.rest(one); row.State != "good" {
-		t.Fatalf("%s is %s: %s", one, row.State, row.Why)
-	}
-	f.becomes("a", "file 0644 one\n")
-	for range 3 {
-		f.heals()
-	}
-	repo.Commit("two", "-- host.yaml --\n"+f.document("a", "two\n", quick))
-	f.becomes("a", "file 0644 two\n")
-	for _, dir := range []string{f.managed(), filepath.Join(repo.Path, ".git")} {
-		told := regexp.MustCompile(`(?m)^.*found by rounds alone.*` + regexp.QuoteMeta(dir) + `.*max_user_watches.*$`)
-		if said := told.FindAllString(f.log.String(), -1); len(said) != 1 {
-			t.Errorf("of %s it is said %d times that it cannot be watched:\n%s", dir, len(said), f.log)
-		}
-	}
-	if got := f.metric("vigil_watched_folders_missing"); got < 1 {
-		t.Errorf("vigil_watched_folders_missing is %v", got)
-	}
-	f.stop()
-}
-
 		put(t, f.at("other"), fmt.Sprintf("touched %d\n", i))
 		f.becomes("other", "file 0644 calm\n")
 	}
