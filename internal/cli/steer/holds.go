@@ -42,9 +42,9 @@ func (*ResumeCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type SilenceCmd struct {
-	List   silenceListCmd   `cmd:"" help:"List silences."`
-	Add    silenceAddCmd    `cmd:"" help:"Silence what a selector matches."`
-	Remove silenceRemoveCmd `cmd:"" help:"End a silence now."`
+	List   silenceListCmd `cmd:"" help:"List silences."`
+	Add    silenceAddCmd  `cmd:"" help:"Silence what a selector matches."`
+	Remove removeHoldCmd  `cmd:"" help:"End a silence now."`
 }
 
 // Help shows examples.
@@ -70,19 +70,10 @@ func (c *silenceAddCmd) Run(ctx context.Context, s *session.Session) error {
 	return putHold(s, ctx, contract.HoldCreate{Kind: "silence", Matchers: &c.Matchers, For: &c.For, Reason: c.Reason})
 }
 
-type silenceRemoveCmd struct {
-	ID string `arg:"" help:"Its id."`
-}
-
-// Run ends it.
-func (c *silenceRemoveCmd) Run(ctx context.Context, s *session.Session) error {
-	return release(s, ctx, c.ID)
-}
-
 type MaintenanceCmd struct {
-	List   maintenanceListCmd   `cmd:"" help:"List maintenance windows."`
-	Add    maintenanceAddCmd    `cmd:"" help:"Add a window: once, or by a schedule."`
-	Remove maintenanceRemoveCmd `cmd:"" help:"End a window for good."`
+	List   maintenanceListCmd `cmd:"" help:"List maintenance windows."`
+	Add    maintenanceAddCmd  `cmd:"" help:"Add a window: once, or by a schedule."`
+	Remove removeHoldCmd      `cmd:"" help:"End a window for good."`
 }
 
 // Help shows examples.
@@ -129,13 +120,22 @@ func (c *maintenanceAddCmd) Run(ctx context.Context, s *session.Session) error {
 	return putHold(s, ctx, h)
 }
 
-type maintenanceRemoveCmd struct {
+// removeHoldCmd ends a hold of either kind that is known by its id alone.
+type removeHoldCmd struct {
 	ID string `arg:"" help:"Its id."`
 }
 
 // Run ends it.
-func (c *maintenanceRemoveCmd) Run(ctx context.Context, s *session.Session) error {
-	return release(s, ctx, c.ID)
+func (c *removeHoldCmd) Run(ctx context.Context, s *session.Session) error {
+	r, err := s.Remote()
+	if err != nil {
+		return err
+	}
+	ok, err := r.ReleaseHold(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return s.Done(ok)
 }
 
 type HandsOffCmd struct {
@@ -216,18 +216,6 @@ func putHold(s *session.Session, ctx context.Context, h contract.HoldCreate) err
 		_, err := fmt.Fprintf(s.Out, "%s %s %s\n", out.Kind, out.ID, until)
 		return err
 	})
-}
-
-func release(s *session.Session, ctx context.Context, id string) error {
-	r, err := s.Remote()
-	if err != nil {
-		return err
-	}
-	ok, err := r.ReleaseHold(ctx, id)
-	if err != nil {
-		return err
-	}
-	return s.Done(ok)
 }
 
 func listHolds(s *session.Session, ctx context.Context, kind string) error {
