@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Boots a real systemd in a container and shows there what git push does to a
 # machine: units, timers, cron, kernel parameters and files come and go with
-# signed commits, what is changed by hand comes back, and what fails is taken back.
+# signed commits, what is changed by hand comes back, what fails is taken back, and
+# a reboot in the middle of a commit leaves nothing half done.
 #
 #   deploy/git-test.sh [--root TARBALL] [--keep] [VIGILD]
 #
@@ -13,10 +14,17 @@
 . "$(dirname "$0")/booted.sh"
 
 inside() {
+	export HOME=/root GIT_TERMINAL_PROMPT=0
+	if [ -e /opt/kit/rebooted ]; then
+		cd /root/repo
+		after_the_reboot
+		taken_away
+		finish
+		return
+	fi
 	mkdir -m 750 /etc/vigil
 	mkdir -p /etc/web /etc/vigil/policies /var/log/journal
 	systemctl restart systemd-journald
-	export HOME=/root GIT_TERMINAL_PROMPT=0
 	cd /root
 	ssh-keygen -q -t ed25519 -N '' -C ada@example.org -f /root/ada
 	printf 'ada@example.org %s\n' "$(cat /root/ada.pub)" >/etc/vigil/signers
@@ -60,8 +68,8 @@ inside() {
 	broken
 	more_kinds
 	killed
-	taken_away
-	finish
+	[ "$failed" = 0 ] || finish # nobody would hear of it after a reboot
+	rebooted
 }
 
 commit() { git add -A && git commit -q -m "$1"; }
@@ -273,13 +281,18 @@ more_kinds() {
 	patience=75 check "cron runs it as its user" soon test -s /var/tmp/note
 }
 
+# many is files FROM TO with one word in each, which need something before.
+many() {
+	local i
+	for i in $(seq "$1" "$2"); do
+		printf -- '---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: many%d}\nspec: {path: /etc/web/many/%d, content: "%s\\n", dependsOn: [%s]}\n' "$i" "$i" "$3" "$4"
+	done
+}
+
 # killed: vigild dies in the middle of applying a commit with many things.
 killed() {
-	local i
 	check "nothing differs before" soon vigild drift --exit-code >/dev/null
-	for i in $(seq 200); do
-		printf -- '---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: many%d}\nspec: {path: /etc/web/many/%d, content: "two\\n", dependsOn: [Directory/many]}\n' "$i" "$i"
-	done >many.yaml
+	many 1 200 two Directory/many >many.yaml
 	printf -- '---\napiVersion: vigil/v1\nkind: Directory\nmetadata: {name: many}\nspec: {path: /etc/web/many, permissions: "0755"}\n' >>many.yaml
 	web two
 	commit two
@@ -293,6 +306,59 @@ killed() {
 	check "the host comes to the whole commit" soon good
 	check "with every file" [ "$(cat /etc/web/many/* | grep -c two)" = 200 ]
 	check "the service has the new config" [ "$(tail -n 1 /run/web.words)" = two ]
+	check "nothing is left over" [ -z "$(find /etc/web /etc/systemd/system /etc/cron.d /etc/sysctl.d -name '.*' -not -name .placeholder)" ]
+	check "the chain is whole" says intact vigild audit verify
+}
+
+# rebooted: the machine goes down while a commit is half applied: a hundred files
+# are written, a slow service starts, and a hundred more wait for it.
+rebooted() {
+	{
+		many 1 100 three Directory/many
+		many 101 200 three Service/slow
+		cat <<-YAML
+			---
+			apiVersion: vigil/v1
+			kind: Directory
+			metadata: {name: many}
+			spec: {path: /etc/web/many, permissions: "0755"}
+			---
+			apiVersion: vigil/v1
+			kind: Service
+			metadata: {name: slow}
+			spec:
+			  state: running
+			  dependsOn: [File/many100]
+			  file: |
+			    [Service]
+			    Type=exec
+			    ExecStartPre=/bin/sleep 6
+			    ExecStart=/bin/sleep 1000000
+		YAML
+	} >many.yaml
+	web three
+	commit three
+	push -o wait >/run/push 2>&1 &
+	check "a slow service is being started" soon is slow ActiveState activating
+	check "after the files before it" [ "$(cat /etc/web/many/* | grep -c three)" = 100 ]
+	[ "$failed" = 0 ] || finish
+	cp /proc/sys/kernel/random/boot_id /opt/kit/rebooted
+	systemctl reboot
+	sleep 100 # until that ends us
+}
+
+after_the_reboot() {
+	check "the machine was rebooted" not cmp -s /opt/kit/rebooted /proc/sys/kernel/random/boot_id
+	check "vigild runs by itself" soon is vigild SubState running
+	check "the host comes to the whole commit" soon good
+	check "with every file" [ "$(cat /etc/web/many/* | grep -c three)" = 200 ]
+	check "and the slow service" is slow SubState running
+	check "the service has the new config" [ "$(tail -n 1 /run/web.words)" = three ]
+	check "the kernel parameter is set" holds /proc/sys/net/ipv4/ip_forward 1
+	check "the timer is active" is tick.timer ActiveState active
+	check "nothing differs" soon vigild drift --exit-code >/dev/null
+	check "it was taken up, not tried anew" [ "$(vigild revisions | grep -c "$(git rev-parse --short HEAD)")" = 1 ]
+	vigild revisions | sed 's/^/      | /' | head -n 4
 	check "nothing is left over" [ -z "$(find /etc/web /etc/systemd/system /etc/cron.d /etc/sysctl.d -name '.*' -not -name .placeholder)" ]
 	check "the chain is whole" says intact vigild audit verify
 }
