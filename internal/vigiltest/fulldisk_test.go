@@ -83,6 +83,7 @@ func TestFullDisk(t *testing.T) {
 	l.mustBeReady(Binary)
 	for round := range 2 {
 		load(3*round, 300*time.Millisecond)
+		verdict("before the disk is full") // what the end of the load cut short is known then
 		empty := fill(t, disk)
 		load(3*round+1, 500*time.Millisecond)
 		if !quickly(func() bool { return !takes() }) {
