@@ -311,7 +311,7 @@ func TestSuspicionMakesTheNextStartLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.close()
-	r.cfg.CheckTime = time.Nanosecond
+	r.cfg.CheckTime, r.deps.Log = time.Nanosecond, nil // that it ran out is logged, where somebody listens
 	r.open()
 	_, err := r.Remediation(context.Background(), 1)
 	wantKind(t, err, fault.Corrupt)

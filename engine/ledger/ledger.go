@@ -75,7 +75,7 @@ func (c Config) Validate() error {
 // Deps is what the ledger needs from others.
 type Deps struct {
 	Clock clock.Clock
-	Log   *slog.Logger
+	Log   *slog.Logger // nil: nobody reads it
 }
 
 // Ledger is an open ledger.
@@ -107,6 +107,9 @@ var (
 func Open(cfg Config, deps Deps) (*Ledger, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Ledger{cfg: cfg, deps: deps}
 	l.head.Store(&audit.Head{})
