@@ -32,6 +32,7 @@ func (w *Worker) remember(r remedy.Remediation) {
 	case remedy.GatePause, remedy.GateWindow, remedy.GateHandsOff, remedy.GateDependency:
 		if r.State == remedy.Held && len(w.held) < maxHeld {
 			w.held[r.ID] = heldUp{r, w.Clock()}
+			w.nudged = true // it may have been lifted, and the nudge spent, since it was decided
 			return
 		}
 	}

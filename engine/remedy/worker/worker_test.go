@@ -625,3 +625,18 @@ func TestLiftedHoldGoesOnAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestHoldThatIsLiftedWhileItIsWritten: a pause that ends between the decision to
+// hold and its record holds nothing for a minute, though its nudge was spent.
+func TestHoldThatIsLiftedWhileItIsWritten(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		pause := "ann: moving house"
+		r.judge.facts = func(_ remedy.Remediation, f *remedy.Facts) { f.Paused, pause = pause, "" }
+		r.acts.add("fix", remedy.Convergent, nil)
+		ids := r.queue(remedy.Remediation{Plan: plan("fix")})
+		<-r.wake // it is found at the start, and no nudge comes after it
+		r.run()
+		r.pass(3 * time.Second)
+		r.want(ids[0], remedy.Verifying)
+	})
+}
