@@ -85,8 +85,20 @@ func differ(a place.Attributes, st unix.Stat_t) bool {
 	return a.Mode >= 0 && uint32(a.Mode) != st.Mode&0o7777 || a.UID >= 0 && uint32(a.UID) != st.Uid || a.GID >= 0 && uint32(a.GID) != st.Gid
 }
 
-// with are the parameters that bring back how a thing stands.
-func with(path string, st unix.Stat_t) map[string]any {
-	return map[string]any{"path": path, "permissions": fmt.Sprintf("%04o", st.Mode&0o7777),
-		"owner": strconv.FormatUint(uint64(st.Uid), 10), "group": strconv.FormatUint(uint64(st.Gid), 10)}
+// before are the parameters that bring back, of how a thing stands, what the act
+// changes: all of it when the thing goes, else the attributes that it sets.
+func (w want) before(st unix.Stat_t) map[string]any {
+	m := map[string]any{"path": w.path}
+	for _, x := range []struct {
+		name, set, is string
+	}{
+		{"permissions", w.attr.permissions, fmt.Sprintf("%04o", st.Mode&0o7777)},
+		{"owner", w.attr.owner, strconv.FormatUint(uint64(st.Uid), 10)},
+		{"group", w.attr.group, strconv.FormatUint(uint64(st.Gid), 10)},
+	} {
+		if w.absent || x.set != "" {
+			m[x.name] = x.is
+		}
+	}
+	return m
 }

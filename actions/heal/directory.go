@@ -97,7 +97,7 @@ func (a directory) Undo(_ context.Context, r remedy.Request) (remedy.Request, er
 
 func undoFolder(r remedy.Request, w want, h *held) remedy.Request {
 	if h.there {
-		r.With = with(w.path, h.st)
+		r.With = w.before(h.st)
 	} else {
 		r.With = w.missing()
 	}

@@ -139,7 +139,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 		if !differ(attr, st) {
 			return done(false, nil), nil
 		}
-	} else if w.was != "" && w.was != sum {
+	} else if w.was != "" && w.was != sum && (there || !w.absent) {
 		return remedy.Result{Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
 	}
 	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && runsAsOwner(st.Mode) {
@@ -250,8 +250,10 @@ func (a file) check(ctx context.Context, w fileWant) func(string) error {
 	}
 }
 
-// Undo says what brings the file back as it stands now. Its bytes are kept for
-// that: TooLarge when there are too many, Unsupported for what is no file.
+// Undo says what brings back of the file, as it stands now, what the act changes;
+// the rest is others'. Bytes that the act replaces are kept for that: TooLarge
+// when there are too many, Unsupported for what is no file. An act that wants the
+// file to be as it was looked at has a way back that wants it as the act left it.
 func (a file) Undo(_ context.Context, r remedy.Request) (remedy.Request, error) {
 	w, _, err := a.read(r)
 	if err != nil {
@@ -274,12 +276,17 @@ func (a file) keep(h *held, r remedy.Request, w fileWant) (*remedy.Request, erro
 	switch {
 	case !h.there:
 		back.With = w.missing()
+		w.unchanged(back.With)
 		return &back, nil
 	case h.st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", w.path)
 	}
 	if runsAsOwner(h.st.Mode) && !a.conf.Commands {
 		return nil, fault.New(fault.Unsupported, "%s runs as its owner (mode %04o), and does not come back so", w.path, h.st.Mode&0o7777).Mend("git.trust_commands = true lets it")
+	}
+	back.With = w.before(h.st)
+	if !w.absent && w.sha == "" && w.content == nil {
+		return &back, nil // the bytes are not touched
 	}
 	b, st, there, err := h.Read(blob.Max)
 	if err != nil {
@@ -292,9 +299,22 @@ func (a file) keep(h *held, r remedy.Request, w fileWant) (*remedy.Request, erro
 	if err != nil {
 		return nil, err
 	}
-	back.With = with(w.path, st)
+	back.With = w.before(st)
 	back.With["sha256"] = sum
+	w.unchanged(back.With)
 	return &back, nil
+}
+
+// unchanged makes the way back of an act that wants the file as it was looked at
+// want it as the act leaves it: what others wrote since is theirs.
+func (w fileWant) unchanged(with map[string]any) {
+	switch {
+	case w.was == "" || w.absent:
+	case w.content != nil:
+		with["was"] = blob.Sum([]byte(*w.content))
+	case w.sha != "":
+		with["was"] = w.sha
+	}
 }
 
 // ended says how a program refused, with the beginning of what it said.

@@ -55,6 +55,7 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing, l
 		r.After = append(r.After, func() { t.Held = nil })
 	case !t.Row.Heals.Due(t.Pace(), now):
 	case diffs[0].Class == reconcile.Missing && k.foldersFirst(ctx, r, t, looked):
+	case k.Beside(t): // its end looks at this one again
 	default:
 		steps, held := t.StepsFor(seen, diffs)
 		r.After = append(r.After, func() { t.Held = held })

@@ -86,7 +86,7 @@ func (r *rig) start() *rig {
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	lc := ledger.Defaults()
 	lc.Dir, lc.BallastMB = r.dir, 0
-	led := must[*ledger.Ledger](t)(ledger.Open(lc, ledger.Deps{Clock: now}))
+	led := must[*ledger.Ledger](t)(ledger.Open(lc, ledger.Deps{Clock: now, Log: log}))
 	tc := tsdb.Defaults()
 	tc.Dir = r.dir
 	st := must[*tsdb.Store](t)(tsdb.Open(tc, tsdb.Deps{Clock: now}))

@@ -231,8 +231,8 @@ func (f *file) Compare(last reconcile.State, seen reconcile.Observed) []reconcil
 		return f.hidden(seen, f.parted(last, seen.State))
 	case !f.absent:
 		return f.hidden(seen, reconcile.Diff(f.desired(), last, seen.State))
-	case f.old && last["sha256"] != "" && seen.State["sha256"] != last["sha256"]:
-		return nil // somebody made it their own: it is not ours to take away
+	case f.old && (last["sha256"] == "" || seen.State["sha256"] != last["sha256"]):
+		return nil // somebody made it their own, or nobody knows (its content was left to others): it is not ours to take away
 	}
 	return reconcile.Diff(f.desired(), last, seen.State)
 }

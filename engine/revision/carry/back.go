@@ -3,6 +3,7 @@ package carry
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,10 +124,25 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 		restore(r)
 		return k.Write(ctx, r)
 	}
-	f := &ground.Flow{T: t, Revision: row.N, Back: true, Steps: []reconcile.Step{{Action: u.Action, With: u.With, Summary: u.Summary}}}
-	f.Done = func(_ context.Context, r *ground.Round, err error) {
+	end := func(_ context.Context, r *ground.Round, err error) {
 		over, done = true, err
 		restore(r)
+	}
+	f := &ground.Flow{T: t, Revision: row.N, Back: true, Steps: []reconcile.Step{{Action: u.Action, With: u.With, Summary: u.Summary}}}
+	f.Done = func(ctx context.Context, r *ground.Round, err error) {
+		if err == nil {
+			end(ctx, r, nil)
+			return
+		}
+		steps, ok := k.partly(ctx, t, u)
+		switch {
+		case !ok:
+			end(ctx, r, err)
+		case len(steps) == 0:
+			end(ctx, r, nil)
+		default:
+			k.Queue(ctx, r, &ground.Flow{T: t, Revision: row.N, Back: true, Steps: steps, Done: end})
+		}
 	}
 	r := k.Begin()
 	k.Queue(ctx, r, f)
@@ -137,6 +153,34 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 		return err
 	}
 	return done
+}
+
+// partly are the steps that take back a part of a file that others changed since:
+// what the revision wrote there goes, but for what a document wanted before, which
+// is compared with the good revision like everything else. ok is false when it is
+// no part of a file, or cannot be looked at.
+func (k *Carrier) partly(ctx context.Context, t *ground.Thing, u engine.Undo) (steps []reconcile.Step, ok bool) {
+	if !t.Kept || !strings.Contains(t.Row.Key.Subject, "#") {
+		return nil, false
+	}
+	ours := maps.Clone(t.Row.Last)
+	maps.DeleteFunc(ours, func(field, _ string) bool { return u.Before != nil && u.Before.Last[field] != "" })
+	r, can := kind.Retire(t.Row.Key, ours)
+	if !can {
+		return nil, false
+	}
+	seen, err := r.Observe(ctx, k.World)
+	if err != nil {
+		return nil, false
+	}
+	steps = r.Heal(seen, r.Compare(ours, seen))
+	attrs := maps.Clone(u.With)
+	delete(attrs, "sha256")
+	delete(attrs, "was")
+	if _, new := attrs["absent"]; len(attrs) > 1 && !new {
+		steps = append(steps, reconcile.Step{Action: u.Action, With: attrs, Summary: u.Summary})
+	}
+	return steps, true
 }
 
 // before is what was remembered, but for how often it was healed: what the way

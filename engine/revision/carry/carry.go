@@ -159,15 +159,20 @@ func (k *Carrier) apply(ctx context.Context, row *engine.Revision, p *plan.Plan,
 	return did, k.notifyAll(ctx, row, did, say)
 }
 
-// level carries out things of one level at the same time. After the first failure
-// nothing more is begun; it returns when nothing is under way.
+// level carries out things of one level at the same time, parts of one file one
+// after the other. After the first failure nothing more is begun; it returns when
+// nothing is under way.
 func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.Thing, did *deeds, say func(string)) error {
 	var failed error
-	open, next, told := 0, 0, false
+	open, next, told, beside := 0, 0, false, false
 	fill := func() {
 		r := k.Begin()
+		beside = false
 		for ; failed == nil && next < len(ts) && open < k.Cfg.AtOnce && r.Size() < ground.MaxRound; next++ {
 			t := ts[next]
+			if beside = k.Beside(t); beside {
+				break
+			}
 			f, err := k.wanted(ctx, r, row, t)
 			if err != nil {
 				failed = err
@@ -196,7 +201,7 @@ func (k *Carrier) level(ctx context.Context, row *engine.Revision, ts []*ground.
 		if open == 0 && (failed != nil || next == len(ts)) {
 			return failed
 		}
-		if full := open >= k.Cfg.AtOnce; full || failed != nil || next == len(ts) {
+		if full := open >= k.Cfg.AtOnce; full || beside || failed != nil || next == len(ts) {
 			k.Wait(ctx, k.Clock().Time().Add(ground.PollEvery))
 		}
 		if err := ctx.Err(); err != nil {

@@ -152,6 +152,16 @@ func (g *Ground) Install(ctx context.Context, n int64, set *reconcile.Set, ts, r
 	g.Watch(spots, slices.Compact(units))
 }
 
+// Beside says that a step for another part of the same file is under way: each
+// writes the file anew, so who comes next has to look at what the first one wrote.
+func (g *Ground) Beside(t *Thing) bool {
+	file, _, part := strings.Cut(t.Res.Key().Subject, "#")
+	return part && slices.ContainsFunc(g.byPath[strings.TrimPrefix(file, "file:")], func(o *Thing) bool {
+		other, _, _ := strings.Cut(o.Res.Key().Subject, "#")
+		return o != t && o.Flow != nil && other == file
+	})
+}
+
 // Remembered is a copy of the rows of all things, wanted or not.
 func (g *Ground) Remembered() map[string]engine.Resource {
 	g.Mu.RLock()

@@ -1,0 +1,96 @@
+package revision_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"vigil/engine/reconcile"
+)
+
+// part is a document of some lines of one file below the root.
+func (r *rig) part(name, file string, lines ...string) string {
+	return fmt.Sprintf("---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: %s}\nspec:\n  path: %s\n  match: lines\n  lines: [%q]\n",
+		name, r.path(file), strings.Join(lines, `","`))
+}
+
+// TestRevision_PartsOfOneFile: several documents about one file are carried out,
+// healed and taken away one after the other, since each writes the file anew.
+func TestRevision_PartsOfOneFile(t *testing.T) {
+	r := newRig(t).start()
+	r.write("hosts", "127.0.0.1 localhost\n")
+	all := func() bool {
+		return strings.Count(r.is("hosts"), "\n") == 5 && strings.Contains(r.is("hosts"), "10.0.0.3 c\n")
+	}
+	r.good("a1", r.part("c1", "hosts", "10.0.0.1 a"), r.part("c2", "hosts", "10.0.0.2 b"), r.file("d", "d"), r.part("e", "hosts", "10.0.0.3 c"), r.part("f", "hosts", "10.0.0.4 d"))
+	if !all() || r.is("d") != "d" {
+		t.Fatalf("%q", r.is("hosts"))
+	}
+	r.touch("hosts", "127.0.0.1 localhost\n")
+	r.until("every part is back", all)
+	r.until("the heals are over", func() bool { return len(r.Drift()) == 0 })
+	if s := r.Stats(); s.HealFailures != 0 {
+		t.Fatalf("%d heals failed", s.HealFailures)
+	}
+	r.good("a2", r.file("d", "d"))
+	if r.is("hosts") != "127.0.0.1 localhost\n" {
+		t.Fatalf("%q", r.is("hosts"))
+	}
+}
+
+// TestRevision_WhatWasLeftToOthersStays: a file whose content, and a part of one of
+// which every line, was left to others is not taken away with its document.
+func TestRevision_WhatWasLeftToOthersStays(t *testing.T) {
+	r := newRig(t).start()
+	r.write("hosts", "127.0.0.1 localhost\n")
+	r.good("a1", r.file("kept", "first\n", "  ignore: [sha256]"), r.part("c", "hosts", "10.0.0.1 a")+"  ignore: [\"line:*\"]\n", r.file("d", "d"))
+	r.touch("kept", "the program's own\n")
+	r.good("a2", r.file("d", "d"))
+	if r.is("kept") != "the program's own\n" || !strings.HasPrefix(r.is("hosts"), "127.0.0.1 localhost\n") {
+		t.Fatalf("kept %q, hosts %q", r.is("kept"), r.is("hosts"))
+	}
+}
+
+// TestRevision_TheWayBackLeavesOthersAlone: what a document leaves to others,
+// lines beside its own or a property that it ignores, is not taken back with it.
+func TestRevision_TheWayBackLeavesOthersAlone(t *testing.T) {
+	r := newRig(t)
+	r.write("hosts", "127.0.0.1 localhost\n")
+	r.write("kept", "mine\n")
+	r.write("plain", "before\n")
+	if err := os.Chmod(r.path("kept"), 0o600); err != nil { // there is something to do about it
+		t.Fatal(err)
+	}
+	r.healthy = func(reconcile.Health) error {
+		r.write("hosts", r.is("hosts")+"10.9.9.9 by-hand\n")
+		r.write("kept", "the program's own\n")
+		if err := os.Chmod(r.path("plain"), 0o640); err != nil {
+			t.Error(err)
+		}
+		return context.DeadlineExceeded
+	}
+	r.start()
+	plain := strings.Replace(r.file("plain", "after\n"), "  permissions: \"0644\"\n", "", 1)
+	said, err := r.push("a1", r.part("c", "hosts", "10.0.0.1 a"), r.file("kept", "first\n", "  ignore: [sha256]"), plain+"  health: {expr: \"value > 0\", timeout: 1s}\n")
+	if err == nil {
+		t.Fatal("it is good")
+	}
+	if got := r.is("hosts"); got != "127.0.0.1 localhost\n10.9.9.9 by-hand\n" {
+		t.Errorf("hosts: %q\n%s", got, strings.Join(said, "\n"))
+	}
+	if info, err := os.Stat(r.path("kept")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("kept: %v %v", info, err)
+	}
+	if got := r.is("kept"); got != "the program's own\n" {
+		t.Errorf("kept: %q", got)
+	}
+	info, err := os.Stat(r.path("plain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.is("plain"); got != "before\n" || info.Mode().Perm() != 0o640 {
+		t.Errorf("plain: %q, %v", got, info.Mode())
+	}
+}
