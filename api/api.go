@@ -69,6 +69,8 @@ type Deps struct {
 	Version string
 	Node    string // the host's name for people
 
+	Deferred bool // samples are answered before they are on disk: [store] durability = "interval"
+
 	// Ready says why the daemon cannot serve yet, and what of it is degraded.
 	Ready func() (reasons, degraded []string)
 	// Stats are the other rooms' figures, for /metrics.
@@ -153,7 +155,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		return nil, err
 	}
 	s.live.Store(liveOf(cfg))
-	if s.ingest, err = ingest.New(cfg.Ingest, ingest.Deps{Sink: d.Engine, Now: func() int64 { return d.Clock().Millis() }}); err != nil {
+	if s.ingest, err = ingest.New(cfg.Ingest, ingest.Deps{Sink: d.Engine, Deferred: d.Deferred, Now: func() int64 { return d.Clock().Millis() }}); err != nil {
 		return nil, err
 	}
 	s.manage = manage.New(manage.Deps{

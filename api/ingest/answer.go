@@ -19,7 +19,7 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request, q *request, n in
 		return problem.Invalid{{Type: "too_short", Loc: []any{"body"}, Msg: "List should have at least 1 item after validation, not 0", Ctx: map[string]any{"min_length": 1}}}
 	}
 	if len(q.batch.Items) > 0 {
-		if err := h.submit(r.Context(), q, c); err != nil {
+		if err := h.submit(w, r, q, c); err != nil {
 			return err
 		}
 		h.names.count(&q.batch)

@@ -81,8 +81,9 @@ func (c Config) Validate() error {
 
 // Deps is what the handlers need from others.
 type Deps struct {
-	Sink Sink
-	Now  func() int64 // Unix ms, of the wall clock
+	Sink     Sink
+	Now      func() int64 // Unix ms, of the wall clock
+	Deferred bool         // the sink answers before the disk does, and so each answer says
 }
 
 // Handler decodes requests and hands them to the sink.
@@ -90,6 +91,7 @@ type Handler struct {
 	cfg      Config
 	sink     Sink
 	now      func() int64
+	deferred bool
 	pool     sync.Pool // *request
 	inflight atomic.Int64
 	names    names
@@ -105,7 +107,7 @@ func New(cfg Config, d Deps) (*Handler, error) {
 	if d.Now == nil {
 		d.Now = func() int64 { return time.Now().UnixMilli() }
 	}
-	h := &Handler{cfg: cfg, sink: d.Sink, now: d.Now}
+	h := &Handler{cfg: cfg, sink: d.Sink, now: d.Now, deferred: d.Deferred}
 	h.pool.New = func() any { return new(request) }
 	return h, nil
 }
@@ -122,11 +124,19 @@ func (h *Handler) Stats() Stats {
 	return Stats{h.requests.Load(), h.failures.Load(), h.samples.Load(), h.refused.Load(), h.inflight.Load()}
 }
 
-// submit hands the batch over and counts its verdicts.
-func (h *Handler) submit(ctx context.Context, q *request, c Caller) error {
+// submit hands the batch over and counts its verdicts. `?backfill=true` lets
+// callers with a token bring samples of before the window for late ones.
+func (h *Handler) submit(w http.ResponseWriter, r *http.Request, q *request, c Caller) error {
 	b := &q.batch
 	b.Received, b.Open, b.Token = h.now(), c.Open, c.Token
-	if err := h.sink.Ingest(ctx, b); err != nil {
+	b.Backfill = r.URL.RawQuery != "" && r.URL.Query().Get("backfill") == "true"
+	if b.Backfill && c.Open {
+		return fault.New(fault.Unauthenticated, "backfill needs a token")
+	}
+	if h.deferred {
+		w.Header().Set("Durability", "deferred")
+	}
+	if err := h.sink.Ingest(r.Context(), b); err != nil {
 		return err
 	}
 	taken, refused := 0, 0

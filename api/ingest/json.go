@@ -108,7 +108,7 @@ func (h *Handler) jsonOne(w http.ResponseWriter, r *http.Request, q *request, s 
 	if d != nil {
 		return problem.Invalid{*d}
 	}
-	if err := h.submit(r.Context(), q, c); err != nil {
+	if err := h.submit(w, r, q, c); err != nil {
 		return err
 	}
 	h.names.count(&q.batch)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/snappy"
 	"pgregory.net/rapid"
 
 	"vigil/api/ingest/scan"
@@ -285,5 +286,47 @@ func BenchmarkJSON(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/sample")
 		})
+	}
+}
+
+// TestAnswersSayWhatTheyMean: where answers come before the disk each one says so,
+// and no other does.
+func TestAnswersSayWhatTheyMean(t *testing.T) {
+	for _, deferred := range []bool{false, true} {
+		h := newHandler(t, &sink{}, nil)
+		h.deferred = deferred
+		want := map[bool]string{true: "deferred"}[deferred]
+		r := httptest.NewRequest("POST", "/api/v1/write", bytes.NewReader(snappy.Encode(nil, writeRequest(1, 1))))
+		r.Header.Set("Content-Type", "application/x-protobuf")
+		for kind, w := range map[string]*httptest.ResponseRecorder{
+			"one": postJSON(h, `{"name":"a","value":1}`), "array": postJSON(h, `[{"name":"a","value":1}]`), "remote write": do(h.RemoteWrite, r),
+		} {
+			if got := w.Header().Get("Durability"); got != want || w.Code > 299 {
+				t.Errorf("deferred %v, %s: %d says %q", deferred, kind, w.Code, got)
+			}
+		}
+	}
+}
+
+// TestBackfillIsAsked: samples of long ago are welcome where a caller with a token
+// says so, and nowhere else.
+func TestBackfillIsAsked(t *testing.T) {
+	for query, c := range map[string]struct {
+		caller Caller
+		code   int
+		fill   bool
+	}{
+		"":                            {Caller{Token: "t"}, 201, false},
+		"?backfill=true":              {Caller{Token: "t"}, 201, true},
+		"?backfill=no":                {Caller{Token: "t"}, 201, false},
+		"?backfill=true&verdicts=all": {Caller{Open: true}, 401, false},
+	} {
+		s := &sink{}
+		h := newHandler(t, s, nil)
+		r := httptest.NewRequest("POST", "/api/v1/ingest"+query, strings.NewReader(`{"name":"a","value":1}`))
+		w := do(func(w http.ResponseWriter, r *http.Request, _ Caller) error { return h.JSON(w, r, c.caller) }, r)
+		if w.Code != c.code || s.fill != c.fill {
+			t.Errorf("%q by %+v: %d, backfill %v", query, c.caller, w.Code, s.fill)
+		}
 	}
 }

@@ -26,6 +26,7 @@ type sink struct {
 	got    []received
 	seq    uint64
 	open   bool
+	fill   bool
 	token  string
 	err    error
 	reason map[string]series.Reason
@@ -37,7 +38,7 @@ func (s *sink) Ingest(_ context.Context, b *series.Batch) error {
 	if s.err != nil {
 		return s.err
 	}
-	s.open, s.token = b.Open, b.Token
+	s.open, s.token, s.fill = b.Open, b.Token, b.Backfill
 	b.Seq = s.seq + 1
 	for i := range b.Items {
 		it := &b.Items[i]

@@ -41,7 +41,7 @@ func (h *Handler) remoteWrite(w http.ResponseWriter, r *http.Request, c Caller) 
 		return err
 	}
 	if len(q.batch.Items) > 0 {
-		if err := h.submit(r.Context(), q, c); err != nil {
+		if err := h.submit(w, r, q, c); err != nil {
 			return err
 		}
 		if err := writeVerdict(&q.batch); err != nil {
