@@ -8,7 +8,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
-	"vigil/engine/reconcile/manifest"
+	"vigil/engine/reconcile/accept"
 )
 
 // maxShown is how many bytes of a file are shown.
@@ -34,7 +34,7 @@ func (r *Reverse) Contents(ctx context.Context, ref string) ([]engine.Contents, 
 			continue
 		}
 		c := engine.Contents{Path: p}
-		if manifest.Sealed(x.doc) {
+		if accept.Sealed(x.doc) {
 			c.Note = "it is sealed and not shown"
 			out = append(out, c)
 			continue

@@ -2,6 +2,7 @@ package reverse
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -13,6 +14,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/accept"
 	"vigil/engine/reconcile/load"
 	"vigil/engine/reconcile/manifest"
 )
@@ -91,9 +93,14 @@ func (r *Reverse) CommitDrift(ctx context.Context, actor string, in engine.Drift
 	if len(diffs) == 0 {
 		return out, fault.New(fault.Conflict, "%s stands as its document says", in.Ref)
 	}
-	acc, err := manifest.Accept(x.doc, diffs, func(p string) ([]byte, error) { return r.found(ctx, p, in.Secrets) })
+	acc, err := accept.Accept(x.doc, diffs, func(p string) ([]byte, error) { return r.found(ctx, p) })
 	if err != nil {
 		return out, err
+	}
+	if !in.Secrets {
+		if err := guarded(diffs, acc); err != nil {
+			return out, err
+		}
 	}
 	changed, err := r.changes(ctx, x, acc, in.Secrets)
 	if err != nil {
@@ -115,7 +122,7 @@ func (r *Reverse) CommitDrift(ctx context.Context, actor string, in engine.Drift
 }
 
 // found is the bytes of a file of the machine that are to go into a commit.
-func (r *Reverse) found(ctx context.Context, p string, secrets bool) ([]byte, error) {
+func (r *Reverse) found(ctx context.Context, p string) ([]byte, error) {
 	f, err := r.deps.World.File(ctx, p, reconcile.LookContent)
 	if err != nil {
 		return nil, err
@@ -123,22 +130,49 @@ func (r *Reverse) found(ctx context.Context, p string, secrets bool) ([]byte, er
 	if f.Type != "file" {
 		return nil, fault.New(fault.Conflict, "%s is no file any more", p).Mend("try again")
 	}
-	if why := manifest.Secretive(f.Content); why != "" && !secrets {
-		return nil, fault.New(fault.Unprocessable, "%s holds %s, which everybody could read who may fetch the repository", p, why).
-			Mend("seal it with age and change the document by hand, or say --allow-secrets")
-	}
 	return f.Content, nil
 }
 
+// guarded refuses what looks like a secret, and what of a file is not told of to
+// everybody.
+func guarded(diffs []reconcile.Difference, acc *accept.Acceptance) error {
+	for _, d := range diffs {
+		if d.Found == reconcile.Hidden && slices.Contains(acc.Fields, d.Field) {
+			return fault.New(fault.Unprocessable, "%s stands in a file that not everybody may read, and everybody could who may fetch the repository", d.Field).
+				Mend("seal it with age and change the document by hand, or say --allow-secrets")
+		}
+	}
+	for _, s := range acc.Sets {
+		text := s.Value
+		if s.Whole != nil {
+			text = fmt.Sprint(s.Whole)
+		}
+		if why := cmp.Or(manifest.Secretive([]byte(text)), manifest.Secretive([]byte(s.Path[len(s.Path)-1]+" = "+text))); s.From != "" && why != "" {
+			return secret(s.From, why)
+		}
+	}
+	return nil
+}
+
+func secret(p, why string) error {
+	return fault.New(fault.Unprocessable, "%s holds %s, which everybody could read who may fetch the repository", p, why).
+		Mend("seal it with age and change the document by hand, or say --allow-secrets")
+}
+
 // changes are the files of the tree that change.
-func (r *Reverse) changes(ctx context.Context, x *resource, acc *manifest.Acceptance, secrets bool) (out []manifest.File, err error) {
+func (r *Reverse) changes(ctx context.Context, x *resource, acc *accept.Acceptance, secrets bool) (out []manifest.File, err error) {
 	for _, s := range acc.Sources {
 		if other := x.sharer(s.InTree); other != "" {
 			return nil, fault.New(fault.Conflict, "%s is the source of %s too, which would change with it", s.InTree, other).Mend("give one of the two a file of its own")
 		}
-		data, err := r.found(ctx, s.Path, secrets)
-		if err != nil {
-			return nil, err
+		data := s.Part
+		if data == nil {
+			if data, err = r.found(ctx, s.Path); err != nil {
+				return nil, err
+			}
+		}
+		if why := manifest.Secretive(data); why != "" && !secrets {
+			return nil, secret(s.Path, why)
 		}
 		out = append(out, manifest.File{Path: s.InTree, Data: data})
 	}
@@ -162,7 +196,7 @@ func (x *resource) sharer(inTree string) string {
 		docs, _ := document.Parse(f.Path, f.Data, document.Git)
 		for _, d := range docs {
 			src := d.Spec.Get("source").Text()
-			if src != "" && d.Place != x.doc.Place && manifest.SourcePath(d.Place, src) == inTree {
+			if src != "" && d.Place != x.doc.Place && accept.SourcePath(d.Place, src) == inTree {
 				return d.Kind + "/" + d.Name
 			}
 		}
@@ -202,7 +236,7 @@ func (r *Reverse) prove(ctx context.Context, x *resource, changed []manifest.Fil
 }
 
 // message says what the commit accepts, and who asked.
-func (r *Reverse) message(actor string, in engine.DriftRequest, x *resource, diffs []reconcile.Difference, acc *manifest.Acceptance) string {
+func (r *Reverse) message(actor string, in engine.DriftRequest, x *resource, diffs []reconcile.Difference, acc *accept.Acceptance) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "drift: %s as it stands on %s\n\nAsked for by %s", line(in.Ref), line(r.cfg.Host), line(actor))
 	if in.Reason != "" {

@@ -1,12 +1,12 @@
 package files
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/made"
 	"vigil/engine/reconcile/site"
 )
 
@@ -27,7 +27,6 @@ var (
 	cronWords  = []string{"@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
 	cronName   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
-	plainWord  = regexp.MustCompile(`^[A-Za-z0-9_./:@=,+-]+$`)
 )
 
 // Cron reads a document of this kind.
@@ -49,35 +48,20 @@ func Cron(s *site.Site) site.Resource {
 	if len(v.Command) == 0 || !strings.HasPrefix(v.Command[0], "/") {
 		s.Bad("command", "expected a list: the whole path of the program and its arguments")
 	}
-	var b strings.Builder
-	b.WriteString("# kept by vigild: " + s.Doc.Kind + "/" + s.Doc.Name + "\n")
-	for _, k := range slices.Sorted(maps.Keys(v.Env)) {
-		if x := v.Env[k]; !envName.MatchString(k) || strings.ContainsAny(x, "\n\r\x00\"'") {
+	for k, x := range v.Env {
+		if !envName.MatchString(k) || strings.ContainsAny(x, "\n\r\x00\"'") {
 			s.Bad("env", "%q cannot be a variable of a cron file", k)
 		}
-		b.WriteString(k + "=\"" + v.Env[k] + "\"\n")
 	}
-	words := make([]string, len(v.Command))
-	for i, w := range v.Command {
+	for _, w := range v.Command {
 		if strings.ContainsAny(w, "\n\r\x00") {
 			s.Bad("command", "%q goes over more than one line", w)
 		}
-		words[i] = cronQuote(w)
 	}
-	b.WriteString(sched + " " + v.User + " " + strings.Join(words, " ") + "\n")
 	f := &file{path: cronFolder + s.Doc.Name, absent: v.Mode == reconcile.Absent,
 		attr: attributes{Permissions: "0644", Owner: "root", Group: "root"}}
 	f.key = reconcile.Key{Kind: s.Doc.Kind, Name: s.Doc.Name, Subject: "file:" + f.path}
-	f.content = []byte(b.String())
+	f.content = made.Cron{Schedule: sched, User: v.User, Command: v.Command, Env: v.Env}.Text(f.key.Ref())
 	f.sum = site.Sum(f.content)
 	return f
-}
-
-// cronQuote writes one argument so that the shell which cron itself starts takes
-// it for one word, and cron no % for the end of a line.
-func cronQuote(w string) string {
-	if plainWord.MatchString(w) {
-		return w
-	}
-	return "'" + strings.NewReplacer("'", `'\''`, "%", `'\%'`).Replace(w) + "'"
 }

@@ -1,10 +1,10 @@
 package manifest
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -13,13 +13,27 @@ import (
 	"vigil/engine/fault"
 )
 
-// Set is one value of a document that is to be another. Path leads to it below
-// spec; what is not there yet is added when all above it is there.
+// Set is one change of a document. Path leads to its place below spec, through
+// mappings by key and through lists by number; what is not there yet is added when
+// all above it is there.
 type Set struct {
 	Path  []string
 	Value string
-	Word  bool // true, false or a number: written without quotes
+	Word  bool   // true, false, null or a number: written without quotes
+	Whole any    // in place of Value: a list or a mapping of text, bool, float64 and nil
+	Op    Op     // what is done with it
+	From  string // file of the machine that the value was found in; "" none
 }
+
+// Op is what a Set does.
+type Op uint8
+
+// The changes.
+const (
+	Put    Op = iota // the value at Path is that
+	Remove           // Path is gone, from its mapping or its list
+	Append           // the list at Path has one more text at its end
+)
 
 // Edit changes values of one document of a file, and no byte beside them: other
 // documents, other fields, order, comments and spacing stay. Unprocessable: it
@@ -57,7 +71,7 @@ func edit(name string, text []byte, place string, s Set) ([]byte, error) {
 		}
 		want, is := tree(before[i].Spec.YAML), tree(after[i].Spec.YAML)
 		if before[i].Place == doc.Place {
-			put(want, s)
+			want = put(want, s)
 		}
 		if before[i].Kind != after[i].Kind || before[i].Name != after[i].Name || !maps.Equal(before[i].Labels, after[i].Labels) || !same(want, is) {
 			err = fmt.Errorf("%s/%s would say something else", before[i].Kind, before[i].Name)
@@ -109,14 +123,77 @@ type leaf struct {
 	word bool
 }
 
-func put(at any, s Set) {
-	for _, key := range s.Path[:len(s.Path)-1] {
-		m, _ := at.(map[string]any)
-		at = m[key]
+// put does to a tree what a Set does to the text that it was read from.
+func put(at any, s Set) any {
+	last := len(s.Path) == 1
+	switch at := at.(type) {
+	case map[string]any:
+		key := s.Path[0]
+		switch {
+		case !last:
+			at[key] = put(at[key], Set{Path: s.Path[1:], Value: s.Value, Word: s.Word, Whole: s.Whole, Op: s.Op})
+		case s.Op == Remove:
+			delete(at, key)
+		case s.Op == Append:
+			l, _ := at[key].([]any)
+			at[key] = append(l, leaf{s.Value, s.Word})
+		case s.Whole != nil:
+			at[key] = grown(s.Whole)
+		default:
+			at[key] = leaf{s.Value, s.Word}
+		}
+		return at
+	case []any:
+		if i, err := strconv.Atoi(s.Path[0]); err == nil && last && s.Op == Remove && i >= 0 && i < len(at) {
+			return slices.Delete(at, i, i+1)
+		}
 	}
-	if m, ok := at.(map[string]any); ok {
-		m[s.Path[len(s.Path)-1]] = leaf{s.Value, s.Word}
+	return at
+}
+
+// grown is the tree of a value as Whole has it.
+func grown(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := map[string]any{}
+		for k, x := range v {
+			m[k] = grown(x)
+		}
+		return m
+	case []any:
+		l := make([]any, len(v))
+		for i, x := range v {
+			l[i] = grown(x)
+		}
+		return l
+	case string:
+		return leaf{v, false}
 	}
+	return leaf{flow(v), true}
+}
+
+// flow is a value on one line.
+func flow(v any) string {
+	var parts []string
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, quoted(k)+": "+flow(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case []any:
+		for _, x := range v {
+			parts = append(parts, flow(x))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case string:
+		return quoted(v)
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return "null"
 }
 
 func same(a, b any) bool {
@@ -129,156 +206,4 @@ func same(a, b any) bool {
 		return ok && slices.EqualFunc(a, b, same)
 	}
 	return a == b
-}
-
-// splice writes the value into the text.
-func splice(text []byte, doc document.Document, s Set) ([]byte, error) {
-	parent, last := doc.Spec, s.Path[len(s.Path)-1]
-	for _, key := range s.Path[:len(s.Path)-1] {
-		parent = parent.Get(key)
-	}
-	cannot := func(why string) error {
-		return fault.New(fault.Unprocessable, "%s cannot be changed in place: %s", strings.Join(s.Path, "."), why).At(doc.Spec.Place(s.Path...)).Mend("change it by hand")
-	}
-	if !parent.IsMapping() || len(parent.YAML.Content) == 0 {
-		return nil, cannot("there is nothing that it would belong to")
-	}
-	at := offset(text, parent.YAML.Line, parent.YAML.Column)
-	if at < 0 {
-		return nil, cannot("the place of its parent is not known")
-	}
-	flow := text[at] == '{'
-	indent := parent.YAML.Column - 1
-	head, body := scalar(s.Value), ""
-	switch {
-	case s.Word:
-		head = s.Value
-	case flow:
-		head = quoted(s.Value)
-	default:
-		head, body = value(s.Value, indent+2, 2)
-	}
-	old := parent.Get(last)
-	if old.Absent() {
-		if flow {
-			return slices.Concat(text[:at+1], []byte(quoted(last)+": "+head+", "), text[at+1:]), nil
-		}
-		return slices.Concat(text[:at], []byte(scalar(last)+": "+head+"\n"+body+strings.Repeat(" ", indent)), text[at:]), nil
-	}
-	if !old.IsScalar() {
-		return nil, cannot("it is no single value")
-	}
-	begin := offset(text, old.YAML.Line, old.YAML.Column)
-	if begin < 0 {
-		return nil, cannot("its place is not known")
-	}
-	end, below := span(text, begin, flow, indent, strings.HasPrefix(head, "|") && strings.HasSuffix(head, "+"))
-	rest := lineEnd(text, end)
-	tail := text[end:rest] // a comment, perhaps, and the end of the line
-	if body != "" && !bytes.HasSuffix(tail, []byte("\n")) {
-		tail = append(slices.Clone(tail), '\n')
-	}
-	return slices.Concat(text[:begin], []byte(head), tail, []byte(body), text[below:]), nil
-}
-
-// offset is where a line and a column (of runes, from 1) are in a text, -1 nowhere.
-func offset(text []byte, line, column int) int {
-	at := 0
-	for ; line > 1; line-- {
-		i := bytes.IndexByte(text[at:], '\n')
-		if i < 0 {
-			return -1
-		}
-		at += i + 1
-	}
-	for range column - 1 {
-		if at >= len(text) || text[at] == '\n' {
-			return -1
-		}
-		at++
-		for at < len(text) && text[at]&0xc0 == 0x80 {
-			at++
-		}
-	}
-	if at >= len(text) {
-		return -1
-	}
-	return at
-}
-
-// lineEnd is behind the line end that follows at, or the end of the text.
-func lineEnd(text []byte, at int) int {
-	if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
-		return at + i + 1
-	}
-	return len(text)
-}
-
-// span is where the token of a scalar ends, and where the lines below it do that
-// belong to it. all takes the empty lines that follow with it.
-func span(text []byte, begin int, flow bool, indent int, all bool) (end, below int) {
-	end = begin
-	switch c := text[begin]; c {
-	case '"', '\'':
-		for end++; end < len(text); end++ {
-			switch {
-			case c == '"' && text[end] == '\\':
-				end++
-			case c == '\'' && text[end] == c && end+1 < len(text) && text[end+1] == c:
-				end++
-			case text[end] == c:
-				end++
-				return end, eat(text, lineEnd(text, end), all)
-			}
-		}
-		return len(text), len(text)
-	case '|', '>':
-		if flow {
-			break
-		}
-		keeps := all
-		for end < len(text) && !bytes.ContainsRune([]byte(" \t\r\n"), rune(text[end])) {
-			keeps = keeps || text[end] == '+'
-			end++
-		}
-		below = lineEnd(text, end)
-		for at := below; at < len(text); {
-			next := lineEnd(text, at)
-			line := bytes.TrimRight(text[at:next], "\r\n")
-			switch deep := len(line) - len(bytes.TrimLeft(line, " ")); {
-			case len(bytes.TrimSpace(line)) == 0 && deep <= indent:
-				if keeps {
-					below = next
-				}
-			case deep <= indent:
-				return end, below
-			default:
-				below = next
-			}
-			at = next
-		}
-		return end, below
-	}
-	for end < len(text) && text[end] != '\n' && text[end] != '\r' {
-		if flow && bytes.IndexByte([]byte(",]}"), text[end]) >= 0 || text[end] == '#' && end > begin && (text[end-1] == ' ' || text[end-1] == '\t') {
-			break
-		}
-		end++
-	}
-	for end > begin && (text[end-1] == ' ' || text[end-1] == '\t') {
-		end--
-	}
-	return end, eat(text, lineEnd(text, end), all)
-}
-
-// eat passes over empty lines when they would become part of the value.
-func eat(text []byte, at int, all bool) int {
-	for all && at < len(text) {
-		next := lineEnd(text, at)
-		if len(bytes.TrimSpace(text[at:next])) > 0 {
-			break
-		}
-		at = next
-	}
-	return at
 }

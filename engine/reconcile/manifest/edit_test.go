@@ -2,7 +2,6 @@ package manifest_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"pgregory.net/rapid"
 
 	"vigil/engine/document"
-	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/manifest"
 )
 
@@ -49,6 +47,12 @@ spec:
 // TestEdit_ChangesOneValueAndNothingElse.
 func TestEdit_ChangesOneValueAndNothingElse(t *testing.T) {
 	set := func(v string, path ...string) manifest.Set { return manifest.Set{Path: path, Value: v} }
+	whole := func(v any, path ...string) manifest.Set { return manifest.Set{Path: path, Whole: v} }
+	remove := func(path ...string) manifest.Set { return manifest.Set{Path: path, Op: manifest.Remove} }
+	more := func(v string, path ...string) manifest.Set {
+		return manifest.Set{Path: path, Value: v, Op: manifest.Append}
+	}
+	const short = "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n"
 	tests := []struct {
 		name, text, place string
 		set               manifest.Set
@@ -72,7 +76,30 @@ func TestEdit_ChangesOneValueAndNothingElse(t *testing.T) {
 		{"a block that keeps its empty lines", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: |+\n    b\n\n\n  d: e\n", "a.yaml:1:1", set("x\n", "a"), "|+\n    b\n\n\n", "|\n    x\n"},
 		{"quotes over several lines", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: \"b\n\n    c\" # why\n  d: e\n", "a.yaml:1:1", set("x", "a"), "\"b\n\n    c\"", "x"},
 		{"single quotes", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec: {a: 'it''s, {', d: e}\n", "a.yaml:1:1", set("x", "a"), "'it''s, {'", `"x"`},
-		{"a list", "apiVersion: vigil/v1\nkind: X\nmetadata: {name: a}\nspec:\n  a: [b]\n", "a.yaml:1:1", set("x", "a"), "", "no single value"},
+		{"a list by a word", short + "  a: [b]\n", "a.yaml:1:1", set("x", "a"), "[b]", "x"},
+		{"a list of lines by a word", short + "  a:\n  - b\n  - c # d\n  # e\n  f: g\n", "a.yaml:1:1", set("x", "a"), "a:\n  - b\n  - c # d\n", "a: x\n"},
+		{"a mapping by a text of lines", short + "  a:\n    b: c\n\n  f: g\n", "a.yaml:1:1", set("x\ny\n", "a"), "a:\n    b: c\n", "a: |\n    x\n    y\n"},
+		{"a word by a list", short + "  a: b # c\n", "a.yaml:1:1", whole([]any{"x", 1.5, true, nil, map[string]any{"k": "v: w"}}, "a"), "a: b", `a: ["x", 1.5, true, null, {"k": "v: w"}]`},
+		{"a list by a list", short + "  a: [b, c] # d\n", "a.yaml:1:1", whole([]any{"x"}, "a"), "[b, c]", `["x"]`},
+		{"in braces, a list", short + "  s: {a: [b, {c: ']'}], d: e}\n", "a.yaml:1:1", whole([]any{}, "s", "a"), "[b, {c: ']'}]", "[]"},
+		{"a list that was not there", short + "  a: b\n", "a.yaml:1:1", whole(map[string]any{"k": "v"}, "m"), "  a: b\n", "  m: {\"k\": \"v\"}\n  a: b\n"},
+		{"deep below", short + "  a:\n    b:\n      c: d\n", "a.yaml:1:1", set("x", "a", "b", "c"), "c: d", "c: x"},
+		{"a key less", short + "  a: b # c\n  # d\n  e: f\n", "a.yaml:1:1", remove("a"), "  a: b # c\n", ""},
+		{"the last key less", short + "  a: b\n  e: |\n    f\n\n    g\n", "a.yaml:1:1", remove("e"), "  e: |\n    f\n\n    g\n", ""},
+		{"a mapping less", short + "  a: b\n  e:\n    f: [1,\n      2]\n  g: h\n", "a.yaml:1:1", remove("e"), "  e:\n    f: [1,\n      2]\n", ""},
+		{"a key less in braces", short + "  s: {a: b, c: d}\n", "a.yaml:1:1", remove("s", "a"), "a: b, ", ""},
+		{"the last key less in braces", short + "  s: {a: b, c: 'd, }'}\n", "a.yaml:1:1", remove("s", "c"), ", c: 'd, }'", ""},
+		{"an item less", short + "  l:\n  - a\n  # why\n  - b # b\n  - c\n", "a.yaml:1:1", remove("l", "1"), "  - b # b\n", ""},
+		{"the last item less, deeper", short + "  l:\n    - a\n    - \"b\"\n  m: n\n", "a.yaml:1:1", remove("l", "1"), "    - \"b\"\n", ""},
+		{"an item less in brackets", short + "  l: [a, 'b, c', d]\n", "a.yaml:1:1", remove("l", "1"), "'b, c', ", ""},
+		{"the last item less in brackets", short + "  l: [a, \"b]\"]\n", "a.yaml:1:1", remove("l", "1"), ", \"b]\"", ""},
+		{"the only key", short + "  a: b\n", "a.yaml:1:1", remove("a"), "", "cannot be changed in place"},
+		{"a key that is not there", short + "  a: b\n", "a.yaml:1:1", remove("c"), "", "not there"},
+		{"an item more", short + "  l:\n  - a # b\n  m: n\n", "a.yaml:1:1", more("y: z", "l"), "  - a # b\n", "  - a # b\n  - \"y: z\"\n"},
+		{"an item more in brackets", short + "  l: [a]\n", "a.yaml:1:1", more("b", "l"), "[a]", `[a, "b"]`},
+		{"the first item", short + "  l: []\n", "a.yaml:1:1", more("b", "l"), "[]", `["b"]`},
+		{"an item of a list that is not there", short + "  a: b\n", "a.yaml:1:1", more("b", "l"), "  a: b\n", "  l: [\"b\"]\n  a: b\n"},
+		{"an item more of what is no list", short + "  l: a\n", "a.yaml:1:1", more("b", "l"), "", "cannot be changed in place"},
 		{"below what is not there", before, "a.yaml:8:1", set("x", "dropIns", "a.conf"), "", "cannot be changed in place"},
 		{"no such document", before, "a.yaml:9:1", set("x", "a"), "", "no document begins at"},
 	}
@@ -138,93 +165,4 @@ func TestEdit_LeavesOtherDocumentsByteForByte(t *testing.T) {
 			t.Fatalf("%q instead of %q\n%s", is2, value, got)
 		}
 	})
-}
-
-// TestAccept_SaysWhatWasFound, kind by kind.
-func TestAccept_SaysWhatWasFound(t *testing.T) {
-	diff := func(field, found string) reconcile.Difference {
-		return reconcile.Difference{Field: field, Found: found, Class: reconcile.Drift}
-	}
-	sum := strings.Repeat("a", 64)
-	tests := []struct {
-		name, kind, spec string
-		diffs            []reconcile.Difference
-		want             string // sets, sources, left; or an error
-	}{
-		{"a file", "File", "path: /etc/a, content: x", []reconcile.Difference{diff("sha256", sum), diff("permissions", "0600")}, "content=found permissions=0600"},
-		{"a file with a source", "File", "path: /etc/a, source: files/a", []reconcile.Difference{diff("sha256", sum)}, "hosts/h/files/a</etc/a"},
-		{"a file with a source from the root", "File", "path: /etc/a, source: /x/a", []reconcile.Difference{diff("sha256", sum)}, "x/a</etc/a"},
-		{"a file that is gone", "File", "path: /etc/a, content: x", []reconcile.Difference{diff("exists", "no")}, "mode=absent"},
-		{"a link", "File", "path: /etc/a, content: x", []reconcile.Difference{diff("exists", "link")}, "!not about those"},
-		{"one that should be gone", "File", "path: /etc/a, mode: absent", []reconcile.Difference{diff("exists", "yes")}, "!vigild adopt"},
-		{"a secret", "File", "path: /etc/a, secret: x", []reconcile.Difference{diff("sha256", sum)}, "!sealed"},
-		{"sealed content", "File", "path: /etc/a, content: {age: x}", []reconcile.Difference{diff("sha256", sum)}, "!sealed"},
-		{"a secret of other permissions", "File", "path: /etc/a, secret: x", []reconcile.Difference{diff("permissions", "0600")}, "permissions=0600"},
-		{"no text", "File", "path: /etc/bin, content: x", []reconcile.Difference{diff("sha256", sum)}, "!no text"},
-		{"a file that cannot be read", "File", "path: /etc/locked, content: x", []reconcile.Difference{diff("sha256", sum)}, "!locked"},
-		{"a part", "File", "path: /etc/a, match: lines, lines: [q]", []reconcile.Difference{diff("line:q", "")}, "!by hand"},
-		{"a folder", "Directory", "path: /srv, owner: root", []reconcile.Difference{diff("owner", "www"), diff("entry:x", "file")}, "owner=www left entry:x"},
-		{"a service", "Service", "state: running, enabled: true", []reconcile.Difference{diff("active", "failed"), diff("enabled", "no"), diff("reload", "yes")}, "state=stopped enabled:=false left reload"},
-		{"a static unit", "Service", "enabled: true", []reconcile.Difference{diff("enabled", "static")}, "!nobody switches"},
-		{"a unit file", "Service", "unit: w, file: x, dropIns: {a.conf: y}", []reconcile.Difference{diff("unitfile", sum), diff("dropin:a.conf", sum)}, "file=found dropIns.a.conf=found"},
-		{"a unit file that is gone", "Service", "file: x", []reconcile.Difference{diff("unitfile", "")}, "!gone"},
-		{"a kernel parameter", "Sysctl", "name: vm.swappiness, value: 1", []reconcile.Difference{diff("running", "60"), diff("persisted", "")}, "value:=60 left persisted"},
-		{"one of several values", "Sysctl", "name: a.b, value: 1", []reconcile.Difference{diff("running", "1\t2")}, "value=1 2"},
-		{"a process", "Process", "state: running", []reconcile.Difference{diff("running", "no")}, "state=stopped"},
-		{"a timer", "Timer", "unit: x", []reconcile.Difference{diff("active", "no")}, "!kind Timer"},
-	}
-	read := func(p string) ([]byte, error) {
-		switch p {
-		case "/etc/bin":
-			return []byte{0, 1}, nil
-		case "/etc/locked":
-			return nil, errors.New("locked")
-		case "/etc/a", "/etc/systemd/system/w.service", "/etc/systemd/system/w.service.d/a.conf":
-			return []byte("found"), nil
-		}
-		return nil, errors.New("asked for " + p)
-	}
-	for _, tt := range tests {
-		docs, is := document.Parse("hosts/h/a.yaml", []byte(fmt.Sprintf("apiVersion: vigil/v1\nkind: %s\nmetadata: {name: x}\nspec: {%s}\n", tt.kind, tt.spec)), document.Git)
-		if len(is) > 0 {
-			t.Fatal(is)
-		}
-		a, err := manifest.Accept(docs[0], tt.diffs, read)
-		var got []string
-		if err != nil {
-			if !strings.HasPrefix(tt.want, "!") || !strings.Contains(err.Error(), tt.want[1:]) {
-				t.Errorf("%s: %v", tt.name, err)
-			}
-			continue
-		}
-		for _, s := range a.Sets {
-			sign := "="
-			if s.Word {
-				sign = ":="
-			}
-			got = append(got, strings.Join(s.Path, ".")+sign+s.Value)
-		}
-		for _, s := range a.Sources {
-			got = append(got, s.InTree+"<"+s.Path)
-		}
-		for _, l := range a.Left {
-			field, _, _ := strings.Cut(strings.Replace(l, "entry:", "entry-", 1), ":")
-			got = append(got, "left "+strings.Replace(field, "entry-", "entry:", 1))
-		}
-		if strings.Join(got, " ") != tt.want {
-			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
-		}
-	}
-}
-
-// TestSealed finds what is sealed wherever it stands.
-func TestSealed(t *testing.T) {
-	for spec, want := range map[string]bool{
-		"content: x": false, "secret: x": true, "content: {age: x}": true, "dropIns: {a.conf: {age: x}}": true, "values: {a: [b, {c: '-----BEGIN AGE ENCRYPTED FILE-----'}]}": true, "values: {a: [b]}": false,
-	} {
-		docs, is := document.Parse("a.yaml", []byte("apiVersion: vigil/v1\nkind: File\nmetadata: {name: x}\nspec: {"+spec+"}\n"), document.Git)
-		if len(is) > 0 || manifest.Sealed(docs[0]) != want {
-			t.Errorf("%s: %v", spec, is)
-		}
-	}
 }

@@ -152,7 +152,7 @@ func (m *Manifest) unitFiles(w *writer, unit string, files map[string][]byte, ma
 	}
 	begun := false
 	for _, p := range dropIns {
-		if !inline(files[p]) { // a drop-in has no source
+		if !Inline(files[p]) { // a drop-in has no source
 			m.warn("%s is left out: it is no plain text", p)
 			continue
 		}

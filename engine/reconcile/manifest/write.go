@@ -38,7 +38,7 @@ func (w *writer) text(indent int, key, v string) {
 
 // content writes bytes as text under a key, or as a file beside the document.
 func (w *writer) content(m *Manifest, key string, data []byte) {
-	if inline(data) {
+	if Inline(data) {
 		w.text(2, key, string(data))
 		return
 	}
@@ -47,8 +47,8 @@ func (w *writer) content(m *Manifest, key string, data []byte) {
 	m.Files = append(m.Files, File{path.Join(path.Dir(m.Path), name), data})
 }
 
-// inline says that bytes can stand in a document as text.
-func inline(data []byte) bool {
+// Inline says that bytes can stand in a document as text.
+func Inline(data []byte) bool {
 	return len(data) <= maxInline && utf8.Valid(data) && !bytes.HasPrefix(bytes.TrimSpace(data), []byte(sealed.Header)) &&
 		!bytes.ContainsFunc(data, func(r rune) bool { return !shown(r) && r != '\n' && r != '\t' && r != '\r' })
 }
@@ -149,4 +149,10 @@ func Secretive(content []byte) string {
 		}
 	}
 	return ""
+}
+
+// Number says that a text is a whole number as YAML writes one too.
+func Number(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	return digits != "" && len(digits) < 16 && strings.Trim(digits, "0123456789") == "" && (digits == "0" || digits[0] != '0') && s != "-0"
 }

@@ -6,6 +6,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/made"
 	"vigil/engine/reconcile/site"
 )
 
@@ -20,6 +21,8 @@ type timerSpec struct {
 	Every            document.Duration `yaml:"every"` // after the unit, or else the timer, was last started
 	RandomizedDelay  document.Duration `yaml:"randomizedDelay"`
 	Persistent       bool              `yaml:"persistent"` // a run that was missed is made up for
+	State            string            `yaml:"state"`      // running (default), stopped
+	Enabled          *bool             `yaml:"enabled"`    // true by default
 }
 
 var calendar = regexp.MustCompile(`^[A-Za-z0-9*/,:.~ -]+$`)
@@ -45,49 +48,20 @@ func Timer(s *site.Site) site.Resource {
 	if len(v.OnCalendar) == 0 && v.OnBoot == 0 && v.Every == 0 {
 		s.Bad("unit", "one of onCalendar, onBoot and every says when")
 	}
-	var b strings.Builder
-	b.WriteString("# kept by vigild: " + r.key.Ref() + "\n[Unit]\nDescription=starts " + what + "\n\n[Timer]\nUnit=" + what + "\n")
 	for _, c := range v.OnCalendar {
 		if len(c) > 200 || !calendar.MatchString(c) {
 			s.Mend("onCalendar", "systemd-analyze calendar tells what is understood", "%q is no calendar expression", c)
 		}
-		b.WriteString("OnCalendar=" + c + "\n")
 	}
 	for field, d := range map[string]document.Duration{"onBoot": v.OnBoot, "every": v.Every, "randomizedDelay": v.RandomizedDelay} {
 		if d < 0 {
 			s.Bad(field, "%s is negative", field)
 		}
 	}
-	for _, x := range []struct {
-		key string
-		d   document.Duration
-	}{
-		// A unit that was never started has no time to count from: the timer's own start is the first.
-		{"OnBootSec", v.OnBoot}, {"OnActiveSec", v.Every}, {"OnUnitActiveSec", v.Every}, {"RandomizedDelaySec", v.RandomizedDelay},
-	} {
-		if x.d > 0 {
-			b.WriteString(x.key + "=" + span(x.d) + "\n")
-		}
-	}
-	if v.Persistent {
-		b.WriteString("Persistent=true\n")
-	}
-	b.WriteString("\n[Install]\nWantedBy=timers.target\n")
-	r.put("unitfile", []byte(b.String()))
-	r.state["active"], r.state["enabled"] = reconcile.Yes, reconcile.Yes
+	timer := made.Timer{Unit: what, OnCalendar: v.OnCalendar, OnBoot: v.OnBoot, Every: v.Every, RandomizedDelay: v.RandomizedDelay, Persistent: v.Persistent}
+	r.put("unitfile", timer.Text(r.key.Ref()))
+	r.state["active"] = site.Truth(s.OneOf("state", v.State, "running", "stopped") == "running")
+	r.state["enabled"] = site.Truth(v.Enabled == nil || *v.Enabled)
 	r.implied()
 	return r
-}
-
-// span is a duration with a space between its units, as systemd writes it.
-func span(d document.Duration) string {
-	var b strings.Builder
-	text := d.String()
-	for i, c := range text {
-		if i > 0 && c >= '0' && c <= '9' && (text[i-1] < '0' || text[i-1] > '9') {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }

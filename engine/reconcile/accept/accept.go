@@ -1,4 +1,11 @@
-package manifest
+// Package accept says how a document becomes true of what was found: which of its
+// values change, what it says no more, and which files of the tree hold what a file
+// of the machine holds.
+//
+// What a document of its kind cannot say is named and left. It refuses to put what
+// is sealed into plain text. Pure, but for the bytes that it is given a function
+// for; everything may be called concurrently.
+package accept
 
 import (
 	"cmp"
@@ -9,12 +16,13 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
+	"vigil/engine/reconcile/manifest"
 	"vigil/engine/reconcile/sealed"
 )
 
 // Acceptance is what would make a document say what was found.
 type Acceptance struct {
-	Sets    []Set
+	Sets    []manifest.Set
 	Sources []Source // files of the tree that are to hold what a file holds
 	Fields  []string // differences that are gone then
 	Left    []string // differences that no document can say, with why
@@ -24,15 +32,17 @@ type Acceptance struct {
 type Source struct {
 	InTree string
 	Path   string
+	Part   []byte // what of the file goes into the tree; nil all of it
 }
 
 // Accept says how a document becomes true of what was found. content gives the
 // bytes of a file of the machine. Unprocessable: nothing of the differences can
 // be said by a document of this kind.
 func Accept(doc document.Document, diffs []reconcile.Difference, content func(path string) ([]byte, error)) (*Acceptance, error) {
-	a := &acceptor{doc: doc, content: content}
+	a := &acceptor{doc: doc, diffs: diffs, content: content}
 	take := map[string]func(reconcile.Difference) error{
-		"File": a.file, "Directory": a.directory, "Service": a.service, "Sysctl": a.sysctl, "Process": a.process,
+		"File": a.file, "Directory": a.directory, "Cron": a.cron,
+		"Service": a.service, "Timer": a.timer, "Sysctl": a.sysctl, "Process": a.process,
 	}[doc.Kind]
 	if take == nil {
 		return nil, fault.New(fault.Unprocessable, "what was found cannot be said by a document of kind %s", doc.Kind).At(doc.Place).Mend("change the document by hand")
@@ -42,6 +52,7 @@ func Accept(doc document.Document, diffs []reconcile.Difference, content func(pa
 			return nil, err
 		}
 	}
+	a.removals()
 	if len(a.out.Fields) == 0 {
 		return nil, fault.New(fault.Unprocessable, "no document can say what was found: %s", strings.Join(a.out.Left, "; ")).At(doc.Place)
 	}
@@ -50,12 +61,23 @@ func Accept(doc document.Document, diffs []reconcile.Difference, content func(pa
 
 type acceptor struct {
 	doc     document.Document
+	diffs   []reconcile.Difference
 	content func(path string) ([]byte, error)
 	out     Acceptance
+
+	gone [][]string // paths to what the document should not say any more
+}
+
+// accept is for a difference that sets end which are made elsewhere.
+func (a *acceptor) accept(d reconcile.Difference) error {
+	if !slices.Contains(a.out.Fields, d.Field) {
+		a.out.Fields = append(a.out.Fields, d.Field)
+	}
+	return nil
 }
 
 func (a *acceptor) set(d reconcile.Difference, v string, word bool, path ...string) error {
-	a.out.Sets = append(a.out.Sets, Set{Path: path, Value: v, Word: word})
+	a.out.Sets = append(a.out.Sets, manifest.Set{Path: path, Value: v, Word: word})
 	a.out.Fields = append(a.out.Fields, d.Field)
 	return nil
 }
@@ -87,10 +109,11 @@ func (a *acceptor) bytes(d reconcile.Difference, at string, field ...string) err
 	if err != nil {
 		return err
 	}
-	if !inline(text) {
+	if !manifest.Inline(text) {
 		return fault.New(fault.Unprocessable, "%s holds bytes that are no text, or too many for a document", at).At(a.doc.Place).Mend("put it into a file of the tree and name that as source")
 	}
-	return a.set(d, string(text), false, field...)
+	a.out.Sets = append(a.out.Sets, manifest.Set{Path: field, Value: string(text), From: at})
+	return a.accept(d)
 }
 
 // SourcePath is a file of the tree as a document names it.
@@ -125,14 +148,25 @@ func (a *acceptor) file(d reconcile.Difference) error {
 	if d.Field == "sha256" {
 		return a.bytes(d, a.spec("path").Text(), "content")
 	}
-	return a.left(d, "a part of a file is changed by hand")
+	return a.part(d)
 }
 
+// directory lets what nobody named stay.
 func (a *acceptor) directory(d reconcile.Difference) error {
 	if is, err := a.attribute(d); is {
 		return err
 	}
-	return a.left(d, "name it under keep, or write a document about it")
+	name, entry := strings.CutPrefix(d.Field, "entry:")
+	switch {
+	case !entry:
+		return a.left(d, "they are too many to be named: clear them away, raise maxPurge, or keep them by a pattern")
+	case reconcile.Mode(a.spec("mode").Text()) == reconcile.Absent:
+		return a.left(d, "the folder should be gone as a whole")
+	case strings.Contains(name, "*"):
+		return a.left(d, "under keep its name would be a pattern that others fit too")
+	}
+	a.out.Sets = append(a.out.Sets, manifest.Set{Path: []string{"keep"}, Value: name, Op: manifest.Append})
+	return a.accept(d)
 }
 
 func (a *acceptor) service(d reconcile.Difference) error {
@@ -160,7 +194,7 @@ func (a *acceptor) sysctl(d reconcile.Difference) error {
 	switch {
 	case d.Field == "running":
 		v := strings.Join(strings.Fields(d.Found), " ")
-		return a.set(d, v, number(v), "value")
+		return a.set(d, v, manifest.Number(v), "value")
 	case d.Field == reconcile.Exists:
 		return a.left(d, "the kernel has no parameter of this name")
 	}
@@ -172,12 +206,6 @@ func (a *acceptor) process(d reconcile.Difference) error {
 		return a.set(d, map[bool]string{true: "running", false: "stopped"}[d.Found == reconcile.Yes], false, "state")
 	}
 	return a.left(d, "it follows from the rest")
-}
-
-// number says that a text is a whole number as YAML writes one too.
-func number(s string) bool {
-	digits := strings.TrimPrefix(s, "-")
-	return digits != "" && len(digits) < 16 && strings.Trim(digits, "0123456789") == "" && (digits == "0" || digits[0] != '0') && s != "-0"
 }
 
 // Sealed reports whether a document holds anything that is sealed, so that what
