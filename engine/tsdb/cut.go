@@ -160,10 +160,8 @@ func (s *Store) cutLocked(ctx context.Context) error {
 // cutSome writes the heads of one transaction.
 func (s *Store) cutSome(ctx context.Context, list []*live.Head) error {
 	puts := s.heads.Seal(s.puts[:0], list)
-	defer func() {
-		clear(puts)
-		s.puts = puts
-	}()
+	s.puts = puts
+	defer clear(puts)
 	if err := s.db.Write(ctx, nil, puts, nil); err != nil {
 		s.heads.Soil(nil, list)
 		return err
