@@ -65,6 +65,13 @@ type FirstCommit struct {
 	Clone  string   `json:"clone,omitempty"` // URL to clone it from
 }
 
+// Signer is who signs the commits that vigild itself makes.
+type Signer struct {
+	Mail  string `json:"mail"`        // of the committer
+	Line  string `json:"line"`        // of a list of allowed signers
+	Print string `json:"fingerprint"` // of the key
+}
+
 // Reverse is the other direction: from how the machine stands to documents and
 // commits. Its methods block and may be called concurrently; none of them changes
 // the machine.
@@ -81,4 +88,6 @@ type Reverse interface {
 	// First makes the first commit of the daemon's repository. Conflict: there are
 	// commits, or the repository is not the daemon's.
 	First(ctx context.Context, actor string) (FirstCommit, error)
+	// Signer is who signs these commits; its key is made when there is none yet.
+	Signer(ctx context.Context) (Signer, error)
 }

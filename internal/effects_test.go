@@ -32,6 +32,7 @@ var mayChange = map[string]struct{ what, why string }{
 	"engine/tsdb/place":       {"os.MkdirAll os.OpenFile", "the lock of the store"},
 	"engine/tsdb/rows":        {"os.Chmod os.MkdirAll os.OpenFile os.Remove os.Rename", "samples.db and its copies"},
 	"engine/tsdb/wal":         {"os.MkdirAll os.OpenFile os.Remove os.Rename", "samples.log"},
+	"gitwatch":                {"os.CreateTemp os.MkdirAll os.Remove os.Rename", "the key that vigild signs its own commits with, in the data directory"},
 	"gitwatch/pack":           {"os.OpenFile", "packs in the data directory"},
 	"gitwatch/store":          {"os.CreateTemp os.MkdirAll os.MkdirTemp os.OpenFile os.Remove os.RemoveAll os.Rename", "the bare repository in the data directory"},
 	"internal/cli/demo":       {"os.MkdirAll os.MkdirTemp os.RemoveAll os.WriteFile syscall.Kill", "the demo's own folder, and the service that it started itself"},

@@ -220,6 +220,11 @@ func (d *Desired) First(_ context.Context, actor string) (engine.FirstCommit, er
 	return engine.FirstCommit{Commit: strings.Repeat("d", 40), Branch: "main", Files: []string{"README.md"}}, nil
 }
 
+// Signer is always the same.
+func (d *Desired) Signer(context.Context) (engine.Signer, error) {
+	return engine.Signer{Mail: "vigild@here", Line: `vigild@here namespaces="git" ssh-ed25519 AAAA`, Print: "SHA256:x"}, nil
+}
+
 // DesiredCases is what the routes of the desired state answer, upon NewDesired.
 var DesiredCases = []Case{
 	{Line: "desired", Method: "GET", Path: "/api/v1/desired", Status: 200, Has: map[string]any{"enabled": true, "applied": Some, "resources": 250.0, "drifted": 1.0, "suspends": []any{}}},
@@ -270,5 +275,6 @@ var DesiredCases = []Case{
 	{Line: "adopt nothing", Method: "POST", Path: "/api/v1/adopt", Body: `{"what":"/none"}`, Status: 404},
 	{Line: "adopt of a bad kind", Method: "POST", Path: "/api/v1/adopt", Body: `{"what":"x","kind":"user"}`, Status: 422, Loc: "enum@body.kind"},
 	{Line: "init", Method: "POST", Path: "/api/v1/git/init", Status: 201, Has: map[string]any{"branch": "main", "files.0": "README.md"}},
+	{Line: "signer", Method: "GET", Path: "/api/v1/git/signer", Status: 200, Has: map[string]any{"mail": "vigild@here", "line": Some, "fingerprint": "SHA256:x"}},
 	{Line: "init twice", Method: "POST", Path: "/api/v1/git/init", Status: 409},
 }

@@ -110,6 +110,11 @@ func (c *Client) Adopt(ctx context.Context, r contract.AdoptRequest) (contract.M
 	return post[contract.Manifest](ctx, c.patient(), "/api/v1/adopt", r)
 }
 
+// Signer is who signs the commits that the daemon makes itself.
+func (c *Client) Signer(ctx context.Context) (contract.Signer, error) {
+	return get[contract.Signer](ctx, c, "/api/v1/git/signer", nil)
+}
+
 // InitRepository makes the first commit of the daemon's repository.
 func (c *Client) InitRepository(ctx context.Context) (contract.FirstCommit, error) {
 	return post[contract.FirstCommit](ctx, c.patient(), "/api/v1/git/init", nil)

@@ -222,6 +222,13 @@ type Manifest struct {
 	Warnings []string       `json:"warnings"`
 }
 
+// Signer is who signs the commits that the daemon makes itself.
+type Signer struct {
+	Mail  string `json:"mail" example:"vigild@web1" doc:"Of the committer"`
+	Line  string `json:"line" doc:"For a list of allowed signers"`
+	Print string `json:"fingerprint" example:"SHA256:..." doc:"Of the key"`
+}
+
 // FirstCommit is the beginning of the daemon's own repository.
 type FirstCommit struct {
 	Commit string   `json:"commit"`

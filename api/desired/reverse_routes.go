@@ -39,4 +39,16 @@ func (d *Desired) reverse(r *face.Registrar) {
 			}
 			return face.Say(contract.FirstCommit{Commit: f.Commit, Branch: f.Branch, Files: face.List(f.Files), Clone: f.Clone})
 		})
+
+	face.Handle(r, face.Line("GET", "/api/v1/git/signer", guard.Read, "getSigner", "Who signs the commits that the daemon makes itself, for the allowed signers", "desired", 0),
+		func(ctx context.Context, _ guard.Caller, _ *face.None) (*face.Reply[contract.Signer], error) {
+			if err := d.reversing(); err != nil {
+				return nil, err
+			}
+			v, err := d.Reverse.Signer(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return face.Say(contract.Signer(v))
+		})
 }

@@ -56,6 +56,8 @@ type Repository interface {
 	// First makes the first commit of the branch that is applied, and lands it.
 	// Conflict: there are commits, or commits are made elsewhere.
 	First(ctx context.Context, actor string, w Write) (commit, branch, clone string, err error)
+	// Signer is who signs what Write and First make.
+	Signer() (engine.Signer, error)
 }
 
 // Deps is what it needs of others.
@@ -223,6 +225,9 @@ func (r *Reverse) First(ctx context.Context, actor string) (out engine.FirstComm
 	}
 	return out, r.record(ctx, actor, "repository.init", "commit:"+out.Commit, "the repository was empty")
 }
+
+// Signer is who signs the commits that are made here.
+func (r *Reverse) Signer(context.Context) (engine.Signer, error) { return r.deps.Repository.Signer() }
 
 func (r *Reverse) record(ctx context.Context, actor, verb, object, reason string) error {
 	return r.deps.Record(ctx, audit.Record{At: r.deps.Clock(), Actor: actor, Verb: verb, Object: object, Reason: reason})

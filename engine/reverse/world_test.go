@@ -122,6 +122,8 @@ func (r *repository) First(ctx context.Context, _ string, w reverse.Write) (stri
 	return c, "main", "http://127.0.0.1:8000/git/desired", err
 }
 
+func (r *repository) Signer() (engine.Signer, error) { return engine.Signer{Mail: "vigild@web1"}, nil }
+
 // keeper knows which commit is applied, and nothing else.
 type keeper struct {
 	engine.Desired

@@ -12,6 +12,9 @@
 // Invariants: there is no verdict between good and refused; validity is held
 // against the committer's clock and against ours, since the former is a claim.
 //
+// [Key] is the other side: it signs commits of one's own, which [Verify] holds to
+// the same list as any other.
+//
 // It starts nothing, reads no file and holds no state.
 package signers
 

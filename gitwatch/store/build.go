@@ -26,6 +26,9 @@ type Change struct {
 type Note struct {
 	Author  objects.Person // When is both dates
 	Message string
+	// Sign gives the commit object back with a signature in it; nil leaves it as it
+	// is. An error makes no commit.
+	Sign func(raw []byte) ([]byte, error)
 }
 
 // Write makes a commit upon old (zero: the first) with the changes and moves
@@ -74,7 +77,13 @@ func (s *Store) WriteUpon(ctx context.Context, u Update, parent plumbing.Hash, c
 	mail := strings.NewReplacer("\n", "", "<", "", ">", "", " ", "", "\x00", "").Replace(note.Author.Mail)
 	stamp := fmt.Sprintf("%s <%s> %d +0000\n", who, mail, note.Author.When.Unix())
 	fmt.Fprintf(&text, "author %scommitter %s\n%s\n", stamp, stamp, strings.TrimRight(note.Message, "\n"))
-	u.New = b.add(plumbing.CommitObject, text.Bytes())
+	raw := text.Bytes()
+	if note.Sign != nil {
+		if raw, err = note.Sign(raw); err != nil {
+			return objects.Commit{}, err
+		}
+	}
+	u.New = b.add(plumbing.CommitObject, raw)
 	q, err := s.fill(ctx, func(f *os.File) error { return b.pack(f, v) })
 	if err != nil {
 		return objects.Commit{}, err
@@ -86,7 +95,7 @@ func (s *Store) WriteUpon(ctx context.Context, u Update, parent plumbing.Hash, c
 	if err := q.Land(u); err != nil {
 		return objects.Commit{}, err
 	}
-	return objects.ParseCommit(u.New, text.Bytes())
+	return objects.ParseCommit(u.New, raw)
 }
 
 type built struct {

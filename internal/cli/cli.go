@@ -48,8 +48,9 @@ type commands struct {
 	Retry        desired.RetryCmd      `cmd:"" group:"desired" line:"-" help:"Apply a bad commit again."`
 	Suspend      desired.SuspendCmd    `cmd:"" group:"desired" line:"suspend, unsuspend" help:"Leave things alone for a while; heal them again."`
 	Unsuspend    desired.UnsuspendCmd  `cmd:"" group:"desired" line:"-" help:"Heal again before the end of a suspend."`
-	Adopt        desired.AdoptCmd      `cmd:"" group:"desired" line:"adopt, init" help:"How a thing stands, as a document; the first commit."`
+	Adopt        desired.AdoptCmd      `cmd:"" group:"desired" line:"adopt, init, signer" help:"A thing as a document; the first commit; the key of vigild."`
 	Init         desired.InitCmd       `cmd:"" group:"desired" line:"-" help:"Make the first commit of the daemon's repository."`
+	Signer       desired.SignerCmd     `cmd:"" group:"desired" line:"-" help:"The key that the daemon signs its own commits with."`
 	Policy       steer.PolicyCmd       `cmd:"" group:"steer" help:"List, show, put, delete, enable, disable policies."`
 	Action       steer.ActionCmd       `cmd:"" group:"steer" help:"List, start, cancel, retry, approve, resolve remediations."`
 	Silence      steer.SilenceCmd      `cmd:"" group:"steer" help:"Silences: no act on what they match."`

@@ -114,7 +114,7 @@ func TestOutputIsJSON(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	tests := []struct{ words, want string }{
-		{"", "run demo status why why-not collect audit plan diff drift revisions rollback retry suspend unsuspend adopt init policy action silence maintenance hands-off pause resume token confirm-clock check test backup restore healthcheck version completion"},
+		{"", "run demo status why why-not collect audit plan diff drift revisions rollback retry suspend unsuspend adopt init signer policy action silence maintenance hands-off pause resume token confirm-clock check test backup restore healthcheck version completion"},
 		{"pol", "policy"},
 		{"policy|", "list show put delete enable disable reload"},
 		{"policy|d", "delete disable"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/load"
@@ -45,7 +46,7 @@ func (b *Back) Write(ctx context.Context, w reverse.Write) (string, error) {
 	if ref == st.Branch() {
 		return "", fault.New(fault.Conflict, "%s is what the host follows, and is changed by a push alone", ref)
 	}
-	c, err := st.WriteUpon(ctx, store.Update{Ref: ref, Old: st.Ref(ref)}, plumbing.NewHash(w.Parent), changes(w), note(w))
+	c, err := st.WriteUpon(ctx, store.Update{Ref: ref, Old: st.Ref(ref)}, plumbing.NewHash(w.Parent), changes(w), b.note(w, b.sign))
 	return c.ID.String(), err
 }
 
@@ -58,14 +59,18 @@ func (b *Back) First(ctx context.Context, actor string, w reverse.Write) (commit
 	case cfg.Source != string(objects.Push):
 		return "", "", "", fault.New(fault.Conflict, "the commits of this host come from elsewhere ([git] source = %q)", cfg.Source).
 			Mend("write the examples into your own repository: vigild init --into DIR")
-	case cfg.RequireSigned:
-		return "", "", "", fault.New(fault.Conflict, "every commit has to be signed here, and vigild has no key").Mend("write the examples and sign the commit yourself: vigild init --into DIR")
 	case !st.Ref(st.Branch()).IsZero():
 		return "", "", "", fault.New(fault.Conflict, "the repository has commits").Mend("git clone %s", b.clone())
 	case len(known) > 0: // an empty tree would say that all of it is to go
 		return "", "", "", fault.New(fault.Conflict, "this host has followed commits before, and they are not in the repository any more").Mend("push them again from a clone")
 	}
-	c, err := st.Write(ctx, st.Branch(), plumbing.ZeroHash, changes(w), note(w))
+	signer := ""
+	c, err := st.Write(ctx, st.Branch(), plumbing.ZeroHash, changes(w), b.note(w, func(raw []byte) (signed []byte, err error) {
+		if signed, err = b.sign(raw); err == nil {
+			signer, err = b.trusted(ctx, signed)
+		}
+		return signed, err
+	}))
 	if err != nil {
 		return "", "", "", err
 	}
@@ -75,7 +80,7 @@ func (b *Back) First(ctx context.Context, actor string, w reverse.Write) (commit
 		return commit, "", "", err
 	}
 	rev := revision(snap.Revision, receive.Options{})
-	rev.Pusher, rev.Reason = actor, "vigild init"
+	rev.Pusher, rev.Reason, rev.Signer = actor, "vigild init", signer
 	if _, err := b.s.land(ctx, rev); err != nil {
 		return commit, "", "", fault.Wrap(fault.Unavailable, err, "the commit is made, and waits for the next start to be written down")
 	}
@@ -90,6 +95,41 @@ func changes(w reverse.Write) []store.Change {
 	return out
 }
 
-func note(w reverse.Write) store.Note {
-	return store.Note{Author: objects.Person{Name: w.Author, Mail: "vigild@localhost", When: w.At.Time()}, Message: w.Message}
+func (b *Back) note(w reverse.Write, sign func([]byte) ([]byte, error)) store.Note {
+	return store.Note{Author: objects.Person{Name: w.Author, Mail: b.s.repo.mail(), When: w.At.Time()}, Message: w.Message, Sign: sign}
+}
+
+// Signer is who signs the commits of vigild itself, as a line of a list of allowed
+// signers. The key is made when there is none.
+func (b *Back) Signer() (engine.Signer, error) {
+	k, err := b.s.repo.key.Get()
+	if err != nil {
+		return engine.Signer{}, err
+	}
+	mail := b.s.repo.mail()
+	return engine.Signer{Mail: mail, Line: k.Line(mail), Print: k.Print()}, nil
+}
+
+func (b *Back) sign(raw []byte) ([]byte, error) {
+	k, err := b.s.repo.key.Get()
+	if err != nil {
+		return nil, err
+	}
+	return k.Sign(raw)
+}
+
+// trusted says who signed a commit of vigild's own that is to be applied. It is
+// held to the rules of every other: a key that nobody allowed is refused where
+// signatures are required.
+func (b *Back) trusted(ctx context.Context, raw []byte) (string, error) {
+	c, err := objects.ParseCommit(plumbing.ComputeHash(plumbing.CommitObject, raw), raw)
+	if err != nil {
+		return "", err
+	}
+	who, err := b.s.repo.Verify(ctx, objects.Snapshot{Tip: c, Commits: []objects.Commit{c}})
+	if err != nil {
+		return "", fault.New(fault.Conflict, "every commit has to be signed here, and nobody has allowed vigild's own key: %v", err).
+			Mend("add what vigild signer prints to the allowed signers, or sign the commit yourself: vigild init --into DIR")
+	}
+	return who, nil
 }

@@ -30,6 +30,7 @@ import (
 	"vigil/engine/reconcile/sealed"
 	"vigil/gitwatch"
 	"vigil/gitwatch/objects"
+	"vigil/gitwatch/signers"
 	"vigil/gitwatch/store"
 )
 
@@ -62,6 +63,7 @@ type Repository struct {
 	store *store.Store
 	lost  error
 	last  inspected
+	key   *gitwatch.OwnKey // that commits of vigild itself are signed with
 }
 
 // Open opens the repository, or makes it. One that is found corrupt is set aside
@@ -76,7 +78,11 @@ func Open(cfg Config, d Deps) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Repository{cfg: cfg, deps: d, store: st, lost: lost}, nil
+	r := &Repository{cfg: cfg, deps: d, store: st, lost: lost}
+	r.key = gitwatch.NewOwnKey(cfg.Git, r.mail(), func(k *signers.Key, path string) {
+		d.Log.Info("a key was made that vigild signs its own commits with; it is trusted nowhere until somebody adds it to the allowed signers (vigild signer)", "path", path, "key", k.Print())
+	})
+	return r, nil
 }
 
 // Close lets go of the files.

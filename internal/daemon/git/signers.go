@@ -1,7 +1,9 @@
 package git
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -62,4 +64,16 @@ func (r *Repository) adoptedSigners(s objects.Snapshot) (said reconcile.Signers,
 		}
 	}
 	return said, nil
+}
+
+// mail is the address that vigild commits under: that of this host, so that a list
+// of allowed signers tells the vigilds of one repository apart.
+func (r *Repository) mail() string {
+	host := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_' {
+			return c
+		}
+		return '-' // nothing that a list takes for a pattern
+	}, r.cfg.Host.Name)
+	return "vigild@" + cmp.Or(host, "localhost")
 }
