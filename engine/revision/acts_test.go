@@ -96,8 +96,9 @@ func (a watched) Run(ctx context.Context, r remedy.Request) (remedy.Result, erro
 // owned is vigild's own documents of a rig.
 type owned struct {
 	mu      sync.Mutex
-	wrong   string // Check says so
-	fails   string // the commit that Adopt refuses
+	wrong   string   // Check says so
+	fails   string   // the commit that Adopt refuses
+	says    []string // Check does, of any documents; else that it makes one
 	adopted []string
 }
 
@@ -106,6 +107,9 @@ func (o *owned) Check(context.Context, []document.Document) ([]string, fault.Iss
 	defer o.mu.Unlock()
 	if o.wrong != "" {
 		return nil, fault.Issues{{Place: "all.yaml:1:1", Msg: o.wrong}}
+	}
+	if o.says != nil {
+		return o.says, nil
 	}
 	return []string{"create Policy/disk"}, nil
 }

@@ -94,3 +94,44 @@ func TestRevision_TheWayBackLeavesOthersAlone(t *testing.T) {
 		t.Errorf("plain: %q, %v", got, info.Mode())
 	}
 }
+
+// TestPlan_NamesWhatDoesNotComeBack: a link that is replaced, and what follows a
+// change, are in the plan, with the word that they are not taken back.
+func TestPlan_NamesWhatDoesNotComeBack(t *testing.T) {
+	r := newRig(t).start()
+	if err := os.Symlink("elsewhere", r.path("link")); err != nil {
+		t.Fatal(err)
+	}
+	note := "  notify: [{action: file, with: {path: " + r.path("flag") + ", absent: true}}]"
+	p, err := r.Plan(t.Context(), r.commit("a1", r.file("link", "one\n", note), r.file("plain", "one\n", note)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range p.Steps {
+		got = append(got, s.Ref+": "+s.Final)
+	}
+	if want := "File/link: what stands there now is a link|File/plain: |File/link: a notice is not taken back"; strings.Join(got, "|") != want {
+		t.Fatalf("%q", got)
+	}
+}
+
+// TestRevision_PruneOfItsOwn: what a revision says about vigild itself is held to
+// the same guard.
+func TestRevision_PruneOfItsOwn(t *testing.T) {
+	r := newRig(t)
+	var says []string
+	for i := range 6 {
+		says = append(says, fmt.Sprintf("delete Policy/p%d", i))
+	}
+	own := &owned{says: says}
+	r.own = own
+	r.start()
+	if _, err := r.push("a1", r.file("a", "one\n")); err == nil || !strings.Contains(err.Error(), "6 of 6 things") || own.last() != "none" {
+		t.Fatalf("%v, adopted %q", err, own.last())
+	}
+	own.mu.Lock()
+	own.says = says[:5]
+	own.mu.Unlock()
+	r.good("a2", r.file("a", "one\n"))
+}

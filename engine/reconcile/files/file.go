@@ -291,19 +291,23 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 		return nil
 	}
 	with := map[string]any{"path": f.path}
+	final := ""
+	if is := seen.State[reconcile.Exists]; is != "" && is != reconcile.Yes && is != reconcile.No {
+		final = "what stands there now is a " + is
+	}
 	if f.absent && f.part == nil {
 		with["absent"] = true
 		if f.attr.Owner != "" {
 			with["owner"] = f.attr.Owner // in whose folder it may be
 		}
-		return []reconcile.Step{{Action: "file", With: with, Summary: "remove " + f.path}}
+		return []reconcile.Step{{Action: "file", With: with, Summary: "remove " + f.path, Final: final}}
 	}
 	content, fields, whole := f.content, []string{}, false
 	for _, d := range diffs {
 		fields = append(fields, d.Property())
 		whole = whole || d.Field == reconcile.Exists
 	}
-	st := reconcile.Step{Action: "file", With: with, Summary: "write " + f.path}
+	st := reconcile.Step{Action: "file", With: with, Summary: "write " + f.path, Final: final}
 	if f.part != nil {
 		if whole {
 			fields = slices.Collect(maps.Keys(f.part.Want()))

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"vigil/engine"
 	"vigil/engine/fault"
@@ -36,6 +37,7 @@ type Plan struct {
 func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirmed bool) (*Plan, error) {
 	rows := g.Remembered()
 	p := &Plan{Set: set, Arrangement: Arrange(set, rows)}
+	var changing []*ground.Thing
 	for _, t := range append(slices.Clone(p.Things), p.Away...) {
 		if err := ctx.Err(); err != nil {
 			return nil, fault.Wrap(fault.Cancelled, err, "planning")
@@ -59,6 +61,13 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirme
 			p.Steps = append(p.Steps, engine.PlanStep{Ref: t.Ref, Level: t.Level, Action: s.Action, Summary: s.Summary,
 				Final: s.Final, Prune: t.Item == nil, Because: reconcile.Told(t.Diffs)})
 		}
+		if len(steps) > 0 {
+			changing = append(changing, t)
+		}
+	}
+	for _, f := range ground.Notes(changing) { // last of all, and so here
+		s := f.Steps[0]
+		p.Steps = append(p.Steps, engine.PlanStep{Ref: f.T.Ref, Action: s.Action, Summary: s.Summary, Final: s.Final})
 	}
 	p.own, p.wrong = g.Own.Check(ctx, set.Documents)
 	p.wrong = slices.Concat(p.wrong, notable(g, p.Things), p.unkept())
@@ -122,7 +131,7 @@ func notable(g *ground.Ground, things []*ground.Thing) (is fault.Issues) {
 	return is
 }
 
-// guard refuses what would take away too much.
+// guard refuses what would take away too much, vigild's own documents too.
 func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
 	stands := 0
 	for _, r := range rows {
@@ -136,7 +145,17 @@ func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
 			goes++
 		}
 	}
-	return reconcile.Guard(stands, goes, len(p.Set.Items), confirmed)
+	stands += len(p.Set.Documents)
+	for _, c := range p.own {
+		switch verb, _, _ := strings.Cut(c, " "); verb {
+		case "create":
+			stands--
+		case "delete":
+			stands++
+			goes++
+		}
+	}
+	return reconcile.Guard(stands, goes, len(p.Set.Items)+len(p.Set.Documents), confirmed)
 }
 
 // unkept refuses what is to be kept and cannot be seen.
