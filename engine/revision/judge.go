@@ -26,7 +26,7 @@ func (k *Keeper) Wanted(r remedy.Remediation) (why string, ok bool) {
 	switch {
 	case t == nil:
 		return "no document speaks of " + ref + " any more", false
-	case t.Item != nil && r.Labels[ground.LabelHash] != "" && t.Item.Hash != r.Labels[ground.LabelHash]:
+	case t.Item != nil && r.Labels[ground.LabelHash] != "" && k.Keyed(t.Item) != r.Labels[ground.LabelHash]:
 		return "its document has changed since", false
 	}
 	return "", true

@@ -282,6 +282,18 @@ func TestRevision_OneVerdict(t *testing.T) {
 	}
 }
 
+// TestRevision_ADocumentIsNotGuessedByItsMark: what a document asks for may be secret,
+// and its hash would say whether a guess is right. Labels are told to viewers.
+func TestRevision_ADocumentIsNotGuessedByItsMark(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "1234\n"))
+	hash := must[*reconcile.Set](t)(r.load(t.Context(), r.commit("a2", r.file("a", "1234\n")))).Items[0].Hash
+	rs, _, err := r.ledger.Remediations(t.Context(), engine.RemediationFilter{Limit: 10})
+	if err != nil || len(rs) != 1 || rs[0].Labels["hash"] == "" || rs[0].Labels["hash"] == hash {
+		t.Errorf("%+v %v, and the hash is %s", rs, err, hash)
+	}
+}
+
 // TestRevision_DetectAppliesNothing: with mode detect in the local config a
 // revision is compared with, whatever it says.
 func TestRevision_DetectAppliesNothing(t *testing.T) {

@@ -2,6 +2,9 @@ package ground
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -224,12 +227,21 @@ const (
 	LabelResource = "resource"
 	labelKind     = "kind"
 	labelCommit   = "commit"
-	LabelHash     = "hash"   // of the document whose step it is
+	LabelHash     = "hash"   // of the document whose step it is, see Keyed
 	LabelLast     = "last"   // "yes" on the last step: afterwards the thing is right
 	LabelBack     = "back"   // "yes" on a step that takes something back
 	LabelNotice   = "notice" // "yes" on what follows a change
 	LabelUndo     = "undo"   // number of its way back in the journal
 )
+
+// Keyed tells whether a step is of the document that stands, in this run: the next one
+// withdraws what this one queued. It is keyed, for labels are told, and whoever has
+// the hash of a document can try out what is secret in it.
+func (g *Ground) Keyed(it *reconcile.Item) string {
+	h := hmac.New(sha256.New, g.key)
+	h.Write([]byte(it.Hash))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
 
 // remediation is a step as it is queued. A revision is asked for by a person: its
 // own guards stand in place of the gates that count acts. A heal of drift keeps
@@ -251,7 +263,7 @@ func (g *Ground) remediation(f *Flow, s reconcile.Step, spec remedy.Spec) remedy
 		labels[labelCommit] = row.Commit
 	}
 	if f.T.Item != nil {
-		labels[LabelHash] = f.T.Item.Hash
+		labels[LabelHash] = g.Keyed(f.T.Item)
 	}
 	if f.Revision != 0 {
 		details = "revision " + Short(row.Commit) + ": " + s.Summary

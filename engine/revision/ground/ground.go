@@ -15,6 +15,7 @@ package ground
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"sync"
 	"time"
@@ -113,6 +114,7 @@ type Deps struct {
 type Ground struct {
 	Cfg Config
 	Deps
+	key  []byte // of this run, see Keyed
 	Wake chan struct{}
 	Up   chan struct{} // closed once what the ledger holds is loaded
 	Down chan struct{} // closed once Run has ended
@@ -168,8 +170,10 @@ func New(cfg Config, d Deps) (*Ground, error) {
 	if d.Nudge == nil {
 		d.Nudge = func() {}
 	}
+	key := make([]byte, 32)
+	rand.Read(key)
 	return &Ground{
-		Cfg: cfg, Deps: d, Wake: make(chan struct{}, 1), Up: make(chan struct{}), Down: make(chan struct{}),
+		Cfg: cfg, Deps: d, key: key, Wake: make(chan struct{}, 1), Up: make(chan struct{}), Down: make(chan struct{}),
 		Rows: map[int64]*engine.Revision{}, Things: map[string]*Thing{}, byPath: map[string][]*Thing{}, byUnit: map[string][]*Thing{},
 		Suspends: map[string]engine.Suspend{}, Flows: map[int64]*Flow{},
 		inbox: inbox{dirty: map[string]bool{}, ended: map[int64]remedy.Remediation{}},
