@@ -165,7 +165,7 @@ var plan = []room{
 	{dir: "internal/daemon/own", floor: 4, ours: []string{"engine", "engine/holds", "floors 0-1", "engine/check/probe"}},
 	{dir: "internal/daemon/desired", floor: 4, ours: []string{"engine", "floors 0-1", "engine/hall", "engine/judge", "engine/ledger", "engine/revision", "engine/reconcile/kustomize", "engine/world", "actions", "api/meter", "gitwatch/paths", "internal/daemon/config", "internal/daemon/git", "internal/daemon/own", "internal/daemon/parts", "engine/reverse"}},
 	{dir: "internal/daemon/parts", floor: 4, ours: []string{"engine/fault"}},
-	{dir: "internal/daemon/offline", floor: 4, ours: []string{"engine", "engine/policies", "engine/rehearse", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "actions", "internal/daemon/config", "internal/daemon/stories"}},
+	{dir: "internal/daemon/offline", floor: 4, ours: []string{"engine", "engine/policies", "engine/rehearse", "floors 0-1", "engine/check/host", "engine/check/bus", "engine/tsdb", "engine/ledger", "actions", "gitwatch/paths", "internal/daemon/config", "internal/daemon/stories"}},
 	{dir: "internal/daemon/evidence", floor: 4, ours: []string{"engine/fault", "actions", "actions/launch", "internal/daemon/config"}},
 	{dir: "internal/daemon/handsoff", floor: 4, ours: []string{"engine", "engine/clock", "engine/fault", "actions/units"}},
 	{dir: "internal/daemon/manager", floor: 4, guests: []string{gSystemd}},

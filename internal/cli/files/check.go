@@ -16,12 +16,12 @@ import (
 
 type CheckCmd struct {
 	Config checkConfigCmd `cmd:"" help:"Check the config file and the environment."`
-	Policy checkPolicyCmd `cmd:"" help:"Check files of policies and checks."`
+	Policy checkPolicyCmd `cmd:"" help:"Check files and folders of policies and checks."`
 }
 
 // Help shows examples.
 func (CheckCmd) Help() string {
-	return "Examples:\n  vigild check config\n  vigild check config -c ./vigil.toml\n  vigild check policy policies/*.yaml"
+	return "Examples:\n  vigild check config\n  vigild check config -c ./vigil.toml\n  vigild check policy policies"
 }
 
 type checkConfigCmd struct {
@@ -71,7 +71,7 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 }
 
 type checkPolicyCmd struct {
-	Files []string `arg:"" help:"YAML or JSON files."`
+	Files []string `arg:"" help:"YAML or JSON files, and folders of them."`
 }
 
 // Run checks documents as the daemon would, without one.

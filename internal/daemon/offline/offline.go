@@ -26,12 +26,13 @@ import (
 	"vigil/engine/rehearse"
 	"vigil/engine/series"
 	"vigil/engine/tsdb"
+	"vigil/gitwatch/paths"
 	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/stories"
 )
 
-// CheckFiles reads documents as the daemon would and says what is wrong with
-// them. found names those that were read.
+// CheckFiles reads documents as the daemon would, files and whole folders, and says
+// what is wrong with them. found names those that were read.
 func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues fault.Issues, err error) {
 	acts, err := actions.New(cfg.ActionsConfig(), actions.Deps{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -42,12 +43,12 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 		return nil, nil, err
 	}
 	var good []engine.PolicyDocument
-	for _, f := range files {
-		text, err := readFile(f)
-		if err != nil {
-			return nil, nil, err
-		}
-		ds, is := document.Parse(f, text, document.Folder)
+	texts, err := contents(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range texts {
+		ds, is := document.Parse(f.Path, f.Data, document.Folder)
 		issues = append(issues, is...)
 		for _, d := range ds {
 			found = append(found, d.Kind+" "+d.Name)
@@ -74,6 +75,26 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 		}
 	}
 	return found, issues, nil
+}
+
+// contents reads files, and of folders what a policy folder would give.
+func contents(names []string) (out []paths.File, err error) {
+	for _, name := range names {
+		if at, err := os.Stat(name); err == nil && at.IsDir() {
+			c, err := paths.Read([]string{name}, ".yaml", ".yml", ".json")
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, c.Files...)
+			continue
+		}
+		text, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, paths.File{Path: name, Data: text})
+	}
+	return out, nil
 }
 
 func readFile(file string) ([]byte, error) {
