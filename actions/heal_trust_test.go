@@ -95,3 +95,14 @@ func TestHeal_ALadderMayNoMoreThanADocument(t *testing.T) {
 		t.Errorf("as a plain program: %+v", res)
 	}
 }
+
+// TestHeal_AKernelProgramNeedsTrust and no more than that, as a document about it does.
+func TestHeal_AKernelProgramNeedsTrust(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		s := build(t, actions.Config{Heal: heal.Config{Paths: []string{t.TempDir()}, Sysctl: true, Commands: trusted}}, actions.Deps{})
+		_, err := action(t, s, "sysctl").Resolve(request("sysctl", with{"name": "kernel.core_pattern", "value": "core"}))
+		if (err == nil) != trusted || err != nil && !strings.Contains(err.Error(), "git.trust_commands") {
+			t.Errorf("trusted %v: %v", trusted, err)
+		}
+	}
+}

@@ -29,7 +29,7 @@ type Config struct {
 	Paths    []string // folders and files, whole below
 	Refused  []string // vigild's own: never, whatever Paths says
 	Made     []string // patterns of files that kinds of documents make, beside Paths
-	Commands bool     // a file may name a validate command, a unit may be one that opens a shell
+	Commands bool     // a file may name a validate command, a unit may be one that opens a shell, a kernel parameter one that names a program
 	Sysctl   bool     // kernel parameters may be set
 	Units    bool     // units may be enabled and masked
 	Root     string   // prefix of /proc, for tests
@@ -59,7 +59,7 @@ func New(name string, c Config, d Deps) remedy.Action {
 	case name == "file" && len(c.Paths)+len(c.Made) > 0:
 		return file{t, d}
 	case name == "sysctl" && c.Sysctl:
-		return sysctl{c.Root}
+		return sysctl{c.Root, c.Commands}
 	case name == "unit" && c.Units && d.Units != nil:
 		return unit{d.Units, c.Commands}
 	}

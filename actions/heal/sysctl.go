@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,21 +13,14 @@ import (
 
 	"vigil/actions/param"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 )
 
-// sysctl sets the running value of a kernel parameter. What names a program for
-// the kernel to run is not among them.
-type sysctl struct{ root string }
-
-var (
-	sysctlName     = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@-][A-Za-z0-9_:@.-]*)+$`)
-	sysctlPrograms = regexp.MustCompile(`^(kernel/(core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper)|fs/binfmt_misc)(/|$)`)
-)
-
-// parameter holds a name, with slashes, to the shape of a kernel parameter.
-func parameter(name string) bool {
-	return len(name) <= 256 && sysctlName.MatchString(name) && !strings.Contains(name, "..")
+// sysctl sets the running value of a kernel parameter.
+type sysctl struct {
+	root     string
+	commands bool // what names a program for the kernel to run may be set
 }
 
 // Resolve: name (required, with slashes or dots), value (required).
@@ -45,10 +37,10 @@ func (a sysctl) read(r remedy.Request) (name, value string, s remedy.Spec, err e
 	}
 	switch {
 	case name == "" || !p.OK():
-	case !parameter(name):
+	case !reconcile.Parameter(name):
 		p.Bad("name", "%q is no kernel parameter such as net.ipv4.ip_forward", name)
-	case sysctlPrograms.MatchString(name):
-		p.Bad("name", "%s names a program for the kernel to run, and is not set here", name)
+	case reconcile.NamesProgram(name) && !a.commands:
+		p.Bad("name", "%s names a program for the kernel to run; the local config allows to set it with git.trust_commands", name)
 	}
 	if len(value) > 1024 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
 		p.Bad("value", "expected one line of plain text")
@@ -128,7 +120,7 @@ func (t touch) keeps(file string, content []byte) error {
 		}
 		name, _, _ := strings.Cut(line, "=")
 		name = strings.TrimSpace(name)
-		if !parameter(name) || sysctlPrograms.MatchString(name) {
+		if !reconcile.Parameter(name) || reconcile.NamesProgram(name) {
 			return fault.New(fault.Forbidden, "%s: %.100q is not kept over a restart here", file, line).Mend("the local config allows that with git.trust_commands")
 		}
 	}

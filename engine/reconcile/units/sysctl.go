@@ -26,15 +26,7 @@ type sysctl struct {
 	absent bool
 }
 
-var (
-	sysctlName  = regexp.MustCompile(`^(abi|debug|dev|fs|kernel|net|user|vm)(/[A-Za-z0-9_:@.-]+)+$`)
-	sysctlValue = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
-)
-
-// sysctlCommands name programs for the kernel to run.
-func sysctlCommands() []string {
-	return []string{"kernel/core_pattern", "kernel/modprobe", "kernel/hotplug", "kernel/poweroff_cmd", "fs/binfmt_misc", "kernel/usermodehelper"}
-}
+var sysctlValue = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
 
 // sysctlFolder is where values are kept over a reboot.
 const sysctlFolder = "/etc/sysctl.d/"
@@ -48,13 +40,11 @@ func Sysctl(s *site.Site) site.Resource {
 	if !strings.Contains(name, "/") {
 		name = strings.ReplaceAll(name, ".", "/")
 	}
-	if len(name) > 256 || !sysctlName.MatchString(name) || strings.Contains(name, "..") || strings.Contains(name, "/.") {
+	if !reconcile.Parameter(name) {
 		s.Mend("name", "write one such as net.ipv4.ip_forward", "%q is no kernel parameter", v.Name)
 	}
-	for _, c := range sysctlCommands() {
-		if reconcile.Below(c, name) {
-			s.AsCommand("name", v.Name)
-		}
+	if reconcile.NamesProgram(name) {
+		s.AsCommand("name", v.Name)
 	}
 	value := strings.Join(strings.Fields(v.Value.Text()), " ")
 	if v.Mode != reconcile.Absent && (len(value) > 1024 || !sysctlValue.MatchString(value)) {
