@@ -11,7 +11,7 @@ import (
 // Config is the [remedy] section: what holds where a policy says nothing, and
 // what no policy can lift (limits per policy and kind, budget, storm, breaker).
 type Config struct {
-	Workers int `toml:"workers"` // acts at one time
+	Workers int `toml:"workers"` // acts at one time; what writes back a commit goes eight at a time
 
 	Cooldown    document.Duration `toml:"cooldown"` // per subject
 	Limit       Limit             `toml:"limit"`    // per subject

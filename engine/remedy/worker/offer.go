@@ -22,7 +22,7 @@ func (w *Worker) Offer(ctx context.Context, r remedy.Remediation) (remedy.Offer,
 		return remedy.Offer{}, false
 	}
 	now := w.Clock()
-	key, ok := w.keepPlace(now)
+	key, ok := w.keepPlace(now, quick(&r))
 	if !ok {
 		return remedy.Offer{}, false
 	}
@@ -45,11 +45,12 @@ func (w *Worker) prepare(ctx context.Context, r remedy.Remediation) (p ready, er
 	return p, w.ask(ctx, &p, r)
 }
 
-// keepPlace keeps a place for an offer made now.
-func (w *Worker) keepPlace(now clock.Stamp) (key int64, ok bool) {
+// keepPlace keeps a place for an offer made now. While there are crowds of quick
+// acts the next ones join them: each alone would take a whole place.
+func (w *Worker) keepPlace(now clock.Stamp, quick bool) (key int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.open || w.places == 0 || len(w.backlog) > 0 {
+	if !w.open || w.places == 0 || len(w.backlog) > 0 || quick && w.crowds > 0 {
 		return 0, false
 	}
 	w.places--

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"vigil/engine/clock"
@@ -40,7 +41,7 @@ func (w *Worker) next(cs contexts) (r remedy.Remediation, t *taken, ok bool) {
 			return r, nil, true
 		}
 		if w.wasNudged() {
-			w.stopCancelled(cs)
+			w.stopCancelled(cs, false)
 			if r, ok := w.lifted(cs); ok {
 				w.renudge() // there may be more
 				return r, nil, true
@@ -64,7 +65,11 @@ func (w *Worker) batch() int {
 	if w.crowded { // what heals may stand behind all that waits
 		return maxBatch
 	}
-	return min(maxBatch, 4*w.rules.Workers+len(w.cold)+len(w.busy))
+	n := 4 * w.rules.Workers
+	if w.hasty {
+		n *= crowd
+	}
+	return min(maxBatch, n+len(w.cold)+len(w.busy))
 }
 
 // looked keeps what is due, and what can be told of it.
@@ -72,6 +77,7 @@ func (w *Worker) looked(now clock.Stamp, due []remedy.Remediation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.backlog, w.crowded = due, false
+	w.hasty = slices.ContainsFunc(due, func(r remedy.Remediation) bool { return quick(&r) })
 	w.stats.Looked, w.stats.Oldest = now, clock.Stamp{}
 	for i := range due {
 		if c := due[i].Created; w.stats.Oldest.IsZero() || w.stats.Oldest.Wall > c.Wall {
@@ -236,12 +242,13 @@ func (w *Worker) renudge() {
 	w.mu.Unlock()
 }
 
-// stopCancelled ends what runs for remediations that a person cancelled.
-func (w *Worker) stopCancelled(cs contexts) {
+// stopCancelled ends what runs for remediations that a person cancelled; all: quick
+// acts too, of which each nudge brings many and each ends by itself.
+func (w *Worker) stopCancelled(cs contexts, all bool) {
 	w.mu.Lock()
 	var stops map[int64]context.CancelFunc
 	for id, j := range w.busy {
-		if j.stop != nil {
+		if j.stop != nil && (all || !j.quick) {
 			if stops == nil {
 				stops = map[int64]context.CancelFunc{}
 			}

@@ -326,7 +326,13 @@ func (a *acts) Action(name string) (remedy.Action, bool) {
 
 func (a *acts) Names() []string { return nil }
 
-func (x *act) Resolve(remedy.Request) (remedy.Spec, error) { return x.spec, x.fails }
+func (x *act) Resolve(q remedy.Request) (remedy.Spec, error) {
+	s := x.spec
+	if path, ok := q.With["path"].(string); ok {
+		s.Subject = "file:" + path
+	}
+	return s, x.fails
+}
 
 func (x *act) Run(ctx context.Context, q remedy.Request) (remedy.Result, error) {
 	x.mu.Lock()

@@ -36,7 +36,7 @@ func (w *Worker) sweeps(cs contexts) {
 			return
 		case <-w.began: // looks more often from now on
 		case <-t.C:
-			w.stopCancelled(cs)
+			w.stopCancelled(cs, true)
 		}
 		t.Stop()
 		if d, same := w.Clock().Sub(last); !same || d >= sweepEvery {

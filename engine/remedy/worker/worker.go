@@ -80,6 +80,8 @@ type Worker struct {
 	cold      map[int64]chill
 	backlog   []remedy.Remediation
 	crowded   bool // something due was put off because its lane was full
+	crowds    int  // workers that are at several quick acts at one time
+	hasty     bool // something due was quick: many may be taken at one time
 	nudged    bool
 	lifting   bool             // something lifted found no place: it is asked again at the next look
 	held      map[int64]heldUp // what may be lifted; see held.go
@@ -89,8 +91,9 @@ type Worker struct {
 
 // job is one remediation that somebody here is at work on.
 type job struct {
-	stop context.CancelFunc // ends the act or the verification; nil while neither runs
-	idle bool               // it mostly waits for others; see lanes.go
+	stop  context.CancelFunc // ends the act or the verification; nil while neither runs
+	idle  bool               // it mostly waits for others; see lanes.go
+	quick bool               // one of a crowd; see crowd.go
 }
 
 // chill keeps one that went wrong (a conflict, an error) from being tried in a
@@ -202,7 +205,7 @@ func (w *Worker) loop(cs contexts) {
 		if t != nil {
 			w.actOn(cs, t.ready, t.move)
 		} else {
-			w.carry(cs, r)
+			w.together(cs, r, w.beside(&r))
 		}
 		w.vacate()
 	}
