@@ -31,6 +31,7 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/engine/tsdb/rows/sheet"
+	"vigil/engine/tsdb/rows/tail"
 )
 
 // Config says where the database lies and how it is looked after.
@@ -56,12 +57,12 @@ type DB struct {
 	w, r   *sql.DB
 	ranged *sql.Stmt // overlap, on r
 	page   int64     // bytes
-	tails  map[uint64]*[bucketSize]Tail
+	tails  map[uint64]*tail.Bucket
 
-	insert, extend, retail *sql.Stmt                    // over sheets, on w
-	sheets                 [2]sheet.Sheet               // the writing goroutine's, as are the two below
-	touched                map[uint64]*[bucketSize]Tail // empty between two transactions
-	spares                 []*[bucketSize]Tail
+	insert, extend, retail *sql.Stmt               // over sheets, on w
+	sheets                 [2]sheet.Sheet          // the writing goroutine's, as are the two below
+	touched                map[uint64]*tail.Bucket // empty between two transactions
+	spares                 []*tail.Bucket
 	events                 []Event
 	stats                  Stats
 	opened                 os.FileInfo // the file, as it was opened
@@ -194,7 +195,7 @@ func (d *DB) open(ctx context.Context) error {
 			return err
 		}
 	}
-	d.touched = map[uint64]*[bucketSize]Tail{}
+	d.touched = map[uint64]*tail.Bucket{}
 	if err := d.loadTails(ctx); err != nil {
 		return err
 	}
@@ -313,7 +314,7 @@ func damaged(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errForeign) || errors.Is(err, errCheck) || errors.Is(err, errBody)
+	return errors.Is(err, errForeign) || errors.Is(err, errCheck) || errors.Is(err, tail.ErrBody)
 }
 
 // incomplete says whether a statement of ours did not fit the schema: tables
@@ -401,5 +402,3 @@ func exists(path string) (size int64, ok bool) {
 	}
 	return st.Size(), true
 }
-
-func dirOf(path string) string { return filepath.Dir(path) }

@@ -17,7 +17,7 @@ import (
 // file aside, or a snapshot that was never finished. A missing or empty database
 // beside snapshots is not a first start.
 func (d *DB) settle(ctx context.Context) error {
-	if err := os.MkdirAll(dirOf(d.cfg.Path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(d.cfg.Path), 0o700); err != nil {
 		return err
 	}
 	if size, ok := exists(d.cfg.Path); ok && size > 0 {
@@ -102,7 +102,7 @@ func moveAll(path, dir string, stamp int64) error {
 			return err
 		}
 	}
-	return errors.Join(syncDir(dir), syncDir(dirOf(path)))
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(path)))
 }
 
 func syncDir(dir string) error {
@@ -132,7 +132,7 @@ func copyIn(from, path string) error {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	return syncDir(dirOf(path))
+	return syncDir(filepath.Dir(path))
 }
 
 // Verify checks a snapshot: ours, of a schema we know, and sound. It blocks for
@@ -199,7 +199,7 @@ func (d *DB) Snapshot(ctx context.Context, path string) error {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	return syncDir(dirOf(path))
+	return syncDir(filepath.Dir(path))
 }
 
 func removed(path string) error {
@@ -231,7 +231,7 @@ func Restore(ctx context.Context, cfg Config, snapshot string) error {
 		return err
 	}
 	d := &DB{cfg: cfg}
-	if err := os.MkdirAll(dirOf(cfg.Path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return err
 	}
 	if err := d.setAside("replaced by a restore"); err != nil {

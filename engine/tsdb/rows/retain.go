@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"vigil/engine/series"
+	"vigil/engine/tsdb/rows/tail"
 )
 
 // Oldest is the time of the oldest point in rows; ok is false when there is none.
@@ -37,7 +38,7 @@ func (d *DB) Delete(ctx context.Context, before int64, limit int) (n int, size i
 			if b[i].Empty() || b[i].MinT >= before || n >= limit {
 				continue
 			}
-			ref := series.Ref(bucket*bucketSize + uint64(i))
+			ref := series.Ref(bucket*tail.InBucket + uint64(i))
 			k, bytes, err := w.deleteOf(ctx, ref, before, limit-n)
 			if err != nil {
 				return 0, 0, nil, err
@@ -111,8 +112,8 @@ func (w *writer) deleteOf(ctx context.Context, ref series.Ref, before int64, lim
 		return n, size, nil
 	}
 	t.MinT = left
-	if t.row.mint <= last {
-		t.row.bytes = math.MaxInt32 // it is gone: nothing may join it
+	if t.Row.MinT <= last {
+		t.Row.Bytes = math.MaxInt32 // it is gone: nothing may join it
 	}
 	return n, size, nil
 }

@@ -10,6 +10,7 @@ import (
 	"vigil/engine/series"
 	"vigil/engine/tsdb/chunk"
 	"vigil/engine/tsdb/rows/sheet"
+	"vigil/engine/tsdb/rows/tail"
 )
 
 // Series is a series as it lies in the database.
@@ -195,7 +196,7 @@ type writer struct {
 	fresh   *sheet.Sheet // new rows
 	longer  *sheet.Sheet // what is added to rows that are there
 	last    series.Ref   // whose row waits in longer
-	touched map[uint64]*[bucketSize]Tail
+	touched map[uint64]*tail.Bucket
 	events  []Event
 	merged  uint64
 }
@@ -229,7 +230,7 @@ func (w *writer) adopt() {
 
 // tail returns a tail that may be changed.
 func (w *writer) tail(ref series.Ref) *Tail {
-	bucket := uint64(ref) / bucketSize
+	bucket := uint64(ref) / tail.InBucket
 	b := w.touched[bucket]
 	if b == nil {
 		b = w.d.bucket()
@@ -238,14 +239,14 @@ func (w *writer) tail(ref series.Ref) *Tail {
 		}
 		w.touched[bucket] = b
 	}
-	return &b[uint64(ref)%bucketSize]
+	return &b[uint64(ref)%tail.InBucket]
 }
 
 func (w *writer) saveTails(ctx context.Context) error {
 	sh := w.fresh // flushed before
 	for bucket, b := range w.touched {
 		from := len(sh.Bodies)
-		sh.Bodies = appendBucket(sh.Bodies, b)
+		sh.Bodies = tail.Append(sh.Bodies, b)
 		sh.Row(from, int64(bucket))
 		if !sh.Full() {
 			continue
@@ -274,7 +275,7 @@ func (w *writer) flush(ctx context.Context) error {
 			return err
 		}
 		if k != want {
-			return fmt.Errorf("%w: of the last rows of %d series %d are there", errBody, want, k)
+			return fmt.Errorf("%w: of the last rows of %d series %d are there", tail.ErrBody, want, k)
 		}
 	}
 	w.last = 0
@@ -318,7 +319,7 @@ func (w *writer) put(ctx context.Context, p *Put) error {
 func (w *writer) inOrder(ref series.Ref, t *Tail, cs []Packed) int {
 	end, limit, room := int64(math.MinInt64), int64(math.MaxInt64), 0
 	if !t.Empty() {
-		end, limit, room = t.row.maxt, t.row.limit, w.d.cfg.RowBytes-t.row.bytes
+		end, limit, room = t.Row.MaxT, t.Row.Limit, w.d.cfg.RowBytes-t.Row.Bytes
 	}
 	if !t.Empty() && cs[0].MinT <= end || cs[0].MaxT >= limit {
 		return 0
@@ -345,12 +346,12 @@ func (w *writer) inOrder(ref series.Ref, t *Tail, cs []Packed) int {
 		if empty {
 			limit = math.MaxInt64
 		}
-		t.row = lastRow{mint: cs[0].MinT, maxt: end, bytes: size, limit: limit}
+		t.Row = tail.Last{MinT: cs[0].MinT, MaxT: end, Bytes: size, Limit: limit}
 		return n
 	}
-	sh.Row(from, int64(ref), t.row.mint, end, int64(count))
+	sh.Row(from, int64(ref), t.Row.MinT, end, int64(count))
 	w.last = ref
-	t.row.maxt, t.row.bytes = end, t.row.bytes+size
+	t.Row.MaxT, t.Row.Bytes = end, t.Row.Bytes+size
 	return n
 }
 
@@ -381,9 +382,9 @@ func (w *writer) merge(ctx context.Context, p *Put, t *Tail, c Packed) error {
 	w.merged += uint64(len(mints))
 	pts = LastWins(pts)
 	// A new era goes on from its own last row, wherever that lies.
-	moves := slices.Contains(mints, t.row.mint) || len(mints) == 0 && p.Era != t.Era
-	if t.row.mint < pts[0].T && !moves {
-		t.row.limit = min(t.row.limit, pts[0].T)
+	moves := slices.Contains(mints, t.Row.MinT) || len(mints) == 0 && p.Era != t.Era
+	if t.Row.MinT < pts[0].T && !moves {
+		t.Row.Limit = min(t.Row.Limit, pts[0].T)
 	}
 	for len(pts) > 0 {
 		var blob []byte
@@ -404,14 +405,14 @@ func (w *writer) merge(ctx context.Context, p *Put, t *Tail, c Packed) error {
 			return err
 		}
 		if moves {
-			t.row = lastRow{mint: from, maxt: c.MaxT, bytes: len(blob)}
+			t.Row = tail.Last{MinT: from, MaxT: c.MaxT, Bytes: len(blob)}
 		}
 	}
 	if !moves {
 		return nil
 	}
 	return w.tx.QueryRowContext(ctx, "SELECT coalesce(min(mint), ?) FROM chunk WHERE series=? AND mint>?",
-		int64(math.MaxInt64), int64(ref), t.row.mint).Scan(&t.row.limit)
+		int64(math.MaxInt64), int64(ref), t.Row.MinT).Scan(&t.Row.Limit)
 }
 
 // overlapping returns the rows of a series that share a moment with [mint, maxt].
