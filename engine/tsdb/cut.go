@@ -3,7 +3,6 @@ package tsdb
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,12 +44,13 @@ func (s *Store) cutter(ctx context.Context) {
 	}
 }
 
-// retryEvery is how soon what failed in tend is tried again, and how often it is
-// looked whether the log lies where it was.
+// retryEvery is how soon what failed is tried again, and how often files are looked for.
 const retryEvery = time.Second
 
 // tend does what is due.
 func (s *Store) tend(ctx context.Context) {
+	s.tending.Lock()
+	defer s.tending.Unlock()
 	now := s.clock()
 	s.observe(now)
 	boot := bootTime(now)
@@ -61,6 +61,10 @@ func (s *Store) tend(ctx context.Context) {
 		s.lookAfter = boot + retryEvery
 		if err := s.log.Check(); err != nil {
 			s.slog.Warn("the log's files could not be looked at", "err", err)
+		}
+		if err := s.db.Lost(); err != nil {
+			s.lookAfter = boot + time.Minute // to write it anew costs much, and may fail
+			s.doctor(ctx, err)
 		}
 	}
 	if again {
@@ -73,7 +77,7 @@ func (s *Store) tend(ctx context.Context) {
 		s.doctor(ctx, *found)
 	}
 	if again && s.due(boot) {
-		if err := s.cut(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Cut(ctx); err != nil && ctx.Err() == nil {
 			s.tryAfter = boot + retryEvery
 			s.slog.Error("the cut failed; the log keeps what it would have written", "err", err)
 			s.doctor(ctx, err)
@@ -109,15 +113,13 @@ func (s *Store) due(boot time.Duration) bool {
 }
 
 // Cut packs everything that is in heads into rows. It blocks on disk; concurrent.
-func (s *Store) Cut(ctx context.Context) error { return s.cut(ctx) }
-
-func (s *Store) cut(ctx context.Context) error {
+func (s *Store) Cut(ctx context.Context) error {
 	s.cutMu.Lock()
 	defer s.cutMu.Unlock()
 	return s.cutLocked(ctx)
 }
 
-// cutLocked is cut for callers that hold cutMu.
+// cutLocked is Cut for callers that hold cutMu.
 func (s *Store) cutLocked(ctx context.Context) error {
 	began := time.Now()
 	removed := s.removed.Load()
@@ -208,8 +210,8 @@ func (s *Store) release() error {
 	return s.log.Release(s.meta.Generation)
 }
 
-// doctor looks at an error of samples.db: a damaged file is exchanged while the
-// store runs, so that the log does not fill up behind it.
+// doctor looks at an error of samples.db: a damaged file, or one that was taken away,
+// is exchanged while the store runs, so that the log does not fill up behind it.
 func (s *Store) doctor(ctx context.Context, cause error) {
 	if !rows.Damaged(cause) {
 		return
@@ -219,8 +221,12 @@ func (s *Store) doctor(ctx context.Context, cause error) {
 	s.dbMu.Lock()
 	defer s.dbMu.Unlock()
 	old := s.db.Stats()
-	if err := errors.Join(s.db.Abandon(cause.Error())); err != nil {
-		s.slog.Error("the damaged samples.db could not be set aside", "err", err)
+	left, err := s.db.Abandon(ctx, cause.Error())
+	if err != nil {
+		s.slog.Error("samples.db could not be exchanged", "err", err)
+	}
+	if !left {
+		return
 	}
 	s.tell(s.db.Events()...)
 	db, err := rows.Open(ctx, s.cfg.rows())

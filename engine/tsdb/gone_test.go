@@ -4,11 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"vigil/engine/series"
+	"vigil/engine/tsdb/rows"
 )
 
 // TestLogThatIsTakenAwayInUse: whatever a person does to the log's folder, it is
@@ -132,28 +134,85 @@ func TestSeriesIsDefinedAgainWhenItsDefinitionWasTakenAway(t *testing.T) {
 	}
 }
 
-// TestDatabaseThatIsTakenAwayIsSaid: what lies there now is not what is written to.
-func TestDatabaseThatIsTakenAwayIsSaid(t *testing.T) {
-	r := newRig(t)
-	if tr := r.s.Trouble(); len(tr) > 0 {
-		t.Fatal(tr)
-	}
-	path := filepath.Join(r.cfg.Dir, "samples.db")
-	for _, spoil := range []func() error{
-		func() error { return os.Rename(path, path+".was") },
-		func() error { return os.WriteFile(path, nil, 0o600) },
+// TestDatabaseThatIsTakenAwayIsWrittenAnew: from the file that is still open, whole,
+// in the place where the next start looks; and it is told. What lies there instead is
+// set aside. While there is no way to do that it is said.
+func TestDatabaseThatIsTakenAwayIsWrittenAnew(t *testing.T) {
+	for what, spoil := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"with its log": func(path string) error {
+			return errors.Join(os.Remove(path), os.Remove(path+"-wal"), os.Remove(path+"-shm"))
+		},
+		"moved away": func(path string) error { return os.Rename(path, path+".was") },
+		"replaced": func(path string) error {
+			return errors.Join(os.WriteFile(path+"~", []byte("something else"), 0o600), os.Rename(path+"~", path))
+		},
 	} {
-		if err := spoil(); err != nil {
-			t.Fatal(err)
-		}
-		if tr := r.s.Trouble(); len(tr) != 1 || !strings.Contains(tr[0], "samples.db was removed or replaced") {
-			t.Errorf("it says %q", tr)
-		}
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			var want []series.Point
+			push := func() {
+				for range 300 {
+					r.clock.pass(time.Second)
+					want = append(want, series.Point{T: r.clock.ms(), V: float64(len(want))})
+					r.mustPush(name("a"), want[len(want)-1].T, want[len(want)-1].V)
+				}
+			}
+			push()
+			r.cut()
+			r.s.Evaluated(300) // the log need not keep them
+			push()
+			if err := spoil(filepath.Join(r.cfg.Dir, "samples.db")); err != nil {
+				t.Fatal(err)
+			}
+			if tr := r.s.Trouble(); len(tr) != 1 || !strings.Contains(tr[0], "samples.db was removed or replaced") {
+				t.Errorf("it says %q", tr)
+			}
+			told := false
+			eventually(t, "it is written anew, and that is told", func() bool {
+				r.clock.pass(time.Second)
+				r.s.wakeCut()
+				told = told || r.event("rewritten")
+				return told && len(r.s.Trouble()) == 0
+			})
+			push()
+			r.cut()
+			r.die()
+			r.start(0)
+			if got := r.all(name("a")); !slices.Equal(got, want) {
+				t.Errorf("%d of %d samples are there", len(got), len(want))
+			}
+			for _, e := range r.s.Events() {
+				t.Errorf("the next start tells %v", e)
+			}
+		})
 	}
-	if err := os.Rename(path+".was", path); err != nil {
+}
+
+// TestLogOfAGoneDatabaseIsNotTheNextOnes: a -wal that lies there without its database
+// is never read into the snapshot that takes the place.
+func TestLogOfAGoneDatabaseIsNotTheNextOnes(t *testing.T) {
+	r := newRig(t)
+	r.mustPush(name("a"), r.clock.ms(), 1)
+	snapshots := r.cfg.rows().Snapshots
+	if err := os.MkdirAll(snapshots, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if tr := r.s.Trouble(); len(tr) > 0 {
-		t.Errorf("it is back, and yet %q", tr)
+	if err := r.s.Snapshot(t.Context(), filepath.Join(snapshots, rows.SnapshotPrefix+"1.db")); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	path := filepath.Join(r.cfg.Dir, "samples.db")
+	if err := errors.Join(os.Remove(path), os.WriteFile(path+"-wal", []byte("pages of what is gone"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	r.start(0)
+	aside, err := filepath.Glob(filepath.Join(r.cfg.rows().Quarantine, "samples.db.*-wal"))
+	if err != nil || len(aside) != 1 {
+		t.Errorf("set aside: %v, %v", aside, err)
+	}
+	if got := r.all(name("a")); len(got) != 1 {
+		t.Errorf("%v", got)
 	}
 }

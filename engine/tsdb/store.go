@@ -54,15 +54,15 @@ type Store struct {
 	era       eras
 	retention retention
 
-	cutMu     sync.Mutex // one cut, retention step or snapshot at a time
-	wake      chan struct{}
-	tryAfter  time.Duration // boot time before which tend does not try again; the tending goroutine's
-	lookAfter time.Duration // and before which it does not look where the log lies
-	lastCut   time.Duration // boot clock, at the last cut; cutMu
-	meta      rows.Meta     // as last written; cutMu
-	lost      uint64        // live.Counts.Lost, as last told; cutMu
-	puts      []rows.Put    // of one transaction, empty; cutMu
-	cutSeq    uint64        // log records before it are in rows, definitions too; cutMu
+	cutMu               sync.Mutex // one cut, retention step or snapshot at a time
+	wake                chan struct{}
+	tending             sync.Mutex    // one tend at a time
+	tryAfter, lookAfter time.Duration // boot times before which tend neither tries again nor looks where the log lies; tending
+	lastCut             time.Duration // boot clock, at the last cut; cutMu
+	meta                rows.Meta     // as last written; cutMu
+	lost                uint64        // live.Counts.Lost, as last told; cutMu
+	puts                []rows.Put    // of one transaction, empty; cutMu
+	cutSeq              uint64        // log records before it are in rows, definitions too; cutMu
 
 	note struct {
 		sync.Mutex
@@ -171,7 +171,7 @@ func (s *Store) Close() error {
 		s.running = false
 		s.gate.Unlock()
 		// A cut that fails here costs a replay at the next start, nothing else.
-		if err := s.cut(context.Background()); err != nil {
+		if err := s.Cut(context.Background()); err != nil {
 			s.slog.Warn("the last cut failed; the log keeps what it would have written", "err", err)
 		}
 		errs = append(errs, s.log.Close())
@@ -259,7 +259,7 @@ func (s *Store) Trouble() (out []string) {
 	}
 	s.dbMu.RLock()
 	defer s.dbMu.RUnlock()
-	if s.db.Gone() {
+	if s.db.Lost() != nil {
 		out = append(out, s.cfg.rows().Path+" was removed or replaced while vigild uses it: what is packed now is lost when vigild stops")
 	}
 	return out

@@ -23,7 +23,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"modernc.org/sqlite"
@@ -46,7 +45,7 @@ type Config struct {
 
 // Event is something that a person, and the audit trail, should know of.
 type Event struct {
-	Kind   string // quarantined, restored, fresh, unchecked, row_dropped
+	Kind   string // quarantined, restored, fresh, unchecked, row_dropped, rewritten
 	Place  string
 	Detail string
 }
@@ -205,13 +204,6 @@ func (d *DB) open(ctx context.Context) error {
 	return d.measure(ctx)
 }
 
-// Gone says whether another file, or none, lies where the database was opened.
-// Concurrent.
-func (d *DB) Gone() bool {
-	fi, err := os.Stat(d.cfg.Path)
-	return err != nil || d.opened != nil && !os.SameFile(fi, d.opened)
-}
-
 // private keeps the files to their owner: SQLite makes the first by the umask, and
 // later ones like it.
 func (d *DB) private() error {
@@ -314,7 +306,7 @@ func damaged(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errForeign) || errors.Is(err, errCheck) || errors.Is(err, tail.ErrBody)
+	return errors.Is(err, errForeign) || errors.Is(err, errCheck) || errors.Is(err, tail.ErrBody) || errors.Is(err, errGone)
 }
 
 // incomplete says whether a statement of ours did not fit the schema: tables

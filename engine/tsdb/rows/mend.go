@@ -80,13 +80,14 @@ func (d *DB) replace(ctx context.Context, why string) error {
 }
 
 func (d *DB) setAside(why string) error {
-	if _, ok := exists(d.cfg.Path); !ok {
-		return nil
-	}
+	_, there := exists(d.cfg.Path)
+	// Without the file too: its -wal would be taken for that of the next one.
 	if err := moveAll(d.cfg.Path, d.cfg.Quarantine, time.Now().UnixNano()); err != nil {
 		return err
 	}
-	d.events = append(d.events, Event{"quarantined", d.cfg.Path, why})
+	if there {
+		d.events = append(d.events, Event{"quarantined", d.cfg.Path, why})
+	}
 	return nil
 }
 
@@ -249,11 +250,38 @@ func Restore(ctx context.Context, cfg Config, snapshot string) error {
 	return errors.Join(err, d.Close())
 }
 
-// Abandon closes a database that turned out to be damaged while it was in use
-// and moves it aside; Open then finds a snapshot or begins again.
-func (d *DB) Abandon(why string) error {
-	err := d.closeBoth()
-	return errors.Join(err, d.setAside(why))
+// Abandon closes a database that turned out to be damaged while it was in use and
+// moves it aside; Open then finds a snapshot or begins again. One whose file was taken
+// away is whole: a copy of it is put in its place before. left is false where that
+// copy could not be made: then nothing has changed.
+func (d *DB) Abandon(ctx context.Context, why string) (left bool, err error) {
+	whole := ""
+	if d.Lost() != nil {
+		whole = d.cfg.Path + ".whole"
+		if err := removed(whole); err != nil {
+			return false, err
+		}
+		if err := d.Snapshot(ctx, whole); err != nil {
+			return false, err
+		}
+	}
+	if err := errors.Join(d.closeBoth(), d.setAside(why)); err != nil || whole == "" {
+		return true, err
+	}
+	d.events = append(d.events, Event{"rewritten", d.cfg.Path, why + "; it was written anew, whole"})
+	return true, errors.Join(os.Rename(whole, d.cfg.Path), syncDir(filepath.Dir(d.cfg.Path)))
+}
+
+// errGone says that the file is not where it was opened.
+var errGone = errors.New("the file was removed or replaced while it was in use")
+
+// Lost is nil while the file lies where it was opened, else an error that Damaged is
+// true of. Concurrent.
+func (d *DB) Lost() error {
+	if fi, err := os.Stat(d.cfg.Path); err == nil && os.SameFile(fi, d.opened) {
+		return nil
+	}
+	return errGone
 }
 
 // Carry goes on counting from the counters of a database that was abandoned.
