@@ -31,6 +31,35 @@ func TestXORIsTheFormatOfChunkenc(t *testing.T) {
 	})
 }
 
+// TestXORAtTheEdges: steps that change by just what a width of bits holds, and by one
+// more, and values that take all bits or none.
+func TestXORAtTheEdges(t *testing.T) {
+	for _, width := range []int{14, 17, 20, 62} {
+		half := int64(1) << (width - 1)
+		for _, change := range []int64{-half - 1, -half, -half + 1, half - 1, half, half + 1} {
+			at, step := int64(-5), half+2
+			pts := []series.Point{{T: at, V: 1}}
+			for _, v := range []uint64{bits(1), ^bits(1), bits(1), 1, 1 << 63} {
+				at += step
+				pts = append(pts, series.Point{T: at, V: unbits(v)})
+				step += change
+				change = -change
+			}
+			c := chunkenc.NewXORChunk()
+			a, err := c.Appender()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range pts {
+				a.Append(0, p.T, p.V)
+			}
+			if got := appendXOR(nil, pts); !bytes.Equal(got, c.Bytes()) {
+				t.Errorf("change %d: %x, want %x", change, got, c.Bytes())
+			}
+		}
+	}
+}
+
 // TestAppendAllocatesNothing, whatever the values are like.
 func TestAppendAllocatesNothing(t *testing.T) {
 	decimal, third, raw := make([]series.Point, Target), make([]series.Point, Target), make([]series.Point, Target)

@@ -113,7 +113,7 @@ func (w *writer) deleteOf(ctx context.Context, ref series.Ref, before int64, lim
 	}
 	t.MinT = left
 	if t.Row.MinT <= last {
-		t.Row.Bytes = math.MaxInt32 // it is gone: nothing may join it
+		t.Row.Bytes = tail.Gone
 	}
 	return n, size, nil
 }

@@ -64,3 +64,33 @@ func TestSheets_ManySeriesInAnyOrder(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRows_AfterTheLastWrittenOneIsGone: a clock that stepped back left the row that
+// was written last among the oldest, and retention took it. What is written then
+// stands beside no row that it shares a moment with.
+func TestRows_AfterTheLastWrittenOneIsGone(t *testing.T) {
+	d := openDB(t, conf(t.TempDir()))
+	write := func(era uint32, from int64, n int) {
+		t.Helper()
+		if err := d.Write(t.Context(), nil, []Put{{Ref: 1, Chunks: []Packed{pack(run(from, 1, n, 0))}, Era: era}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(1, 1000, 100)
+	write(2, 100, 100)
+	if n, _, _, err := d.Delete(t.Context(), 500, 10); n != 1 || err != nil {
+		t.Fatalf("%d rows went, %v", n, err)
+	}
+	write(2, 50, 200)
+	write(2, 220, 20)
+	write(2, 260, 10)
+	got, err := d.Read(t.Context(), nil, 1, math.MinInt64, math.MaxInt64)
+	if err != nil || len(got) != 310 {
+		t.Errorf("%d points, %v", len(got), err)
+	}
+	for i := 1; i < len(got); i++ {
+		if got[i].T <= got[i-1].T {
+			t.Fatalf("time %d after %d", got[i].T, got[i-1].T)
+		}
+	}
+}

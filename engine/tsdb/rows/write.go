@@ -382,7 +382,7 @@ func (w *writer) merge(ctx context.Context, p *Put, t *Tail, c Packed) error {
 	w.merged += uint64(len(mints))
 	pts = LastWins(pts)
 	// A new era goes on from its own last row, wherever that lies.
-	moves := slices.Contains(mints, t.Row.MinT) || len(mints) == 0 && p.Era != t.Era
+	moves := slices.Contains(mints, t.Row.MinT) || t.Row.Bytes == tail.Gone || len(mints) == 0 && p.Era != t.Era
 	if t.Row.MinT < pts[0].T && !moves {
 		t.Row.Limit = min(t.Row.Limit, pts[0].T)
 	}

@@ -28,6 +28,11 @@ type Last struct {
 	Limit      int64 // where the next row begins, if there is one behind it
 }
 
+// Gone stands for the bytes of a last row that was taken away: nothing may join it,
+// and what is written among the others is the last row from then on. Where it was no
+// longer says what is free.
+const Gone = math.MaxInt32
+
 // None is the tail of a series without rows.
 func None() Tail {
 	return Tail{Newest: math.MinInt64, MinT: math.MaxInt64, MaxT: math.MinInt64}
