@@ -55,7 +55,7 @@ func (t terms) approvalTTL() time.Duration {
 // untaken is how long what others do waits for one of them: as long as its act may
 // take where the plan says that.
 func (t terms) untaken(r *remedy.Remediation) time.Duration {
-	if d := t.rung(r).Timeout; d != nil && *d > 0 {
+	if d := rung(r).Timeout; d != nil && *d > 0 {
 		return d.Std()
 	}
 	return t.External.Std()
@@ -99,15 +99,16 @@ func doubled(base time.Duration, n int, limit time.Duration) time.Duration {
 	return min(base, limit)
 }
 
-func (t terms) rung(r *remedy.Remediation) remedy.Rung {
-	if r.Rung < 0 || r.Rung >= len(t.p.Ladder) {
+// rung is the one whose turn it is; the zero Rung when there is none.
+func rung(r *remedy.Remediation) remedy.Rung {
+	if r.Rung < 0 || r.Rung >= len(r.Plan.Ladder) {
 		return remedy.Rung{}
 	}
-	return t.p.Ladder[r.Rung]
+	return r.Plan.Ladder[r.Rung]
 }
 
 func (t terms) tries(r *remedy.Remediation) int {
-	if n := t.rung(r).Tries; n > 0 {
+	if n := rung(r).Tries; n > 0 {
 		return n
 	}
 	return t.Tries
@@ -117,13 +118,25 @@ func (t terms) tries(r *remedy.Remediation) int {
 // not looked at, and how long the verification may take after that.
 func (c *Rules) SettleAndWithin(r *remedy.Remediation) (settle, within time.Duration) {
 	settle, within = c.Settle.Std(), c.Within.Std()
-	if s := c.terms(r).rung(r).Settle; s != nil {
+	if s := rung(r).Settle; s != nil {
 		settle = s.Std()
 	}
 	if v := r.Plan.Verify; v != nil && v.Within != nil {
 		within = v.Within.Std()
 	}
 	return settle, within
+}
+
+// Times are from when samples count for the verification of r and until when they
+// are waited for. What was interrupted by a stop is given its whole time again.
+func (c *Rules) Times(r *remedy.Remediation, now clock.Stamp) (after, deadline clock.Stamp) {
+	settle, within := c.SettleAndWithin(r)
+	after = r.AttemptEnd.Add(settle)
+	deadline = after.Add(within)
+	if left, same := deadline.Sub(now); !same || left <= 0 {
+		deadline = now.Add(settle + within)
+	}
+	return after, deadline
 }
 
 // Captures says whether evidence is taken before an act of r.

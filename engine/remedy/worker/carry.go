@@ -3,13 +3,12 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/act"
 	"vigil/engine/remedy/decide"
 )
 
@@ -36,7 +35,7 @@ func (w *Worker) carry(cs contexts, r remedy.Remediation) {
 		w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.Reject(r, err.Error(), w.Clock()) })
 		return
 	}
-	if p.action, p.spec, err = w.resolve(&p.request); err != nil {
+	if p.action, p.spec, err = act.Prepare(w.Actions, &p.request); err != nil {
 		w.notStarted(cs, r, nil, err)
 		return
 	}
@@ -93,28 +92,6 @@ func (w *Worker) actOn(cs contexts, p ready, m remedy.Move) {
 	w.release(m.Next.ID)
 }
 
-// resolve finds the action and asks it what the request would do.
-func (w *Worker) resolve(q *remedy.Request) (remedy.Action, remedy.Spec, error) {
-	action, known := w.Actions.Action(q.Action)
-	if !known {
-		return nil, remedy.Spec{}, fault.New(fault.Unprocessable, "there is no action %q here", q.Action)
-	}
-	spec, err := action.Resolve(*q)
-	if err != nil {
-		return nil, remedy.Spec{}, err
-	}
-	if spec.Subject == "" {
-		return nil, remedy.Spec{}, fault.New(fault.Internal, "action %s names no subject, so nothing could be locked", q.Action)
-	}
-	if q.Timeout <= 0 {
-		q.Timeout = spec.Timeout
-	}
-	if q.Timeout <= 0 {
-		q.Timeout = actTime
-	}
-	return action, spec, nil
-}
-
 // claim asks the gates inside the ledger's transaction. False: nothing was
 // written, and r is left for later.
 func (w *Worker) claim(cs contexts, r remedy.Remediation, c remedy.Claim) (remedy.Move, bool) {
@@ -136,16 +113,16 @@ func (w *Worker) claim(cs contexts, r remedy.Remediation, c remedy.Claim) (remed
 // act runs the one act of an attempt that is on disk and records its end.
 func (w *Worker) act(cs contexts, action remedy.Action, spec remedy.Spec, r remedy.Remediation, a remedy.Attempt) (remedy.Remediation, bool) {
 	_, lasts := action.(remedy.Rejoiner)
-	ctx, cancel := cs.act(lasts || brief(spec), a.Request.Timeout)
+	ctx, cancel := cs.act(lasts || decide.Brief(spec), a.Request.Timeout)
 	defer cancel()
 	w.stoppable(r.ID, cancel)
 	if w.Capture != nil && w.rules.Captures(&r, spec) {
 		a.Capture = w.capture(ctx, a.Subject)
 	}
 	began := w.Clock()
-	res, err := run(ctx, action, a.Request)
+	res, err := act.Do(ctx, action, a.Request)
 	w.stoppable(r.ID, nil)
-	cut := brief(spec) && !res.OK && errors.Is(context.Cause(ctx), remedy.ErrLeft)
+	cut := decide.Brief(spec) && !res.OK && errors.Is(context.Cause(ctx), remedy.ErrLeft)
 	if cut || errors.Is(err, remedy.ErrLeft) { // it is counted by whoever sees its end
 		w.Log.Info("an act is left to the next start", "attempt", a.ID(), "action", a.Action)
 		return r, false
@@ -165,20 +142,6 @@ func (w *Worker) capture(ctx context.Context, subject string) []byte {
 	defer cancel()
 	return w.Capture.Capture(ctx, subject)
 }
-
-// run is Action.Run with its panic caught: a broken action must not take the
-// daemon along, and nobody saw how its act ended.
-func run(ctx context.Context, action remedy.Action, q remedy.Request) (res remedy.Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			res = remedy.Result{Error: fmt.Sprintf("the action panicked: %v", p), Unseen: true, Output: tail(debug.Stack())}
-			err = nil
-		}
-	}()
-	return action.Run(ctx, q)
-}
-
-func tail(stack []byte) string { return string(stack[:min(len(stack), 4<<10)]) }
 
 func (w *Worker) notStarted(cs contexts, r remedy.Remediation, a *remedy.Attempt, err error) (remedy.Remediation, bool) {
 	w.Log.Warn("action could not be started", "remediation", r.ID, "policy", r.Policy, "error", err)
@@ -249,21 +212,10 @@ func (w *Worker) verdict(m remedy.Move) {
 }
 
 func (w *Worker) acted(a remedy.Attempt, res remedy.Result, err error, began clock.Stamp) {
-	result := "ok"
-	switch {
-	case err != nil:
-		result = "start_failed"
-	case res.TimedOut:
-		result = "timeout"
-	case res.Unseen:
-		result = "unseen"
-	case !res.OK:
-		result = "failed"
-	}
 	took, _ := w.Clock().Sub(began)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	count(&w.stats.Acts, [2]string{a.Kind, result})
+	count(&w.stats.Acts, [2]string{a.Kind, act.Word(res, err)})
 	w.stats.ActSeconds += took.Seconds()
 }
 

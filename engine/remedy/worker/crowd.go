@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 )
 
 // crowd is how many quick acts a worker carries out at one time: nearly all of their
@@ -11,41 +12,16 @@ import (
 // writes what becomes of them in one transaction.
 const crowd = 8
 
-// quick says that the act whose turn it is writes back what a commit says, and runs
-// nothing: it ends within milliseconds, and may be done again.
-func quick(r *remedy.Remediation) bool {
-	if r.Source != remedy.FromReconcile || r.Rung < 0 || r.Rung >= len(r.Plan.Ladder) {
-		return false
-	}
-	switch g := r.Plan.Ladder[r.Rung]; g.Action {
-	case "file", "directory":
-		_, runs := g.With["validate"]
-		return !runs
-	case "sysctl":
-		return true
-	}
-	return false
-}
-
-// spot is what a quick act is about. Two of them about one file would only wait for
-// each other.
-func spot(r *remedy.Remediation) string {
-	if path, ok := r.Plan.Ladder[r.Rung].With["path"].(string); ok {
-		return path
-	}
-	return r.Target
-}
-
 // beside reserves quick ones of the backlog that a worker carries out together with
 // r, in the place that it has.
 func (w *Worker) beside(r *remedy.Remediation) (more []remedy.Remediation) {
-	if !quick(r) {
+	if !decide.Quick(r) {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy[r.ID].quick = true
-	now, spots := w.Clock(), map[string]bool{spot(r): true}
+	now, spots := w.Clock(), map[string]bool{decide.Spot(r): true}
 	rest := w.backlog[:0:0]
 	for i, o := range w.backlog {
 		if len(more) == crowd-1 {
@@ -53,13 +29,13 @@ func (w *Worker) beside(r *remedy.Remediation) (more []remedy.Remediation) {
 			break
 		}
 		c, cold := w.cold[o.ID]
-		if !quick(&o) || spots[spot(&o)] || cold && !now.Reached(c.until) {
+		if !decide.Quick(&o) || spots[decide.Spot(&o)] || cold && !now.Reached(c.until) {
 			rest = append(rest, o)
 			continue
 		}
 		if w.reserve(o.ID) {
 			w.busy[o.ID].quick = true
-			spots[spot(&o)] = true
+			spots[decide.Spot(&o)] = true
 			more = append(more, o)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/act"
+	"vigil/engine/remedy/decide"
 )
 
 // taken is a remediation whose attempt was opened in the transaction that queued
@@ -18,11 +20,11 @@ type taken struct {
 // place is free and nothing else waits for it. Those that mostly wait themselves
 // (see lanes.go) are left to the queue.
 func (w *Worker) Offer(ctx context.Context, r remedy.Remediation) (remedy.Offer, bool) {
-	if r.Source == remedy.FromExternal || r.State != remedy.Queued || !r.Until.IsZero() || idle(r) {
+	if r.Source == remedy.FromExternal || r.State != remedy.Queued || !r.Until.IsZero() || decide.Idle(&r) {
 		return remedy.Offer{}, false
 	}
 	now := w.Clock()
-	key, ok := w.keepPlace(now, quick(&r))
+	key, ok := w.keepPlace(now, decide.Quick(&r))
 	if !ok {
 		return remedy.Offer{}, false
 	}
@@ -39,7 +41,7 @@ func (w *Worker) prepare(ctx context.Context, r remedy.Remediation) (p ready, er
 	if p.request, err = r.Request(); err != nil {
 		return p, err
 	}
-	if p.action, p.spec, err = w.resolve(&p.request); err != nil {
+	if p.action, p.spec, err = act.Prepare(w.Actions, &p.request); err != nil {
 		return p, err
 	}
 	return p, w.ask(ctx, &p, r)

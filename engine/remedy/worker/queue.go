@@ -10,6 +10,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 )
 
 func runtimeJitter() float64 { return rand.Float64() }
@@ -77,7 +78,7 @@ func (w *Worker) looked(now clock.Stamp, due []remedy.Remediation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.backlog, w.crowded = due, false
-	w.hasty = slices.ContainsFunc(due, func(r remedy.Remediation) bool { return quick(&r) })
+	w.hasty = slices.ContainsFunc(due, func(r remedy.Remediation) bool { return decide.Quick(&r) })
 	w.stats.Looked, w.stats.Oldest = now, clock.Stamp{}
 	for i := range due {
 		if c := due[i].Created; w.stats.Oldest.IsZero() || w.stats.Oldest.Wall > c.Wall {
@@ -120,7 +121,7 @@ func (w *Worker) occupy(r remedy.Remediation) bool {
 	if !w.reserve(r.ID) {
 		return false
 	}
-	w.busy[r.ID].idle = idle(r)
+	w.busy[r.ID].idle = decide.Idle(&r)
 	w.places--
 	return true
 }

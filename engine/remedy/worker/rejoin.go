@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/act"
 	"vigil/engine/remedy/decide"
 )
 
@@ -28,10 +29,6 @@ func (cs contexts) act(leaves bool, limit time.Duration) (context.Context, conte
 		leave(nil)
 	}
 }
-
-// brief says whether a stop of vigild may cut an act short, since the next start
-// does it again and nothing is lost.
-func brief(s remedy.Spec) bool { return s.Waits && s.Class == remedy.Convergent }
 
 // rejoin takes up the act of an open attempt if it may still go on; nil: it
 // cannot, and what became of it has to be asked otherwise.
@@ -61,7 +58,7 @@ func (w *Worker) rejoined(cs contexts, r remedy.Remediation, a remedy.Attempt, w
 	}()
 	limit := a.Request.Timeout
 	if limit <= 0 {
-		limit = actTime
+		limit = act.Timeout
 	}
 	ctx, cancel := cs.act(true, limit)
 	defer cancel()

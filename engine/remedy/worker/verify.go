@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
 	"vigil/engine/remedy/decide"
@@ -32,7 +31,7 @@ func (w *Worker) verify(cs contexts, r remedy.Remediation) {
 	ctx, cancel := context.WithCancel(cs.look)
 	defer cancel()
 	w.stoppable(r.ID, cancel)
-	after, deadline := w.times(&r)
+	after, deadline := w.rules.Times(&r, w.Clock())
 	v, err := w.Judge.Verify(ctx, r, after, deadline)
 	w.stoppable(r.ID, nil)
 	if err != nil {
@@ -45,19 +44,6 @@ func (w *Worker) verify(cs contexts, r remedy.Remediation) {
 	count(&w.stats.Verified, map[bool]string{true: "ok", false: "failed"}[v.OK])
 	w.mu.Unlock()
 	w.verified(cs, r, v)
-}
-
-// times are from when samples count and until when they are waited for. What
-// was interrupted by a stop is given its whole time again.
-func (w *Worker) times(r *remedy.Remediation) (after, deadline clock.Stamp) {
-	settle, within := w.rules.SettleAndWithin(r)
-	after = r.AttemptEnd.Add(settle)
-	deadline = after.Add(within)
-	now := w.Clock()
-	if left, same := deadline.Sub(now); !same || left <= 0 {
-		deadline = now.Add(settle + within)
-	}
-	return after, deadline
 }
 
 // verified writes the end of a verification in a transaction that reads the

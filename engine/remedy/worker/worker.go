@@ -52,7 +52,6 @@ const (
 	captureTime = 2 * time.Second
 	probeTime   = 10 * time.Second
 	writeTime   = 5 * time.Second // to record the last ends when vigild stops
-	actTime     = time.Minute     // of an act for which nobody named a timeout
 	maxVerifies = 256             // verifications that wait beside the acts
 	fullEvery   = 50 * time.Millisecond
 )
