@@ -89,6 +89,21 @@ func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(
 	return d, nil
 }
 
+// Leaving says that the machine is going down: systemd cancels and stops then what
+// nobody asked it to. False where it cannot be asked. It blocks on the bus.
+func (m *Manager) Leaving(ctx context.Context) bool {
+	if !m.systemd() {
+		return false
+	}
+	c, err := m.connect(ctx)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	p, err := c.SystemStateContext(ctx)
+	return err == nil && p.Value.Value() == "stopping"
+}
+
 // refused says what systemd answered to a job it did not take.
 func refused(err error, verb, unit string) error {
 	k := fault.Unavailable

@@ -171,3 +171,20 @@ func TestInit_IsFoundByProbing(t *testing.T) {
 		t.Errorf("no init system: %v", err)
 	}
 }
+
+// TestLeaving: the machine is going down while systemd says so, and not where nobody
+// can be asked.
+func TestLeaving(t *testing.T) {
+	p := unitstest.Start(t)
+	m := manager(t, units.Config{Bus: p.Address})
+	for _, state := range []string{"running", "stopping", "degraded"} {
+		p.System(state)
+		if got := m.Leaving(t.Context()); got != (state == "stopping") {
+			t.Errorf("%s: %v", state, got)
+		}
+	}
+	p.System("stopping")
+	if manager(t, units.Config{Bus: p.Address + "-none"}).Leaving(t.Context()) {
+		t.Error("nobody answers")
+	}
+}

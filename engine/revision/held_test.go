@@ -251,3 +251,51 @@ func TestRevision_SaysWhatItWaitsFor(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 }
+
+// TestRevision_AMachineThatGoesDownIsNotToBlame: what fails while the machine goes down
+// leaves the revision to the next start, which goes on with it; and when it does not
+// go down after all, the revision has failed.
+func TestRevision_AMachineThatGoesDownIsNotToBlame(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	r.good("a1", r.file("a", "one\n"))
+	w.fail("b")
+	r.leaving.Store(true)
+	lands := func(id string) int64 {
+		n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit(id, r.file("a", "two\n"), r.file("b", "two\n", "  dependsOn: [File/a]"))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stop()
+		told := false
+		_ = r.Await(ctx, n, func(l string) {
+			if strings.Contains(l, "going down") {
+				told = true
+				stop()
+			}
+		})
+		if s := r.State(); !told || s.State != engine.RevisionApplying {
+			t.Fatalf("%s: told %v, %+v", id, told, s)
+		}
+		return n
+	}
+	lands("a2")
+	r.stop()
+	w.mu.Lock()
+	delete(w.bad, "b")
+	w.mu.Unlock()
+	r.leaving.Store(false)
+	r.start()
+	r.until("the next start goes on", func() bool { return r.State().State == engine.RevisionGood && r.is("b") == "two\n" })
+
+	w.fail("b")
+	r.write("b", "by hand\n")
+	r.leaving.Store(true)
+	n := lands("a3")
+	r.leaving.Store(false)
+	if err := r.Await(t.Context(), n, func(string) {}); err == nil || r.State().State != engine.RevisionBad {
+		t.Errorf("%v, %+v", err, r.State())
+	}
+}

@@ -43,6 +43,7 @@ type rig struct {
 	commits map[string]string
 	marks   map[string]string
 	healthy func(reconcile.Health) error
+	leaving atomic.Bool // the machine goes down
 	hang    atomic.Bool // nothing is proved until the keeper stops
 	acts    func(remedy.Actions) remedy.Actions
 	own     revision.Own
@@ -117,7 +118,8 @@ func (r *rig) start() *rig {
 			default:
 			}
 		},
-		Own: r.own, Clock: now, Log: log,
+		Leaving: func(context.Context) bool { return r.leaving.Load() },
+		Own:     r.own, Clock: now, Log: log,
 	}
 	if r.healthy != nil {
 		d.Healthy = func(ctx context.Context, h reconcile.Health, _ clock.Stamp) (string, error) {

@@ -103,11 +103,27 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 		if k.Write(ctx, r) == nil {
 			k.Finish(row, fault.New(fault.Conflict, "%s", row.Why))
 		}
+	case err != nil && k.left(ctx, row, err):
 	case err != nil:
 		k.fail(ctx, row, err)
 	default:
 		k.good(ctx, row)
 	}
+}
+
+// left says that vigild ended together with the machine, which cancels what is
+// being started and stops what was: the next start goes on with the revision.
+func (k *Carrier) left(ctx context.Context, row *engine.Revision, why error) bool {
+	for told := false; k.Leaving != nil && k.Leaving(ctx); told = true {
+		if !told {
+			k.Log.Warn("the machine is going down, the next start goes on with the revision", "commit", ground.Short(row.Commit), "why", why)
+			k.Telling(row.N)("the machine is going down, the next start goes on: " + why.Error())
+		}
+		if !ground.Sleep(ctx, ground.PollEvery) {
+			break
+		}
+	}
+	return ctx.Err() != nil
 }
 
 // await leaves a revision until the repository has it: it was lost, the commit is

@@ -103,6 +103,9 @@ type Deps struct {
 	Healthy func(ctx context.Context, h reconcile.Health, after clock.Stamp) (why string, err error)
 	// Paused says why no act is carried out now, and until when. May be nil.
 	Paused func(now clock.Stamp) (why string, until clock.Stamp)
+	// Leaving says that the machine is going down, so that what fails now is not the
+	// commit's fault. May be nil.
+	Leaving func(ctx context.Context) bool
 	// Suspect names who may have written a path, "" nobody knows. May be nil.
 	Suspect func(ctx context.Context, path string) string
 	Nudge   func() // the worker looks for work

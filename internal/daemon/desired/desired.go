@@ -103,7 +103,7 @@ func New(deps Deps) (d *Desired, err error) {
 	d.keeper, err = revision.New(cfg.Git.Keep, revision.Deps{
 		Journal: d.Journal, Kept: d.Ledger, Reader: d.Ledger, World: d.World, Actions: d.Actions,
 		Own: documents, Keep: d.Set.Contents().Put, Lend: d.Set.Contents().Lend, Load: d.repo.Load, Mark: d.repo.Mark, Watch: d.watch,
-		Healthy: d.Engine.Healthy, Paused: d.Engine.Paused, Suspect: d.World.Suspect, Nudge: d.Nudge, Clock: d.Clock, Log: d.Log.With("room", "desired"),
+		Healthy: d.Engine.Healthy, Paused: d.Engine.Paused, Leaving: d.Set.Units().Leaving, Suspect: d.World.Suspect, Nudge: d.Nudge, Clock: d.Clock, Log: d.Log.With("room", "desired"),
 	})
 	if err != nil {
 		return d, err
