@@ -51,7 +51,7 @@ type daemonKey struct{}
 // finds around it, and the verbs below.
 //
 //	start [ARG...]            start vigild and wait until it is ready
-//	stop                      SIGTERM, and wait for a clean end
+//	halt                      SIGTERM, and wait for a clean end; stop is the runner's own verb, and ends the script
 //	kill9                     SIGKILL, and wait
 //	reload                    SIGHUP
 //	log PATTERN               wait until the daemon's log matches
@@ -89,7 +89,7 @@ func Params(binary, dir string) testscript.Params {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"start":        start,
-			"stop":         func(ts *testscript.TestScript, neg bool, args []string) { stop(ts, neg, syscall.SIGTERM) },
+			"halt":         func(ts *testscript.TestScript, neg bool, args []string) { stop(ts, neg, syscall.SIGTERM) },
 			"kill9":        func(ts *testscript.TestScript, neg bool, args []string) { stop(ts, true, syscall.SIGKILL) },
 			"reload":       reload,
 			"log":          logMatches,
