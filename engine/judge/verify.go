@@ -13,6 +13,10 @@ import (
 	"vigil/engine/shard"
 )
 
+// unasked is the answer for a policy that is gone, or that cannot be evaluated any
+// more: nothing says what would be a success, and the act did not fail.
+var unasked = remedy.Verification{Unasked: true, Reason: "the policy went away while its act was verified"}
+
 // Verify waits until samples younger than `after` show how the remedy did.
 func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadline clock.Stamp) (remedy.Verification, error) {
 	if r.Source == remedy.FromReconcile && j.desired != nil {
@@ -23,7 +27,7 @@ func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadlin
 	}
 	p, ok := j.states.Lookup(r.Policy)
 	if !ok || p.Cond == nil {
-		return remedy.Verification{OK: true, Reason: "the policy is gone"}, nil
+		return unasked, nil
 	}
 	v := &verification{after: after.Millis(), need: 1, done: make(chan struct{})}
 	cond := p.Cond
@@ -54,7 +58,11 @@ func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadlin
 		return remedy.Verification{}, ctx.Err()
 	case <-t.C:
 	}
-	return v.answer(), nil
+	out := v.answer()
+	if p, ok := j.states.Lookup(r.Policy); !out.OK && (!ok || p.Cond == nil) {
+		return unasked, nil
+	}
+	return out, nil
 }
 
 // verification counts what it sees.

@@ -22,6 +22,7 @@ type Judge interface {
 // Verification is how a verification ended.
 type Verification struct {
 	OK       bool
+	Unasked  bool // nobody asks any more whether it helped: neither a success nor a failure
 	Reason   string
 	Evidence json.RawMessage
 }

@@ -29,12 +29,13 @@ const (
 	Woke      Event = "woke"      // the automatic retry of one that gave up
 	Asked     Event = "asked"     // a person wants it tried anew
 	Judged    Event = "judged"    // a person says that the lost act was done
+	Unasked   Event = "unasked"   // its policy went away while it was verified
 )
 
 // Events lists every event.
 func Events() []Event {
 	return []Event{Claimed, Leased, Paused, Released, Denied, Cleared, Approved, Dropped, Acted, Proved,
-		Retried, Climbed, Exhausted, Ended, Lost, Repeated, Found, Woke, Asked, Judged}
+		Retried, Climbed, Exhausted, Ended, Lost, Repeated, Found, Woke, Asked, Judged, Unasked}
 }
 
 // States lists every state, in the order of a life.
@@ -62,6 +63,7 @@ var life = map[State]map[Event]State{
 	},
 	Verifying: {
 		Proved: Succeeded, Retried: Queued, Climbed: Queued, Exhausted: GaveUp, Ended: Failed, Dropped: Cancelled,
+		Unasked: Cancelled,
 	},
 	GaveUp:        {Woke: Queued, Cleared: Failed, Dropped: Cancelled, Asked: Queued, Paused: GaveUp},
 	Indeterminate: {Judged: Succeeded, Ended: Failed, Exhausted: GaveUp, Dropped: Cancelled, Asked: Queued},

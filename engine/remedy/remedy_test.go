@@ -37,6 +37,7 @@ found     -         -         verifying     -         -         -         -     
 woke      -         -         -             -         -         queued    -       -         -             -
 asked     -         -         -             -         -         queued    queued  queued    queued        queued
 judged    -         -         -             -         -         -         -       -         succeeded     -
+unasked   -         -         -             cancelled -         -         -       -         -             -
 `
 
 // TestLifeEveryPair enumerates every (state, event): the listed ones lead where

@@ -91,11 +91,18 @@ func (c *Rules) Reject(r remedy.Remediation, why string, now clock.Stamp) (remed
 }
 
 // Verified is the move after a verification; h is read in its transaction, as
-// the breaker counts there. Unknown is not success.
+// the breaker counts there. Unknown is not success, and what nobody asks any more is
+// neither success nor failure.
 func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verification, now clock.Stamp, j Jitter) (remedy.Move, error) {
 	s := remedy.Begin(r, now)
 	if r.State != remedy.Verifying {
 		s.Event(remedy.Proved)
+		return s.Done()
+	}
+	if v.Unasked {
+		s.Event(remedy.Unasked)
+		s.Next.Reason = v.Reason
+		s.Tell(r.Who(), "verify.unasked", v.Reason, v.Evidence)
 		return s.Done()
 	}
 	if v.OK {

@@ -125,6 +125,26 @@ func TestLadder(t *testing.T) {
 	// The first rung alone had a wait, which is half of its 2 s by the jitter given.
 }
 
+// TestWhatNobodyAsksAnyMoreIsNoSuccess: an act whose policy went away while it was
+// verified is neither a success nor a failure. It is cancelled, and the breaker of
+// its subject stays as it was.
+func TestWhatNobodyAsksAnyMoreIsNoSuccess(t *testing.T) {
+	c, s := rules(t), calm()
+	s.h.Breaker = remedy.Breaker{Failures: 2, Opened: 1}
+	r, a := claimed(t, s)
+	m, err := c.Ended(r, a, remedy.Result{OK: true}, s.now, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err = c.Verified(m.Next, s.h, remedy.Verification{Unasked: true, Reason: "the policy is gone"}, s.now, 0)
+	if err != nil || m.Next.State != remedy.Cancelled || m.Next.Reason != "the policy is gone" || m.Next.Finished != s.now {
+		t.Errorf("%+v %v", m.Next, err)
+	}
+	if m.Breaker != nil || verbs(m.Audit) != "verify.unasked" {
+		t.Errorf("breaker %+v, told %s", m.Breaker, verbs(m.Audit))
+	}
+}
+
 // TestBar_GivesUpAndRetries: giving up is never for ever; while the condition
 // holds it is tried again after 1 h, 2 h, ... 24 h, and a cleared one ends.
 func TestBar_GivesUpAndRetries(t *testing.T) {

@@ -41,9 +41,20 @@ func (w *Worker) verify(cs contexts, r remedy.Remediation) {
 		v = remedy.Verification{Reason: "it could not be verified: " + err.Error()}
 	}
 	w.mu.Lock()
-	count(&w.stats.Verified, map[bool]string{true: "ok", false: "failed"}[v.OK])
+	count(&w.stats.Verified, end(v))
 	w.mu.Unlock()
 	w.verified(cs, r, v)
+}
+
+// end is how a verification ended, in one word.
+func end(v remedy.Verification) string {
+	switch {
+	case v.Unasked:
+		return "unasked"
+	case v.OK:
+		return "ok"
+	}
+	return "failed"
 }
 
 // verified writes the end of a verification in a transaction that reads the
