@@ -232,9 +232,11 @@ func TestGuard_RefusesToTakeTooMuchAway(t *testing.T) {
 		confirmed, ok        bool
 	}{{10, 0, 10, false, true}, {10, 5, 5, false, true}, {10, 6, 4, false, false}, {10, 6, 4, true, true},
 		{100, 20, 80, false, true}, {100, 21, 79, false, false}, {1, 1, 0, false, false}, {1, 1, 0, true, true}, {0, 0, 0, false, true}} {
-		err := reconcile.Guard(tt.stands, tt.goes, tt.wanted, tt.confirmed)
-		if (err == nil) != tt.ok || err != nil && (fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "confirm-prune")) {
-			t.Errorf("%+v: %v", tt, err)
+		for source, hint := range map[string]string{"push": "-o confirm-prune", "": "-o confirm-prune", "path": `--trailer "Confirm-Prune: yes"`, "remote": `--trailer "Confirm-Prune: yes"`} {
+			err := reconcile.Guard(tt.stands, tt.goes, tt.wanted, tt.confirmed, source)
+			if (err == nil) != tt.ok || err != nil && (fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), hint)) {
+				t.Errorf("%+v, %q: %v", tt, source, err)
+			}
 		}
 	}
 }

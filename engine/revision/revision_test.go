@@ -118,9 +118,19 @@ func TestRevision_Prune(t *testing.T) {
 	if _, err := r.push("a3", docs[7]); err == nil || !strings.Contains(err.Error(), "confirm-prune") || r.is("b") != "b" {
 		t.Fatalf("err %v b=%q", err, r.is("b"))
 	}
+	// Asked beforehand, it says what can be done where the commit comes from.
+	for source, hint := range map[string]string{"push": "-o confirm-prune", "path": "Confirm-Prune: yes"} {
+		set := must[*reconcile.Set](t)(r.load(t.Context(), r.commit("a3", docs[7])))
+		if err := r.Inspect(t.Context(), engine.Revision{Source: source}, set, func(string) {}); err == nil || !strings.Contains(err.Error(), hint) {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
 	n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("a4", docs[7]), Confirmed: true})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if p, err := r.Plan(t.Context(), ""); err != nil || p.Refused != "" {
+		t.Errorf("it is confirmed, and its plan says %+v %v", p, err)
 	}
 	if err := r.Await(t.Context(), n, func(string) {}); err != nil || r.is("b") != "-" || r.is("h") != "h" {
 		t.Fatalf("err %v b=%q h=%q", err, r.is("b"), r.is("h"))

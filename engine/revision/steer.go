@@ -234,9 +234,14 @@ func (k *Keeper) Plan(ctx context.Context, commit string) (engine.PlanView, erro
 		return engine.PlanView{}, err
 	}
 	k.Mu.RLock()
-	from := k.CommitOf()
-	if newest := k.Rows[k.Newest]; commit == "" && newest != nil {
-		commit = newest.Commit
+	from, rev := k.CommitOf(), engine.Revision{}
+	if newest := k.Rows[k.Newest]; newest != nil {
+		if rev.Source = newest.Source; commit == "" {
+			commit = newest.Commit
+		}
+		if newest.Commit == commit {
+			rev.Confirmed = newest.Confirmed
+		}
 	}
 	k.Mu.RUnlock()
 	if commit == "" {
@@ -246,7 +251,7 @@ func (k *Keeper) Plan(ctx context.Context, commit string) (engine.PlanView, erro
 	if err != nil {
 		return engine.PlanView{}, err
 	}
-	p, err := plan.Prepare(ctx, k.Ground, set, false)
+	p, err := plan.Prepare(ctx, k.Ground, set, rev)
 	if err != nil {
 		return engine.PlanView{}, err
 	}

@@ -96,6 +96,24 @@ func ParseCommit(id plumbing.Hash, raw []byte) (Commit, error) {
 	return c, nil
 }
 
+// Trailer is what the message says of a key in its last paragraph, in the form that
+// `git commit --trailer` writes, `Key: value`; "" nothing. Of several the last one
+// counts. The subject is no trailer, whatever it looks like.
+func (c Commit) Trailer(key string) (value string) {
+	_, message, _ := bytes.Cut(c.Raw, []byte("\n\n"))
+	text := strings.TrimSpace(strings.ReplaceAll(string(message), "\r\n", "\n"))
+	at := strings.LastIndex(text, "\n\n")
+	if at < 0 {
+		return ""
+	}
+	for line := range strings.SplitSeq(text[at+2:], "\n") {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(k, key) {
+			value = strings.TrimSpace(v)
+		}
+	}
+	return value
+}
+
 func person(s string) (Person, error) {
 	open, end := strings.Index(s, "<"), strings.LastIndex(s, "> ")
 	if open < 0 || end < open {

@@ -30,6 +30,33 @@ func TestCommitSaysWhoWhenAndWhat(t *testing.T) {
 	}
 }
 
+// TestCommitTrailers: in the last paragraph of the message, which is not its subject,
+// and nowhere else.
+func TestCommitTrailers(t *testing.T) {
+	head := "tree " + tree + "\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\ngpgsig Confirm-Prune: yes\n Confirm-Prune: yes\n"
+	for message, want := range map[string]string{
+		"\nx\n\nConfirm-Prune: yes\n":                                    "yes",
+		"\nx\r\n\r\nmore\r\n\r\nconfirm-prune:  yes \r\n\r\n":            "yes",
+		"\nx\n\nSigned-off-by: A <a>\nConfirm-Prune: no\nFixes: #1":      "no",
+		"\nx\n\nConfirm-Prune: no\nConfirm-Prune: yes\n":                 "yes",
+		"\nx\n\nConfirm-Prune: yes\n\nand then it was taken out again\n": "",
+		"\nConfirm-Prune: yes\n":                                         "",
+		"\n\n\nConfirm-Prune: yes\n":                                     "",
+		"\nx\n\n    Confirm-Prune: yes\n":                                "",
+		"\nx\nConfirm-Prune: yes\n":                                      "",
+		"\nx\n\nDo not write Confirm-Prune: yes\n":                       "",
+		"\n": "", "": "",
+	} {
+		c, err := objects.ParseCommit(plumbing.ZeroHash, []byte(head+message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Trailer("Confirm-Prune"); got != want {
+			t.Errorf("%q: %q, expected %q", message, got, want)
+		}
+	}
+}
+
 func TestNamesThatCouldBeTakenForOthers(t *testing.T) {
 	for _, good := range []string{"a.yaml", ".gitignore", ".gitattributes", ".gitmodules", "git", "gitx~", "übung.yaml", "日本.yaml", "a b", "x@y", "-x", "...x", strings.Repeat("n", 255)} {
 		if why := objects.CheckName(good); why != "" {

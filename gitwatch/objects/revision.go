@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -29,7 +30,13 @@ type Revision struct {
 	Subject   string    // first line of the message, printable
 	Source    Source
 	Ref       string // refs/heads/main
+	Confirmed bool   // its message says that many removals are meant; see [ConfirmPrune]
 }
+
+// ConfirmPrune is the trailer with which a commit says what a push says with
+// -o confirm-prune, when its value is yes. It is part of what is signed, and speaks
+// for the commit that it stands in and no other.
+const ConfirmPrune = "Confirm-Prune"
 
 // Short is what a person calls the commit.
 func (r Revision) Short() string { return r.Commit[:min(10, len(r.Commit))] }
@@ -57,6 +64,7 @@ func ReadRevision(ctx context.Context, v *View, src Source, ref string, tip, pre
 	s := Snapshot{Tip: c, Revision: Revision{
 		Commit: tip.String(), Tree: c.Tree.String(), Author: c.Author.String(), Committer: c.Committer.String(),
 		When: c.Committer.When, Subject: c.Subject, Source: src, Ref: ref,
+		Confirmed: strings.EqualFold(c.Trailer(ConfirmPrune), "yes"),
 	}}
 	if !previous.IsZero() {
 		s.Previous = previous.String()

@@ -64,7 +64,7 @@ func (k *Carrier) Carry(ctx context.Context, row *engine.Revision) {
 			return
 		}
 	}
-	p, err := plan.Prepare(ctx, k.Ground, set, row.Confirmed)
+	p, err := plan.Prepare(ctx, k.Ground, set, *row)
 	if err != nil {
 		return // ctx ended
 	}

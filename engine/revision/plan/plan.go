@@ -32,9 +32,10 @@ type Plan struct {
 	much   error        // it takes away too much
 }
 
-// Prepare looks at everything that a set speaks of and plans. It changes
-// nothing; it may be called by anybody, and blocks.
-func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirmed bool) (*Plan, error) {
+// Prepare looks at everything that a set speaks of and plans. rev is whose set it
+// is: where it comes from, and whether many removals are meant. It changes nothing;
+// it may be called by anybody, and blocks.
+func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engine.Revision) (*Plan, error) {
 	rows := g.Remembered()
 	p := &Plan{Set: set, Arrangement: Arrange(set, rows)}
 	var changing []*ground.Thing
@@ -71,7 +72,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, confirme
 	}
 	p.own, p.wrong = g.Own.Check(ctx, set.Documents)
 	p.wrong = slices.Concat(p.wrong, notable(g, p.Things), p.unkept())
-	p.much = p.guard(rows, confirmed)
+	p.much = p.guard(rows, rev)
 	return p, nil
 }
 
@@ -132,7 +133,7 @@ func notable(g *ground.Ground, things []*ground.Thing) (is fault.Issues) {
 }
 
 // guard refuses what would take away too much, vigild's own documents too.
-func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
+func (p *Plan) guard(rows map[string]engine.Resource, rev engine.Revision) error {
 	stands := 0
 	for _, r := range rows {
 		if r.Prune && !r.Adopted {
@@ -155,7 +156,7 @@ func (p *Plan) guard(rows map[string]engine.Resource, confirmed bool) error {
 			goes++
 		}
 	}
-	return reconcile.Guard(stands, goes, len(p.Set.Items)+len(p.Set.Documents), confirmed)
+	return reconcile.Guard(stands, goes, len(p.Set.Items)+len(p.Set.Documents), rev.Confirmed, rev.Source)
 }
 
 // unkept refuses what is to be kept and cannot be seen.

@@ -176,7 +176,7 @@ func (s *Source) note(err error) {
 func revision(r objects.Revision, o receive.Options) engine.Revision {
 	return engine.Revision{
 		Commit: r.Commit, Tree: r.Tree, Ref: r.Ref, Subject: r.Subject, Author: r.Author, Signer: r.Signer,
-		Source: string(r.Source), When: r.When, Pusher: o.By.Name, Reason: o.Reason, Confirmed: o.ConfirmPrune,
+		Source: string(r.Source), When: r.When, Pusher: o.By.Name, Reason: o.Reason, Confirmed: o.ConfirmPrune || r.Confirmed,
 	}
 }
 

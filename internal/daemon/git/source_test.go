@@ -33,13 +33,15 @@ import (
 type keeper struct {
 	mu     sync.Mutex
 	rows   []engine.Revision
+	seen   []engine.Revision // was asked about
 	refuse error
 }
 
-func (k *keeper) Inspect(_ context.Context, _ engine.Revision, set *reconcile.Set, say func(string)) error {
+func (k *keeper) Inspect(_ context.Context, r engine.Revision, set *reconcile.Set, say func(string)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	say("plan")
+	k.seen = append(k.seen, r)
 	return k.refuse
 }
 
@@ -91,12 +93,17 @@ func open(t *testing.T, change func(*gitwatch.Config)) *Repository {
 
 func (r *Repository) commit(t *testing.T, files map[string]string) string {
 	t.Helper()
+	return r.commitSaying(t, "x\n", files)
+}
+
+func (r *Repository) commitSaying(t *testing.T, message string, files map[string]string) string {
+	t.Helper()
 	var cs []store.Change
 	for p, text := range files {
 		cs = append(cs, store.Change{Path: p, Data: []byte(text)})
 	}
 	c, err := r.store.Write(t.Context(), r.store.Branch(), r.store.Ref(r.store.Branch()), cs,
-		store.Note{Author: objects.Person{Name: "Ada", Mail: "ada@example.org", When: time.Now()}, Message: "x\n"})
+		store.Note{Author: objects.Person{Name: "Ada", Mail: "ada@example.org", When: time.Now()}, Message: message})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,6 +297,56 @@ func TestWebhook_MeansLookNow(t *testing.T) {
 	s.Handler().ServeHTTP(w, q)
 	if w.Code != http.StatusForbidden {
 		t.Errorf("a push to a clone of a remote: %d", w.Code)
+	}
+}
+
+// TestSource_ACommitConfirmsAPrune: where nobody pushes there are no push options, so
+// the commit itself says it, to the verdict and to what lands; so it is for one that is
+// taken up at the start.
+func TestSource_ACommitConfirmsAPrune(t *testing.T) {
+	const says = "x\n\nConfirm-Prune: yes\n"
+	upstream := open(t, nil)
+	upstream.commit(t, tree("a"))
+	r := open(t, func(c *gitwatch.Config) {
+		c.Source, c.Path, c.Poll = "path", upstream.store.Dir(), time.Second
+	})
+	k := &keeper{}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	landed := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); len(k.commits()) < n; {
+			if time.Now().After(end) {
+				t.Fatalf("landed %v, expected %d (stalled: %q)", k.commits(), n, s.Stalled())
+			}
+			<-time.After(2 * time.Millisecond)
+		}
+	}
+	landed(1)
+	upstream.commitSaying(t, says, tree("b"))
+	landed(2)
+	k.mu.Lock()
+	for i, want := range []bool{false, true} {
+		if k.seen[i].Confirmed != want || k.rows[i].Confirmed != want {
+			t.Errorf("commit %d: inspected %v, landed %v, expected %v", i, k.seen[i].Confirmed, k.rows[i].Confirmed, want)
+		}
+	}
+	k.mu.Unlock()
+
+	late := open(t, nil)
+	k = &keeper{}
+	if s, err = New(late, k, k); err != nil {
+		t.Fatal(err)
+	}
+	late.commitSaying(t, says, tree("a"))
+	if err := s.catchUp(t.Context()); err != nil || len(k.rows) != 1 || !k.rows[0].Confirmed {
+		t.Errorf("taken up at the start: %v %+v", err, k.rows)
 	}
 }
 
