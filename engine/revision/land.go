@@ -72,6 +72,7 @@ func (k *Keeper) Land(ctx context.Context, rev engine.Revision) (n int64, err er
 	err = k.Ask(ctx, func() error {
 		if row := k.Rows[k.Newest]; row != nil && row.Commit == rev.Commit && row.State != engine.RevisionRefused && rev.Return == 0 {
 			n = row.N
+			k.again(ctx) // a repository that was lost has it back
 			return nil
 		}
 		n, err = k.Enter(ctx, rev, "")
