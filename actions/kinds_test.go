@@ -165,7 +165,9 @@ func TestNotify_SpeaksAlertmanagersWebhook(t *testing.T) {
 		"b": {URL: srv.URL + "/refuse", Allow: []string{"127.0.0.1"}},
 	}}, actions.Deps{})
 	a := action(t, s, "notify")
-	res, err := a.Run(t.Context(), request("notify", with{"to": "a", "summary": "it is slow"}))
+	asked := request("notify", with{"to": "a", "summary": "it is slow"})
+	asked.Severity = "critical"
+	res, err := a.Run(t.Context(), asked)
 	if err != nil || !res.OK || res.Data["tries"] != 3 {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -184,7 +186,7 @@ func TestNotify_SpeaksAlertmanagersWebhook(t *testing.T) {
 		t.Fatalf("body %+v", got)
 	}
 	al := got.Alerts[0]
-	if al.Labels["alertname"] != "hot" || al.Labels["host"] != "web1" || al.Annotations["summary"] != "it is slow" || len(al.Fingerprint) != 16 || al.StartsAt == "" {
+	if al.Labels["alertname"] != "hot" || al.Labels["host"] != "web1" || al.Labels["severity"] != "critical" || al.Annotations["summary"] != "it is slow" || len(al.Fingerprint) != 16 || al.StartsAt == "" {
 		t.Errorf("alert %+v", al)
 	}
 	if s := sign.Load().(string); !strings.HasPrefix(s, "sha256=") || !strings.HasSuffix(s, " 1-7-1") || len(s) != len("sha256= 1-7-1")+64 {

@@ -212,6 +212,9 @@ func (m message) alert(r remedy.Request, now time.Time) webhook {
 	maps.Copy(labels, r.Labels)
 	delete(labels, "__name__")
 	labels["alertname"] = name
+	if r.Severity != "" { // receivers route by it
+		labels["severity"] = r.Severity
+	}
 	notes := map[string]string{"summary": m.summary, "description": m.description, "target": r.Target, "attempt": r.Attempt}
 	if notes["summary"] == "" {
 		notes["summary"] = r.Reason

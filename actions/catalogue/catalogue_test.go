@@ -69,12 +69,17 @@ func TestExec_TellsTheContext(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("environment:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	res, err = c.Actions()["in"].Run(t.Context(), request("in", with{"site": "a"}))
+	asked := request("in", with{"site": "a"})
+	asked.Severity, asked.Rung, asked.Values = "critical", 1, map[string]string{"value": "0.95", `avg("5m")`: "unknown"}
+	res, err = c.Actions()["in"].Run(t.Context(), asked)
 	var story map[string]any
 	if err != nil || json.Unmarshal([]byte(res.Output), &story) != nil {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if story["attempt"] != "1-7-1" || story["params"].(map[string]any)["site"] != "a" || story["labels"].(map[string]any)["host"] != "web1" {
+		t.Errorf("story %v", story)
+	}
+	if vs, _ := story["values"].(map[string]any); story["severity"] != "critical" || story["rung"] != 1.0 || vs["value"] != "0.95" || vs[`avg("5m")`] != "unknown" {
 		t.Errorf("story %v", story)
 	}
 }

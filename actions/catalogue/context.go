@@ -54,17 +54,20 @@ func varName(s string) string {
 
 // story is the context that stands on a program's stdin.
 type story struct {
-	Attempt string            `json:"attempt"`
-	Action  string            `json:"action"`
-	Policy  string            `json:"policy,omitempty"`
-	Target  string            `json:"target,omitempty"`
-	Reason  string            `json:"reason,omitempty"`
-	Labels  map[string]string `json:"labels,omitempty"`
-	Params  map[string]string `json:"params,omitempty"`
+	Attempt  string            `json:"attempt"`
+	Action   string            `json:"action"`
+	Policy   string            `json:"policy,omitempty"`
+	Target   string            `json:"target,omitempty"`
+	Reason   string            `json:"reason,omitempty"`
+	Severity string            `json:"severity,omitempty"`
+	Rung     int               `json:"rung"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Values   map[string]string `json:"values,omitempty"`
+	Params   map[string]string `json:"params,omitempty"`
 }
 
 func stdin(r remedy.Request, params map[string]string) []byte {
-	b, err := json.Marshal(story{r.Attempt, r.Action, r.Policy, r.Target, r.Reason, r.Labels, params})
+	b, err := json.Marshal(story{r.Attempt, r.Action, r.Policy, r.Target, r.Reason, r.Severity, r.Rung, r.Labels, r.Values, params})
 	if err != nil { // strings and maps of strings always marshal
 		return nil
 	}

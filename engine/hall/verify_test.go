@@ -22,6 +22,9 @@ func TestPolicyThatGoesWhileItsActIsVerified(t *testing.T) {
 			r.push(t, 5, series.NoTime, "breach_value", "service", "web")
 			until(t, "a remediation", func() bool { return len(r.remediations(t)) == 1 })
 			x := r.remediations(t)[0]
+			if f, err := r.Judge.Facts(context.Background(), x, remedy.Spec{}); err != nil || f.Values["value"] != "5" {
+				t.Errorf("what the act would be told: %v, %v", f.Values, err)
+			}
 			within := time.Minute
 			if wait {
 				within = time.Second

@@ -72,7 +72,8 @@ func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec)
 			return
 		}
 		f.Holds = int8(holding(l))
-		f.Evidence = audit.Evidence(l.Instance.Explain())
+		e := l.Instance.Explain()
+		f.Evidence, f.Values = audit.Evidence(e), e.Values()
 	})
 	if !found {
 		f.Holds = int8(policy.False)

@@ -137,7 +137,7 @@ func start(m remedy.Remediation, epoch int64, now clock.Stamp) remedy.Move {
 	m.State, m.Attempt, m.Started = remedy.Running, m.Attempt+1, now
 	a := &remedy.Attempt{
 		Epoch: epoch, Remediation: m.ID, N: m.Attempt, Action: "purge", Subject: m.Subject, Class: remedy.Unsafe, Started: now,
-		Request: remedy.Request{Action: "purge", With: map[string]any{"site": "a", "n": 1.5, "force": true}, Timeout: time.Minute},
+		Request: remedy.Request{Action: "purge", With: map[string]any{"site": "a", "n": 1.5, "force": true}, Severity: "critical", Rung: 1, Values: map[string]string{"value": "0.97"}, Timeout: time.Minute},
 	}
 	a.Request.Attempt = a.ID()
 	return remedy.Move{Next: m, Open: a, Audit: []audit.Record{record("attempt.start", a.ID())}}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"strconv"
 
 	"vigil/engine/policy/lang"
@@ -75,6 +76,17 @@ func (in *Instance) Explain() Explanation {
 		e.Windows = append(e.Windows, in.evidence(i))
 	}
 	return e
+}
+
+// Values are the numbers that the condition stood on, by the name that the
+// expression has for each: value, age, avg("5m"); unknown where one is missing.
+func (e Explanation) Values() map[string]string {
+	out := make(map[string]string, len(e.Inputs)+len(e.Windows))
+	maps.Copy(out, e.Inputs)
+	for _, w := range e.Windows {
+		out[w.Call] = w.Value
+	}
+	return out
 }
 
 func (in *Instance) node(t *lang.Tree) *Node {

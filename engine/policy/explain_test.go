@@ -18,6 +18,9 @@ func TestExplainShowsEveryValue(t *testing.T) {
 	in.Observe(0, 1, series.Point{T: 31_000, V: math.Inf(1)})
 	in.Evaluate(31_000, false, 0)
 	e := in.Explain()
+	if vs := e.Values(); vs["value"] != "+Inf" && vs["value"] != "unknown" || vs[`avg("5m")`] != "unknown" || vs["age"] != "0" {
+		t.Errorf("values %v", vs)
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)

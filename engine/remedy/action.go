@@ -21,15 +21,18 @@ const (
 // Request asks one action kind for one act. Everything in it is data: values
 // were substituted into whole elements already and are never parsed again.
 type Request struct {
-	Attempt string         // Attempt.ID: unit name, idempotency key
-	Action  string         // kind or catalogue name
-	With    map[string]any // parameters, scalars as string, float64, bool
-	Target  string
-	Policy  string
-	Labels  map[string]string
-	Reason  string
-	Timeout time.Duration
-	Started clock.Stamp // of the attempt; a Prober compares what it sees with it
+	Attempt  string         // Attempt.ID: unit name, idempotency key
+	Action   string         // kind or catalogue name
+	With     map[string]any // parameters, scalars as string, float64, bool
+	Target   string
+	Policy   string
+	Severity string
+	Rung     int // step of the ladder, from 0
+	Labels   map[string]string
+	Values   map[string]string // what the condition stood on at the claim, as text: value, age, avg("5m"), ...
+	Reason   string
+	Timeout  time.Duration
+	Started  clock.Stamp // of the attempt; a Prober compares what it sees with it
 }
 
 // Spec is what a kind says of a request before anything happens.

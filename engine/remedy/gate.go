@@ -83,6 +83,7 @@ type Facts struct {
 	Trusted       bool   // false: the series has origin "open" and the plan does not accept it
 	Cause         string // the deepest cause that fires, "" none
 	Evidence      json.RawMessage
+	Values        map[string]string // what it stood on, as text: told to the act
 
 	Spec Spec // of the current rung
 }

@@ -254,6 +254,11 @@ func TestRequestSaysWhy(t *testing.T) {
 		if q, err := r.Request(); err != nil || q.Reason != want {
 			t.Errorf("%+v: told %q, %v; want %q", r, q.Reason, err, want)
 		}
+		if r.Severity = "critical"; r.Rung == 1 {
+			if q, err := r.Request(); err != nil || q.Severity != "critical" || q.Rung != 1 {
+				t.Errorf("told %q of rung %d, %v", q.Severity, q.Rung, err)
+			}
+		}
 	}
 }
 

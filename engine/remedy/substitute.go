@@ -160,7 +160,7 @@ func (r *Remediation) Request() (Request, error) {
 	}
 	q := Request{
 		Action: rung.Action, With: with, Target: r.Target, Policy: r.Policy,
-		Labels: r.Labels, Reason: r.purpose(),
+		Severity: r.Severity, Rung: r.Rung, Labels: r.Labels, Reason: r.purpose(),
 	}
 	if rung.Timeout != nil {
 		q.Timeout = rung.Timeout.Std()

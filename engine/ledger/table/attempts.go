@@ -20,15 +20,18 @@ func ObjectOf(id int64) string { return "remediation:" + strconv.FormatInt(id, 1
 // request is remedy.Request as it lies on disk: its names are a format, so they
 // stand here and not in the struct that code may rename.
 type request struct {
-	Attempt string            `json:"attempt"`
-	Action  string            `json:"action"`
-	With    map[string]any    `json:"with,omitempty"`
-	Target  string            `json:"target,omitempty"`
-	Policy  string            `json:"policy,omitempty"`
-	Labels  map[string]string `json:"labels,omitempty"`
-	Reason  string            `json:"reason,omitempty"`
-	Timeout time.Duration     `json:"timeout"`
-	Started clock.Stamp       `json:"started,omitzero"`
+	Attempt  string            `json:"attempt"`
+	Action   string            `json:"action"`
+	With     map[string]any    `json:"with,omitempty"`
+	Target   string            `json:"target,omitempty"`
+	Policy   string            `json:"policy,omitempty"`
+	Severity string            `json:"severity,omitempty"`
+	Rung     int               `json:"rung,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Values   map[string]string `json:"values,omitempty"`
+	Reason   string            `json:"reason,omitempty"`
+	Timeout  time.Duration     `json:"timeout"`
+	Started  clock.Stamp       `json:"started,omitzero"`
 }
 
 // Counted is what limits count an attempt by, beside its subject.

@@ -133,6 +133,7 @@ func (c *Rules) open(s *remedy.Step, h remedy.History, a Case, ev json.RawMessag
 	}
 	at.Request.Attempt = at.ID()
 	at.Request.Started = a.Now
+	at.Request.Values = a.Facts.Values
 	s.Open = &at
 	if cost := c.terms(r).cost(a.Facts.Spec); cost > 0 && !r.Plan.Asked && !writesBack(r, a.Facts.Spec) {
 		s.Budget = &remedy.Budget{Points: c.points(h.Budget, a.Now) - cost, At: a.Now}

@@ -33,11 +33,15 @@ func verbs(rs []audit.Record) string {
 func TestClaimOpensTheAttempt(t *testing.T) {
 	s := calm()
 	s.r.Attempt = 1
+	s.f.Values = map[string]string{"value": "0.7"}
 	s.h.Budget = remedy.Budget{Points: 50, At: s.now}
 	m := rules(t).Decide(s.r, s.h, Case{Request: remedy.Request{Action: "service"}, Facts: s.f, Epoch: 3, Now: s.now})
 	a := m.Open
 	if a == nil || a.ID() != "3-17-2" || a.Request.Attempt != "3-17-2" || a.Request.Started != s.now || a.Kind != "service" || a.Class != remedy.Probed || a.Subject != "systemd:web.service" {
 		t.Fatalf("%+v", a)
+	}
+	if a.Request.Values["value"] != "0.7" {
+		t.Errorf("the act is told the values %v", a.Request.Values)
 	}
 	if m.Next.Try != 1 || m.Next.Attempt != 2 || m.Next.Started != s.now || m.Budget == nil || m.Budget.Points != 48 {
 		t.Errorf("%+v %+v", m.Next, m.Budget)
