@@ -234,7 +234,7 @@ func TestFile_WhoChangedItMeanwhileWins(t *testing.T) {
 	if res := run(t, s, "file", with{"path": f, "content": "a", "was": "absent"}); !res.OK {
 		t.Errorf("%+v", res)
 	}
-	if res := run(t, s, "file", with{"path": f, "content": "b", "was": "absent"}); res.OK || !strings.Contains(res.Error, "changed since") {
+	if res := run(t, s, "file", with{"path": f, "content": "b", "was": "absent"}); res.OK || !res.Stale || !strings.Contains(res.Error, "changed since") {
 		t.Errorf("%+v", res)
 	}
 	if res := run(t, s, "file", with{"path": f, "content": "b", "was": blob.Sum([]byte("a"))}); !res.OK {

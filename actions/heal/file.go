@@ -140,7 +140,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 			return done(false, nil), nil
 		}
 	} else if w.was != "" && w.was != sum && (there || !w.absent) {
-		return remedy.Result{Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
+		return remedy.Result{Stale: true, Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
 	}
 	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && runsAsOwner(st.Mode) {
 		return remedy.Result{Error: fmt.Sprintf("%s runs as its owner (mode %04o): what is in it is a command, and documents are not trusted with commands here", w.path, st.Mode&0o7777)}, nil

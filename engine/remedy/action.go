@@ -57,6 +57,9 @@ type Result struct {
 	Data     map[string]any `json:"data,omitempty"`   // what the kind wants kept, its probe token included
 	// Unseen says that the act may have happened but its end was not observed.
 	Unseen bool `json:"unseen,omitempty"`
+	// Stale says that nothing was done, since what was to be changed is not as it was
+	// when the act was asked for. Who asked looks again.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // Action is one kind, or one catalogue entry.

@@ -14,16 +14,17 @@ import (
 // acts are the rig's actions, and what was done by them; some lie or fail.
 type acts struct {
 	remedy.Actions
-	mu   sync.Mutex
-	done []string        // names of the files, in the order of the ends
-	lies map[string]bool // says that it was done, and does nothing
-	bad  map[string]bool
-	shut map[string]bool // known beforehand to be impossible
+	mu        sync.Mutex
+	done      []string        // names of the files, in the order of the ends
+	lies      map[string]bool // says that it was done, and does nothing
+	bad       map[string]bool
+	shut      map[string]bool   // known beforehand to be impossible
+	meanwhile map[string]func() // happens to a file before the act begins
 }
 
 // watchActs is called before start.
 func (r *rig) watchActs() *acts {
-	w := &acts{lies: map[string]bool{}, bad: map[string]bool{}, shut: map[string]bool{}}
+	w := &acts{lies: map[string]bool{}, bad: map[string]bool{}, shut: map[string]bool{}, meanwhile: map[string]func(){}}
 	r.acts = func(a remedy.Actions) remedy.Actions { w.Actions = a; return w }
 	return w
 }
@@ -78,8 +79,11 @@ func (a watched) Run(ctx context.Context, r remedy.Request) (remedy.Result, erro
 	p, _ := r.With["path"].(string)
 	name := filepath.Base(p)
 	a.w.mu.Lock()
-	lies, bad := a.w.lies[name], a.w.bad[name]
+	lies, bad, meanwhile := a.w.lies[name], a.w.bad[name], a.w.meanwhile[name]
 	a.w.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
 	if bad {
 		return remedy.Result{}, fault.New(fault.Conflict, "%s cannot be done", name)
 	}

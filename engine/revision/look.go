@@ -65,6 +65,10 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing, l
 	}
 }
 
+// maxStale is how many heals in a row may come too late before that counts as one
+// that failed: somebody writes all the time.
+const maxStale = 4
+
 // healed is the end of a heal of drift.
 func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(context.Context, *ground.Round, error) {
 	return func(ctx context.Context, r *ground.Round, err error) {
@@ -72,6 +76,12 @@ func (k *Keeper) healed(t *ground.Thing, diffs []reconcile.Difference) func(cont
 			k.Touched(t.Paths(), false)
 			return
 		}
+		if errors.Is(err, ground.ErrStale) && t.Stale < maxStale { // who writes a file may empty it first
+			t.Stale++
+			k.Touched(t.Paths(), false)
+			return
+		}
+		t.Stale = 0
 		now := k.Clock().Time()
 		row := t.Row
 		row.Heals = row.Heals.After(t.Pace(), diffs, now)

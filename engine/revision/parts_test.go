@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"vigil/engine/reconcile"
@@ -37,6 +38,41 @@ func TestRevision_PartsOfOneFile(t *testing.T) {
 	r.good("a2", r.file("d", "d"))
 	if r.is("hosts") != "127.0.0.1 localhost\n" {
 		t.Fatalf("%q", r.is("hosts"))
+	}
+}
+
+// TestHeal_OfAFileThatIsBeingWrittenIsNoAttempt: a file is emptied and then written,
+// and the heal of what was seen between the two finds another file. That is neither a
+// heal nor a failure, and it is looked at again at once; who goes on writing has a few
+// looks and then the pace of the document.
+func TestHeal_OfAFileThatIsBeingWrittenIsNoAttempt(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	r.good("a1", r.part("c", "hosts", "10.0.0.1 a")+"  heal: {backoff: 1h}\n", r.part("d", "busy", "10.0.0.1 a")+"  heal: {backoff: 1h}\n")
+	once := sync.OnceFunc(func() { r.write("hosts", "127.0.0.1 localhost\n") })
+	n := 0
+	w.mu.Lock()
+	w.meanwhile["hosts"], w.meanwhile["busy"] = once, func() {
+		n++
+		r.write("busy", fmt.Sprint("line ", n, "\n"))
+	}
+	w.mu.Unlock()
+	r.touch("hosts", "")
+	r.until("the part is back", func() bool { return r.is("hosts") == "127.0.0.1 localhost\n10.0.0.1 a\n" })
+	r.until("the heal is over", func() bool { return len(r.Drift()) == 0 })
+	if s := r.Stats(); s.HealFailures != 0 || s.Heals != 1 {
+		t.Errorf("%d heals and %d that failed", s.Heals, s.HealFailures)
+	}
+	for _, v := range r.Resources() {
+		if v.Ref == "File/c" && v.Heals != 1 {
+			t.Errorf("%d attempts are counted", v.Heals)
+		}
+	}
+	r.touch("busy", "")
+	r.until("it has failed", func() bool { return r.Stats().HealFailures == 1 })
+	if d := r.Drift(); len(d) != 1 || d[0].Heals != 1 || n < 2 || n > 10 {
+		t.Errorf("after %d acts: %+v", n, d)
 	}
 }
 

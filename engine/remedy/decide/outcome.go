@@ -36,6 +36,9 @@ func (c *Rules) Ended(r remedy.Remediation, a remedy.Attempt, res remedy.Result,
 	default:
 		s.Next.Error = res.Error
 		c.failed(s, why, quietBefore, j)
+		if res.Stale && s.Next.State == remedy.Failed {
+			s.Next.Gate = remedy.GateRecheck // the action has looked again, as that gate does
+		}
 	}
 	return s.Done()
 }

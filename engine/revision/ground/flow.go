@@ -364,6 +364,10 @@ func (g *Ground) advance(ctx context.Context, ended map[int64]remedy.Remediation
 // more: its thing is suspended now, or its document has changed.
 var ErrLeft = errors.New("left")
 
+// ErrStale is in the error of a step that did nothing, since its thing had changed
+// again after it was looked at.
+var ErrStale = errors.New("stale")
+
 // failure says how a step failed.
 func failure(s reconcile.Step, r remedy.Remediation) error {
 	why := r.Error
@@ -373,8 +377,11 @@ func failure(s reconcile.Step, r remedy.Remediation) error {
 	if why == "" {
 		why = string(r.State)
 	}
-	if r.State == remedy.Cancelled && r.Gate == remedy.GateRecheck {
+	switch {
+	case r.Gate == remedy.GateRecheck && r.State == remedy.Cancelled:
 		return fault.Wrap(fault.Conflict, ErrLeft, "%s: %s", s.Summary, why)
+	case r.Gate == remedy.GateRecheck && r.State == remedy.Failed:
+		return fault.Wrap(fault.Conflict, ErrStale, "%s: %s", s.Summary, why)
 	}
 	return fault.New(fault.Conflict, "%s: %s", s.Summary, why)
 }

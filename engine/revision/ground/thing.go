@@ -27,6 +27,7 @@ type Thing struct {
 	Looked time.Time
 	Unseen string // why it cannot be looked at
 	Flow   *Flow  // what is under way for it
+	Stale  int    // heals in a row that came too late; see ErrStale
 }
 
 // Differences are those of the thing under mode and ignore.
