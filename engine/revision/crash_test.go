@@ -2,6 +2,7 @@ package revision_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"vigil/engine"
@@ -66,6 +67,26 @@ func TestRevision_ALostRepositoryIsNoFaultOfTheCommit(t *testing.T) {
 	}
 	if s := r.State(); r.is("half") != "-" || r.is("stays") != "2" || s.Stalled != "" {
 		t.Errorf("half %q, stays %q, %+v", r.is("half"), r.is("stays"), s)
+	}
+}
+
+// TestRevision_ALostRepositoryHoldsAgainOncePushed: the repository is not in a backup.
+// What was good is pushed again, is read at once and not with the next round, and
+// whoever waits is told what becomes of it.
+func TestRevision_ALostRepositoryHoldsAgainOncePushed(t *testing.T) {
+	r := newRig(t).start()
+	doc := r.file("a", "one\n")
+	r.good("a1", doc)
+	commit := r.commit("a1", doc)
+	r.stop()
+	delete(r.commits, commit)
+	r.start()
+	r.until("it is said", func() bool { return r.State().Stalled != "" })
+	r.touch("a", "by hand\n")
+	said := r.good("a1", doc)
+	r.until("it holds again", func() bool { return r.is("a") == "one\n" && r.State().Stalled == "" })
+	if len(said) != 1 || !strings.Contains(said[0], "is good already") {
+		t.Errorf("said: %q", said)
 	}
 }
 

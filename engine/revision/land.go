@@ -64,7 +64,7 @@ func clockTime(s clock.Stamp) string { return s.Time().UTC().Format("15:04:05") 
 
 // Land takes a revision in: when it returns nil the row is on disk, and Run
 // applies it when its turn comes. The commit that is the newest row already is not
-// landed twice; n is that row then.
+// landed twice; n is that row then, and what the repository had lost of it is read again.
 func (k *Keeper) Land(ctx context.Context, rev engine.Revision) (n int64, err error) {
 	if err := k.loaded(ctx); err != nil {
 		return 0, err

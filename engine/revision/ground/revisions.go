@@ -24,8 +24,11 @@ func (g *Ground) Await(ctx context.Context, n int64, say func(string)) error {
 	switch {
 	case known && err != nil && ctx.Err() == nil && is:
 		return fmt.Errorf("revision %s: %w", Short(row.Commit), err)
-	case known || is && row.State == engine.RevisionGood:
+	case known:
 		return err
+	case is && row.State == engine.RevisionGood:
+		say(Short(row.Commit) + " is good already, from before the last start: what differs from it is healed as drift")
+		return nil
 	case !is:
 		return fault.New(fault.NotFound, "there is no revision %d", n)
 	}
