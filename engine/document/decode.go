@@ -285,7 +285,7 @@ func (d *decoder) any(n *yaml.Node, path string, depth int) any {
 		return strings.EqualFold(n.Value, "true")
 	case n.ShortTag() == "!!int" || n.ShortTag() == "!!float":
 		f, ok := number(n)
-		if !ok || n.ShortTag() == "!!int" && math.Abs(f) > 1<<53 {
+		if !ok || n.ShortTag() == "!!int" && math.Abs(f) >= 1<<53 {
 			d.add(n, "put it in quotes", "%sthe number %s cannot be kept exactly", prefix(path), n.Value)
 			return nil
 		}

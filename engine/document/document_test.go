@@ -377,6 +377,7 @@ func TestDecodeKnowsTheseShapes(t *testing.T) {
 		`{"rungs":{"n":1}}`:         "rungs: expected a list, found a mapping",
 		`{"waits":{"a":5}}`:         "waits.a: expected a duration such as 90s",
 		`{"any":12345678901234567}`: "cannot be kept exactly",
+		`{"any":9007199254740993}`:  "cannot be kept exactly",
 		`{"limit":7}`:               "limit: expected a mapping of fields, found the number 7",
 		`[]`:                        "expected a mapping of fields, found a list",
 	} {

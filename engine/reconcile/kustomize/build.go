@@ -120,14 +120,6 @@ func (w *workshop) read(q *prepared) (err error) {
 	return nil
 }
 
-// whole is an expression that has to match all of a text; nil matches everything.
-func whole(expr string) (*regexp.Regexp, error) {
-	if expr == "" {
-		return nil, nil
-	}
-	return regexp.Compile("^(?:" + expr + ")$")
-}
-
 // work takes one document through its steps. Its name stays as it was written: what
 // it is called on the way is known without.
 func (w *workshop) work(i *instance) (o outcome, tokens *value.Tokens) {

@@ -3,7 +3,6 @@ package kustomize
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 
 	"vigil/engine/document"
@@ -129,22 +128,24 @@ func (p *planner) named(n *node, list []*instance, found map[*instance][]int) {
 // aimed finds the documents of a target by kind and name; labels are left to the
 // library, since a patch may have changed them.
 func (p *planner) aimed(at int, q prepared, list []*instance, found map[*instance][]int) {
-	kind, err := regexp.Compile("^(?:" + q.target.Kind + ")$")
-	name, err2 := regexp.Compile("^(?:" + q.target.Name + ")$")
+	p.pairs += len(list)
+	p.steps += q.target.steps(list)
+	if p.pairs > maxPairs || p.steps > maxSteps {
+		if !p.over {
+			p.over = true
+			p.add(q.place, "fewer patches, plainer expressions, or patches that name their document", "too many targets for %d documents", len(list))
+		}
+		return
+	}
+	kind, err := whole(q.target.Kind)
+	name, err2 := whole(q.target.Name)
 	if err != nil || err2 != nil {
 		p.add(q.place, "", "the target is no regular expression that can be used here")
 		return
 	}
-	if p.pairs += len(list); p.pairs > maxPairs {
-		if !p.over {
-			p.over = true
-			p.add(q.place, "fewer patches, or patches that name their document", "too many targets for %d documents", len(list))
-		}
-		return
-	}
 	some := false
 	for _, i := range list {
-		if (q.target.Kind == "" || kind.MatchString(i.kind())) && (q.target.Name == "" || slices.ContainsFunc(i.names, name.MatchString)) {
+		if (kind == nil || kind.MatchString(i.kind())) && (name == nil || slices.ContainsFunc(i.names, name.MatchString)) {
 			found[i] = append(found[i], at)
 			some = true
 		}

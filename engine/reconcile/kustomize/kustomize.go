@@ -28,6 +28,9 @@ const (
 	maxVisits    = 2000
 	maxDocuments = 5000
 	maxPairs     = 1_000_000 // documents held against targets
+	maxSteps     = 1 << 27   // of the targets' expressions over the names of documents
+	maxWeight    = 1000      // steps of one expression
+	maxWeights   = 200_000   // of all
 	maxWork      = 16 << 20  // bytes that go through the library
 	eachWork     = 512       // what a document costs it beside its bytes
 	maxIssues    = 100

@@ -3,7 +3,6 @@ package kustomize
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -86,28 +85,6 @@ func (p *planner) patch(n *node, field string, i int, q patch) {
 			p.add(root.Place(), "", "a patch is a document to merge, or a list of operations")
 		}
 	}
-}
-
-func (p *planner) target(place string, t *target) bool {
-	before := len(p.issues)
-	if *t == (target{}) {
-		p.add(place, "write kind: or name:", "the target is empty")
-	}
-	if group, _, _ := strings.Cut(document.Version, "/"); t.Group != "" && t.Group != group {
-		p.add(place, "leave group out", "no document is of the group %s", cut(t.Group))
-	}
-	if _, v, _ := strings.Cut(document.Version, "/"); t.Version != "" && t.Version != v {
-		p.add(place, "leave version out", "no document is of the version %s", cut(t.Version))
-	}
-	for _, e := range []string{t.Kind, t.Name} {
-		if _, err := regexp.Compile(e); err != nil || len(e) > 1000 {
-			p.add(place, "", "%q is no regular expression that can be used here", cut(e))
-		}
-	}
-	if len(t.LabelSelector) > 1000 {
-		p.add(place, "", "the labelSelector is longer than 1000 bytes")
-	}
-	return len(p.issues) == before
 }
 
 // merge takes a patch that looks like the document.

@@ -51,9 +51,11 @@ type planner struct {
 	tree    load.Tree
 	byDir   map[string]*node
 	nodes   []*node
-	shallow bool // folders alone
-	pairs   int  // documents held against targets so far
-	over    bool // a bound was named; those above it would name it again
+	shallow bool  // folders alone
+	pairs   int   // documents held against targets so far
+	steps   int64 // that their expressions take for it
+	weight  int   // of the expressions
+	over    bool  // a bound was named; those above it would name it again
 	issues  fault.Issues
 }
 

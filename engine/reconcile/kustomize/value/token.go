@@ -84,9 +84,10 @@ func (t *Tokens) token(x any) string {
 	return token
 }
 
-// key hides a key that is more than plain text in one line.
+// key hides a key that is more than plain text in one line, and those two that the
+// library does not take for keys.
 func (t *Tokens) key(k string) string {
-	if strings.HasPrefix(k, Mark) || strings.ContainsFunc(k, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if k == "" || k == "<<" || strings.HasPrefix(k, Mark) || strings.ContainsFunc(k, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return t.token(k)
 	}
 	return k
