@@ -18,7 +18,7 @@ func BenchmarkHostRound(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	j := r.jobs[hostCheck]
+	j := r.jobs[Host]
 	r.round(context.Background(), j)
 	b.ReportAllocs()
 	var before, after unix.Rusage

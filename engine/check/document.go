@@ -20,7 +20,7 @@ func FromDocument(doc document.Document, deps probe.Deps) (Definition, fault.Iss
 		is.Add(doc.Place, "a document of kind %q is no check", doc.Kind)
 		return d, is
 	}
-	if doc.Name == hostCheck {
+	if doc.Name == Host {
 		is.Add(doc.Place, "the name %q is taken by vigild's own measuring of the host", doc.Name)
 		return d, is
 	}

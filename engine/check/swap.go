@@ -10,8 +10,8 @@ import (
 	"vigil/engine/series"
 )
 
-// hostCheck is the name and kind of vigild's own measuring of the host.
-const hostCheck = "host"
+// Host is the name and kind of vigild's own measuring of the host.
+const Host = "host"
 
 // warmAfter is when the host is measured a second time, so that rates are there
 // within the first seconds.
@@ -24,7 +24,7 @@ const warmAfter = time.Second
 func (r *Runner) SetChecks(defs []Definition) error {
 	want := map[string]Definition{}
 	if r.host != nil {
-		want[hostCheck] = r.hostDefinition()
+		want[Host] = r.hostDefinition()
 	}
 	var is fault.Issues
 	for _, d := range defs {
@@ -102,7 +102,7 @@ func (r *Runner) add(j *job, now, wall time.Time) {
 func (r *Runner) hostDefinition() Definition {
 	every := r.cfg.Host.Every.Std()
 	return Definition{
-		Name: hostCheck, Kind: hostCheck, Owner: "builtin", Place: "[host]", Digest: 1,
+		Name: Host, Kind: Host, Owner: "builtin", Place: "[host]", Digest: 1,
 		check:    hostProbe{r.host},
 		schedule: schedule.Schedule{Every: every, Zone: time.UTC},
 		timeout:  every,

@@ -128,6 +128,8 @@ func (o *owned) Adopt(_ context.Context, commit string, _ []document.Document) e
 	return nil
 }
 
+func (*owned) HasCheck(_ []document.Document, name string) bool { return name != "nonesuch" }
+
 func (*owned) Restore([]engine.CheckRow) error { return nil }
 
 // last is the commit whose documents were adopted last.

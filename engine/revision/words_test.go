@@ -245,9 +245,9 @@ func TestRevision_OneVerdict(t *testing.T) {
 	own.mu.Unlock()
 	w.close("b")
 	w.close("s")
-	commit := r.commit("a2", r.file("a", "a", "  notify: [{action: nonesuch}]"), strings.Replace(r.file("link/x", "x"), "name: link/x", "name: x", 1), r.file("s", "x"))
+	commit := r.commit("a2", r.file("a", "a", "  notify: [{action: nonesuch}]"), strings.Replace(r.file("link/x", "x"), "name: link/x", "name: x", 1), r.file("s", "x", "  health: {check: nonesuch}"))
 	both := []string{"all.yaml:1:1: no such policy", `all.yaml:2:1: notify: there is no action "nonesuch"`, "File/x cannot be looked at", "would take away 7 of 8 things"}
-	stops := []string{"File/s: s cannot be written (open it)", "File/b: b cannot be written (open it)"}
+	stops := []string{"File/s: s cannot be written (open it)", `File/s: health: there is no check "nonesuch"`, "File/b: b cannot be written (open it)"}
 	says := func(where, text string, what []string, not ...string) {
 		t.Helper()
 		for _, s := range what {
@@ -275,7 +275,7 @@ func TestRevision_OneVerdict(t *testing.T) {
 	own.mu.Lock()
 	own.wrong = ""
 	own.mu.Unlock()
-	if err := r.Inspect(t.Context(), engine.Revision{Confirmed: true}, must[*reconcile.Set](t)(r.load(t.Context(), r.commit("a3", r.file("s", "x")))), func(string) {}); err == nil {
+	if err := r.Inspect(t.Context(), engine.Revision{Confirmed: true}, must[*reconcile.Set](t)(r.load(t.Context(), r.commit("a3", r.file("s", "x", "  health: {check: nonesuch}")))), func(string) {}); err == nil {
 		t.Error("what cannot be done is no matter")
 	} else {
 		says("that alone", err.Error(), stops, both...)

@@ -64,6 +64,8 @@ type Own interface {
 	// Check says what is wrong with them, and what adopting them would change
 	// ("create Policy/disk"). It changes nothing.
 	Check(ctx context.Context, ds []document.Document) (changes []string, is fault.Issues)
+	// HasCheck says whether a check of that name would measure once they are adopted.
+	HasCheck(ds []document.Document, name string) bool
 	// Adopt makes those of owner git exactly these; nil takes all away.
 	Adopt(ctx context.Context, commit string, ds []document.Document) error
 	// Restore takes over the checks that Adopt left in the ledger; those that cannot
@@ -188,4 +190,5 @@ type nobody struct{}
 
 func (nobody) Check(context.Context, []document.Document) ([]string, fault.Issues) { return nil, nil }
 func (nobody) Adopt(context.Context, string, []document.Document) error            { return nil }
+func (nobody) HasCheck([]document.Document, string) bool                           { return true }
 func (nobody) Restore([]engine.CheckRow) error                                     { return nil }

@@ -28,7 +28,7 @@ type Plan struct {
 	Steps  []engine.PlanStep
 	unseen []*ground.Thing
 	wrong  fault.Issues // with it, wherever it is at
-	stops  fault.Issues // acts that could not be done on this host
+	stops  fault.Issues // acts that could not be done on this host, and health that nothing here could prove
 	much   error        // it takes away too much
 }
 
@@ -72,6 +72,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 	}
 	p.own, p.wrong = g.Own.Check(ctx, set.Documents)
 	p.wrong = slices.Concat(p.wrong, notable(g, p.Things), p.unkept())
+	p.unchecked(g.Own)
 	p.much = p.guard(rows, rev)
 	return p, nil
 }
@@ -96,11 +97,22 @@ func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step) {
 	}
 }
 
+// unchecked stops what would wait for a check that nobody has. One that has landed
+// waits: who takes a check away from a folder makes no good revision a wrong one.
+func (p *Plan) unchecked(own ground.Own) {
+	for _, t := range p.Things {
+		if h := t.Item.Health; h != nil && h.Check != "" && !own.HasCheck(p.Set.Documents, h.Check) {
+			p.stops = append(p.stops, fault.Issue{Place: t.Item.Place, Msg: fmt.Sprintf("%s: health: there is no check %q", t.Ref, h.Check),
+				Hint: "add a Check of that name to the repository or to a folder of checks"})
+		}
+	}
+}
+
 // Refuse is why a revision is not applied, everything at once; nil: it is.
 func (p *Plan) Refuse() error { return p.refused(p.wrong) }
 
 // Verdict is Refuse for one that has not landed yet: acts that this host can not do
-// refuse it too. One that has landed tries, and is taken back.
+// and health that it can not tell refuse it too. One that has landed tries, and is taken back.
 func (p *Plan) Verdict() error { return p.refused(slices.Concat(p.wrong, p.stops)) }
 
 func (p *Plan) refused(is fault.Issues) error {

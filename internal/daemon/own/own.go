@@ -89,6 +89,22 @@ func (o *Own) Check(_ context.Context, ds []document.Document) (says []string, i
 	return says, nil
 }
 
+// HasCheck says whether a check of that name would measure once these are the
+// documents of owner Git: one of theirs, of a folder, or the host's own.
+func (o *Own) HasCheck(ds []document.Document, name string) bool {
+	if name == check.Host || slices.ContainsFunc(ds, func(d document.Document) bool { return d.Kind == check.DocumentKind && d.Name == name }) {
+		return true
+	}
+	o.checks.mu.Lock()
+	defer o.checks.mu.Unlock()
+	for owner, theirs := range o.checks.by {
+		if owner != document.Git && slices.ContainsFunc(theirs, func(d check.Definition) bool { return d.Name == name }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Adopt makes the documents of owner Git exactly these; none takes all away. It may be called again
 // with the same ones: then it changes nothing but what is missing. Never twice at once.
 func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) error {

@@ -105,6 +105,11 @@ func TestChecks_OfFoldersAndGitStandBesideEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask(checks(t, document.Git, "c", "d"))
+	for name, want := range map[string]bool{"a": true, "b": true, "e": true, "host": true, "c": false, "d": false, "none": false} { // c and d go
+		if got := o.HasCheck(checks(t, document.Git, "e"), name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 	ask(checks(t, document.Git, "c 2m"), "change Check/c", "delete Check/d")
 	if _, is := o.Check(t.Context(), checks(t, document.Git, "b")); len(is) != 1 || !strings.Contains(is.Error(), "folder.yaml:7") || !strings.Contains(is.Error(), "git.yaml:2") {
 		t.Errorf("one name under two owners: %v", is)
