@@ -78,6 +78,9 @@ func (k *Keeper) State() engine.DesiredView {
 	v := engine.DesiredView{Enabled: true, Mode: k.Cfg.Mode, Resources: len(k.Order), Stalled: k.Stalled}
 	if row := k.Rows[k.Newest]; row != nil {
 		v.State, v.Why = row.State, row.Why
+		if v.Stalled == "" {
+			v.Stalled = k.left(row)
+		}
 	}
 	if row := k.Rows[k.Standing]; row != nil && k.Cfg.Mode != "detect" && row.State != engine.RevisionUndoing {
 		v.Applied = row.Commit
@@ -99,6 +102,24 @@ func (k *Keeper) State() engine.DesiredView {
 	}
 	slices.SortFunc(v.Suspends, func(a, b engine.Suspend) int { return cmp.Compare(a.ID, b.ID) })
 	return v
+}
+
+// left says that a person went back from what the branch is still at, "" when nobody
+// did: row is the newest revision.
+func (k *Keeper) left(row *engine.Revision) string {
+	if row.Return == 0 || row.State != engine.RevisionGood {
+		return ""
+	}
+	var tip *engine.Revision // what landed last by itself
+	for _, r := range k.Rows {
+		if r.Return == 0 && (tip == nil || r.N > tip.N) {
+			tip = r
+		}
+	}
+	if tip == nil || tip.Commit == row.Commit {
+		return ""
+	}
+	return "the branch is at " + ground.Short(tip.Commit) + ", from which a person went back: " + row.Reason
 }
 
 // Stats is the keeper seen from outside. Counts are since the start.
