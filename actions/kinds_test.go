@@ -266,6 +266,10 @@ func TestPlugin(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
+	_, err = s.RunPlugin(context.Background(), nil, "check_it", nil, "", 5*time.Second, 0)
+	if fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "[checks] plugin_dirs") {
+		t.Errorf("without folders: %v", err)
+	}
 	if _, err := run("check_it", "a\nb"); fault.KindOf(err) != fault.Unprocessable {
 		t.Errorf("a control character: %v", err)
 	}

@@ -44,7 +44,10 @@ func (s *Set) RunPlugin(ctx context.Context, dirs []string, name string, args []
 			Separate: true, KillRest: true, KillAfter: 500 * time.Millisecond,
 		})
 	}
-	return Outcome{}, fault.New(fault.NotFound, "there is no plugin %s in %s", name, param.List(dirs))
+	if len(dirs) == 0 {
+		return Outcome{}, fault.New(fault.NotFound, "there is no plugin %s: no folder is looked in", name).Mend("list those of the plugins in [checks] plugin_dirs")
+	}
+	return Outcome{}, fault.New(fault.NotFound, "there is no plugin %s in %s", name, param.List(dirs)).Mend("[checks] plugin_dirs lists the folders that are looked in")
 }
 
 // RunEntry runs an exec entry of the catalogue for a check, as RunPlugin.

@@ -160,7 +160,7 @@ func (r *Reverse) adoptPath(ctx context.Context, in engine.AdoptRequest, o manif
 
 func (r *Reverse) adoptUnit(ctx context.Context, unit string, o manifest.Options) (*manifest.Manifest, error) {
 	if strings.Contains(unit, "/") || unit == "" {
-		return nil, fault.New(fault.Unprocessable, "%q is no name of a unit", unit)
+		return nil, fault.New(fault.Unprocessable, "%q is no name of a unit", unit).Mend("a path is written whole, from / on")
 	}
 	unit = reconcile.UnitName(unit)
 	if reconcile.Itself(unit) {

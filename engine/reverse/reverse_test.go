@@ -222,6 +222,8 @@ func TestAdopt_TellsWhatIsMeant(t *testing.T) {
 		{engine.AdoptRequest{What: "/etc/../etc/motd"}, "", "no plain absolute path"},
 		{engine.AdoptRequest{What: "vigild.service"}, "", "vigild itself"},
 		{engine.AdoptRequest{Kind: "unit", What: "a/b"}, "", "no name of a unit"},
+		{engine.AdoptRequest{What: "etc/motd"}, "", "a path is written whole, from / on"},
+		{engine.AdoptRequest{What: "./motd"}, "", "a path is written whole, from / on"},
 		{engine.AdoptRequest{Kind: "sysctl", What: "net/../kernel"}, "", "no kernel parameter"},
 		{engine.AdoptRequest{Kind: "sysctl", What: "net.none"}, "", "no parameter net.none"},
 		{engine.AdoptRequest{What: "none.service"}, "", "no unit none.service"},

@@ -374,6 +374,7 @@ func TestRead_NamesWhatIsWrong(t *testing.T) {
 		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f, content: x, permissions: "4755"}}`, []string{"runs as its owner"}},
 		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f, content: x, permissions: 0644}}`, []string{"expected text"}},
 		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f, content: x, validate: [/bin/true]}}`, []string{"is a command"}},
+		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f, content: x, mode: enfroce}}`, []string{`mode: "enfroce" is none of enforce, detect, once, absent (did you mean enforce?)`}},
 		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f}}`, []string{"one of content, secret and source"}},
 		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f, content: x, source: y}}`, []string{"exclude each other", "no file web/y in the tree"}},
 		{`{kind: File, metadata: {name: f}, spec: {path: /etc/f, source: ../../../etc/passwd}}`, []string{"no file"}},

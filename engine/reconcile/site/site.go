@@ -64,7 +64,11 @@ func (s *Site) OneOf(field, v string, of ...string) string {
 		}
 	}
 	if v != "" {
-		s.Mend(field, document.Nearest(v, of), "%s: %q is none of %s", field, v, strings.Join(of, ", "))
+		hint := ""
+		if near := document.Nearest(v, of); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		s.Mend(field, hint, "%s: %q is none of %s", field, v, strings.Join(of, ", "))
 	}
 	return of[0]
 }

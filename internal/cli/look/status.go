@@ -134,11 +134,14 @@ func headline(s *session.Session, st contract.Status) {
 	case st.Firing > 0:
 		word = s.Paint(session.Red, fmt.Sprintf("%d firing", st.Firing))
 	}
+	var until *time.Time // when the last pause ends
 	for _, h := range st.Holds {
-		if h.Kind == "pause" {
-			word += s.Paint(session.Yellow, ", all acts paused until "+session.Moment(h.Until))
-			break
+		if h.Kind == "pause" && h.Until != nil && (until == nil || h.Until.After(*until)) {
+			until = h.Until
 		}
+	}
+	if until != nil {
+		word += s.Paint(session.Yellow, ", all acts paused until "+session.Moment(until))
 	}
 	fmt.Fprintf(s.Out, "%s  %s\nvigild %s, up %s; host up %s\n\n", s.Paint(session.Bold, session.Plain(st.Node)), word, st.Version,
 		session.Ago(time.Duration(st.Uptime*float64(time.Second))), session.Ago(time.Duration(st.HostUptime*float64(time.Second))))

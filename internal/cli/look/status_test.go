@@ -1,7 +1,9 @@
 package look
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"vigil/api/contract"
 	"vigil/internal/cli/session"
@@ -24,5 +26,17 @@ func TestStands(t *testing.T) {
 		if got := stands(s, tt.d); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.d, got, tt.want)
 		}
+	}
+}
+
+// TestHeadline_TheLongestPause: of two pauses the one that ends last says until when
+// nothing is acted on.
+func TestHeadline_TheLongestPause(t *testing.T) {
+	var out strings.Builder
+	s := &session.Session{Streams: session.Streams{Out: &out, Env: []string{"NO_COLOR=1"}}}
+	early, late := time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC), time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	headline(s, contract.Status{Ready: true, Holds: []contract.Hold{{Kind: "pause", Until: &early}, {Kind: "silence"}, {Kind: "pause", Until: &late}, {Kind: "pause", Until: &early}}})
+	if got := out.String(); !strings.Contains(got, "paused until 2026-11-29T10:00:00Z") {
+		t.Error(got)
 	}
 }
