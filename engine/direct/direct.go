@@ -18,20 +18,27 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 )
 
 // Desk does it. See the package comment.
 type Desk struct {
 	journal engine.Journal
 	reader  engine.Reader
+	judge   remedy.Judge
 	actions remedy.Actions
 	clock   clock.Clock
 	nudge   func()
+	rules   *decide.Rules
 }
 
 // New makes a desk; actions may be nil, then every name is unknown.
-func New(j engine.Journal, r engine.Reader, a remedy.Actions, c clock.Clock, nudge func()) *Desk {
-	return &Desk{j, r, a, c, nudge}
+func New(cfg remedy.Config, j engine.Journal, r engine.Reader, facts remedy.Judge, a remedy.Actions, c clock.Clock, nudge func()) (*Desk, error) {
+	rules, err := decide.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Desk{j, r, facts, a, c, nudge, rules}, nil
 }
 
 // CreateAction makes a direct action. A kind or a catalogue name we know is
@@ -159,13 +166,6 @@ func (d *Desk) ResolveAction(ctx context.Context, actor string, id int64, done b
 		return remedy.Resolve(r, actor, done, reason, now)
 	})
 	return after, err
-}
-
-// SetActionStatus is the original's PUT status, for outside remediators.
-func (d *Desk) SetActionStatus(ctx context.Context, actor string, id int64, status, details, errMsg string) (before, after remedy.Remediation, err error) {
-	return d.move(ctx, id, func(r remedy.Remediation, now clock.Stamp) (remedy.Move, error) {
-		return remedy.SetStatus(r, actor, status, details, errMsg, now)
-	})
 }
 
 // move reads a remediation, applies a pure step and writes it; when the worker

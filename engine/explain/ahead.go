@@ -22,7 +22,18 @@ func (t *Teller) ahead(ctx context.Context, d engine.PolicyDocument, x looked, n
 		return line, nil
 	}
 	r := shard.Queued(&d, x.fp, x.labels, x.target, now)
-	if r.Source == remedy.FromExternal { // its acts are another's: no gate of ours is asked
+	what := "if it fired now, its act would be stopped"
+	if x.firing {
+		what = "an act now would be stopped"
+	}
+	if r.Source == remedy.FromExternal { // its acts are another's
+		f, err := t.judge.Facts(ctx, r, remedy.Spec{})
+		if err != nil {
+			return line, err
+		}
+		if v, _ := t.rules.AskOutside(&r, &f, now); v.Answer != remedy.Admit {
+			line.Text = fmt.Sprintf("%s by gate %s: %s", what, v.Gate, v.Reason)
+		}
 		return line, nil
 	}
 	spec := t.spec(r)
@@ -40,10 +51,6 @@ func (t *Teller) ahead(ctx context.Context, d engine.PolicyDocument, x looked, n
 	v, _ := t.rules.Ask(&r, &f, &h, now)
 	if v.Answer == remedy.Admit {
 		return line, nil
-	}
-	what := "if it fired now, its act would be stopped"
-	if x.firing {
-		what = "an act now would be stopped"
 	}
 	line.Text = fmt.Sprintf("%s by gate %s: %s", what, v.Gate, v.Reason)
 	return line, nil

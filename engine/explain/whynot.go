@@ -170,7 +170,7 @@ func (t *Teller) whyNoAct(ctx context.Context, d engine.PolicyDocument, fp uint6
 	if !r.Until.IsZero() && !now.Reached(r.Until) {
 		left, _ := r.Until.Sub(now)
 		what := "looked at again in"
-		if r.Source == remedy.FromExternal {
+		if r.Source == remedy.FromExternal && r.State != remedy.Held {
 			what = "given up in"
 		}
 		line.Text += fmt.Sprintf("; %s %s", what, document.Duration(left.Round(time.Second)))

@@ -47,11 +47,15 @@ func New(cfg engine.Config, d engine.Deps) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	desk, err := direct.New(cfg.Remedy, d.Journal, d.Reader, j, d.Actions, d.Clock, ev.Nudge)
+	if err != nil {
+		return nil, err
+	}
 	return &Engine{
 		Evaluator: ev,
 		Keeper:    policies.New(ev, d.Actions, cfg.WindowMemory, d.Clock),
 		Book:      book,
-		Desk:      direct.New(d.Journal, d.Reader, d.Actions, d.Clock, ev.Nudge),
+		Desk:      desk,
 		Judge:     j,
 		Teller:    teller,
 		journal:   d.Journal, clock: d.Clock,

@@ -37,7 +37,7 @@ func TestWhyNotAsksTheGatesAhead(t *testing.T) {
 		"not ours to act": {"act", func(t *testing.T, r *rig) {
 			r.put(t, strings.Replace(breach, "{ladder:", "{external: true, ladder:", 1))
 			hold(engine.HoldPause, "")(t, r)
-		}, ""},
+		}, "by gate pause: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -90,7 +90,7 @@ func (b *Book) Facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
 		said := said(h.Hold)
 		switch h.Kind {
 		case engine.HoldHandsOff:
-			if h.Subject == f.Spec.Subject {
+			if leaves(h.Subject, f.Spec.Subject, r) {
 				f.HandsOff, f.HandsOffUntil = said, until
 			}
 		case engine.HoldSilence, engine.HoldMaintenance:
@@ -102,6 +102,17 @@ func (b *Book) Facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
 			}
 		}
 	}
+}
+
+// leaves says whether a word to leave one subject alone is about what r acts on.
+// No kind of ours computes the subject of what others do: it is left alone when
+// its target is that subject, or what that subject is called for people.
+func leaves(alone, subject string, r remedy.Remediation) bool {
+	if subject != "" || r.Source != remedy.FromExternal {
+		return alone == subject
+	}
+	_, name, _ := strings.Cut(alone, ":")
+	return slices.Contains([]string{alone, name, strings.TrimSuffix(name, ".service"), name[strings.LastIndex(name, "/")+1:]}, r.Target)
 }
 
 // Paused says why nothing is acted on now, and until when; "" when it is.

@@ -80,16 +80,7 @@ func (c *Rules) answer(s *remedy.Step, r remedy.Remediation, h remedy.History, a
 	case remedy.Admit:
 		c.open(s, h, a, ev())
 	case remedy.Hold:
-		held := s.Next.Gate == v.Gate && !s.Next.Since.IsZero()
-		since := s.Next.Since
-		s.Event(remedy.Paused)
-		s.Next.Gate, s.Next.Reason, s.Next.Until = v.Gate, v.Reason, v.Until
-		if held {
-			s.Next.Since = since
-		} else {
-			s.Next.Since = a.Now
-			s.Tell("vigild", "gate.hold", v.Gate+": "+v.Reason, ev())
-		}
+		pause(s, v, ev)
 		c.onHold(s, h, a, v)
 	case remedy.Refuse:
 		s.Event(remedy.Denied)
@@ -98,6 +89,21 @@ func (c *Rules) answer(s *remedy.Step, r remedy.Remediation, h remedy.History, a
 	case remedy.Drop:
 		s.Withdraw(v.Reason, ev())
 	}
+}
+
+// pause leaves a remediation to the gate that holds it. It is told once, not at
+// each look.
+func pause(s *remedy.Step, v remedy.Verdict, ev func() json.RawMessage) {
+	held := s.Next.Gate == v.Gate && !s.Next.Since.IsZero()
+	since := s.Next.Since
+	s.Event(remedy.Paused)
+	s.Next.Gate, s.Next.Reason, s.Next.Until = v.Gate, v.Reason, v.Until
+	if held {
+		s.Next.Since = since
+		return
+	}
+	s.Next.Since = s.Now
+	s.Tell("vigild", "gate.hold", v.Gate+": "+v.Reason, ev())
 }
 
 // onHold keeps what a hold has to remember.

@@ -39,7 +39,10 @@ func (c *Rules) Gates() []Named {
 // (the zero Verdict when all admit) and every answer given on the way. Pure: it
 // serves the claim, and it answers what would be decided now.
 func (c *Rules) Ask(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) (remedy.Verdict, []remedy.Verdict) {
-	gates := c.Gates()
+	return ask(c.Gates(), r, f, h, now)
+}
+
+func ask(gates []Named, r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) (remedy.Verdict, []remedy.Verdict) {
 	asked := make([]remedy.Verdict, 0, len(gates))
 	for _, g := range gates {
 		v := g.Gate(r, f, h, now)

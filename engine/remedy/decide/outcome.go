@@ -237,28 +237,3 @@ func (c *Rules) Orphaned(r remedy.Remediation, now clock.Stamp) (remedy.Move, er
 	s.Tell("vigild", "remediation.repeat", s.Next.Reason, nil)
 	return s.Done()
 }
-
-// Untaken is the move for one that waits for an outside remediator and whose turn
-// has come: its time begins, or it is over and nobody took it. Then the next rung
-// waits, and at the end of the ladder it has failed.
-func (c *Rules) Untaken(r remedy.Remediation, now clock.Stamp) (remedy.Move, error) {
-	s := remedy.Begin(r, now)
-	limit := c.terms(&r).untaken(&r)
-	left := limit
-	if !r.Until.IsZero() {
-		left = remaining(now, r.Until, limit)
-	}
-	if left > 0 {
-		s.Next.Until = now.Add(left)
-		return s.Move, nil
-	}
-	why := "no outside remediator took " + actionAt(&r.Plan, r.Rung) + " within " + short(limit)
-	s.Next.Error = why
-	c.onwards(s, why)
-	return s.Done()
-}
-
-// Leased says whether an outside remediator's lease on r still runs.
-func (c *Rules) Leased(r *remedy.Remediation, now clock.Stamp) bool {
-	return remaining(now, r.LeaseUntil, remedy.MaxLease) > 0
-}

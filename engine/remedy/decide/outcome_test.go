@@ -537,7 +537,7 @@ func TestDirectActionFails(t *testing.T) {
 func TestUntaken(t *testing.T) {
 	c, now := rules(t), moment(0)
 	fresh := remedy.Remediation{ID: 9, Source: remedy.FromExternal, State: remedy.Queued, Plan: remedy.Plan{External: true, Ladder: []remedy.Rung{{Action: "theirs", Tries: 5}}}}
-	began, err := c.Untaken(fresh, now)
+	began, err := c.Untaken(fresh, remedy.Facts{}, now)
 	if err != nil || began.Next.State != remedy.Queued || began.Next.Until != now.Add(24*time.Hour) || len(began.Audit) != 0 {
 		t.Fatalf("%+v %v", began, err)
 	}
@@ -552,7 +552,7 @@ func TestUntaken(t *testing.T) {
 		"its time":                       {now.Add(24 * time.Hour), 0},
 		"a day after the clock was lost": {booted.Add(24 * time.Hour), 0},
 	} {
-		m, err := c.Untaken(began.Next, tc.at)
+		m, err := c.Untaken(began.Next, remedy.Facts{}, tc.at)
 		if tc.left > 0 {
 			if err != nil || m.Next.State != remedy.Queued || m.Next.Until != tc.at.Add(tc.left) || len(m.Audit) != 0 {
 				t.Errorf("%s: %+v %v", name, m, err)
@@ -563,7 +563,7 @@ func TestUntaken(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, m, err)
 		}
 	}
-	if _, err := c.Untaken(remedy.Remediation{State: remedy.Cancelled, Until: now, Plan: fresh.Plan}, now); err == nil {
+	if _, err := c.Untaken(remedy.Remediation{State: remedy.Cancelled, Until: now, Plan: fresh.Plan}, remedy.Facts{}, now); err == nil {
 		t.Error("one that is over has failed")
 	}
 	// A success that did not help gives it back: its time is not that of a backoff.

@@ -1,13 +1,15 @@
 package worker
 
-import (
-	"vigil/engine/remedy"
-)
+import "vigil/engine/remedy"
 
 // untaken sees to one that waits for an outside remediator: its act is never ours,
-// but it may not wait for ever.
+// but it may not wait for ever, nor be offered while a gate holds it.
 func (w *Worker) untaken(cs contexts, r remedy.Remediation) {
-	m, err := w.rules.Untaken(r, w.Clock())
+	var m remedy.Move
+	f, err := w.Judge.Facts(cs.look, r, remedy.Spec{Subject: r.Subject})
+	if err == nil {
+		m, err = w.rules.Untaken(r, f, w.Clock())
+	}
 	if err == nil {
 		err = w.Ledger.Apply(cs.look, r.Version, m)
 	}
@@ -17,6 +19,9 @@ func (w *Worker) untaken(cs contexts, r remedy.Remediation) {
 		return
 	}
 	w.thaw(r.ID)
+	m.Next.Version = r.Version + 1
+	w.verdict(m)
+	w.remember(m.Next)
 	if m.Next.State == remedy.Failed {
 		w.Log.Error("remediation failed: nobody took it", "remediation", r.ID, "policy", r.Policy, "target", r.Target, "reason", m.Next.Reason)
 	}

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -444,6 +445,34 @@ func TestExternalThatNobodyTakesEnds(t *testing.T) {
 		if a.ran() != 1 {
 			t.Errorf("ran %d times", a.ran())
 		}
+	})
+}
+
+// TestExternalThatIsHeldIsNotGivenUp: while a gate holds it nobody can take it, so
+// its time stands still; let go, it waits anew.
+func TestExternalThatIsHeldIsNotGivenUp(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		paused := "moving house"
+		r.judge.facts = func(_ remedy.Remediation, f *remedy.Facts) { f.Paused = paused }
+		r.run()
+		x := remedy.Remediation{Source: remedy.FromExternal, Policy: "p", Plan: plan("theirs")}
+		limit := document.Duration(5 * time.Minute)
+		x.Plan.Ladder[0].Timeout = &limit
+		id := r.queue(x)[0]
+		r.pass(20 * time.Minute)
+		if x := r.want(id, remedy.Held); x.Gate != remedy.GatePause || !strings.Contains(x.Reason, paused) || r.told(id) != "gate.hold" {
+			t.Errorf("gate %q: %s; told %s", x.Gate, x.Reason, r.told(id))
+		}
+		paused = ""
+		r.nudge()
+		r.pass(2 * time.Second)
+		if x := r.want(id, remedy.Queued); x.Gate != "" || x.Reason != "" {
+			t.Errorf("%+v", x)
+		}
+		r.pass(4 * time.Minute)
+		r.want(id, remedy.Queued)
+		r.pass(time.Minute)
+		r.want(id, remedy.Failed)
 	})
 }
 
