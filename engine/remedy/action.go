@@ -55,11 +55,8 @@ type Result struct {
 	Exit     *int           `json:"exit,omitempty"`
 	Output   string         `json:"output,omitempty"` // at most 64 KiB, head and tail, valid UTF-8, control bytes escaped
 	Data     map[string]any `json:"data,omitempty"`   // what the kind wants kept, its probe token included
-	// Unseen says that the act may have happened but its end was not observed.
-	Unseen bool `json:"unseen,omitempty"`
-	// Stale says that nothing was done, since what was to be changed is not as it was
-	// when the act was asked for. Who asked looks again.
-	Stale bool `json:"stale,omitempty"`
+	Unseen   bool           `json:"unseen,omitempty"` // it may have happened, but its end was not observed
+	Stale    bool           `json:"stale,omitempty"`  // nothing was done: it is not as it was when the act was asked for
 }
 
 // Action is one kind, or one catalogue entry.
