@@ -57,6 +57,18 @@ func OriginalPolicy(o Original) PolicyDocument {
 	return p
 }
 
+// Spelling is the original's word for the one act of d's remedy, "" where the
+// remedy was written in our shape or has our name for it.
+func (d *PolicyDocument) Spelling() string {
+	if d.AutoRemediate == nil || d.Remedy == nil || len(d.Remedy.Ladder) != 1 || d.Action == d.Remedy.Ladder[0].Action {
+		return ""
+	}
+	if name, _, _ := OriginalAction(d.Action, d.Target); name != d.Remedy.Ladder[0].Action {
+		return "" // it has been given a remedy of our shape since
+	}
+	return d.Action
+}
+
 // OriginalAction translates an action name of the original, in whichever of its
 // spellings. known is false for those that only an outside remediator can do.
 func OriginalAction(name, target string) (action string, with map[string]any, known bool) {

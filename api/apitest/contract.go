@@ -178,6 +178,8 @@ var Ours = []Case{
 	{Line: "create token of a bad role", Method: "POST", Path: "/api/v1/tokens", Body: `{"name":"x","role":"god"}`, Status: 422, Loc: "enum@body.role"},
 	{Line: "delete token", Method: "DELETE", Path: "/api/v1/tokens/ci", Status: 200},
 	{Line: "delete token twice", Method: "DELETE", Path: "/api/v1/tokens/ci", Status: 404, Detail: "Token 'ci' not found"},
+	{Line: "create action by the original's spelling", Method: "POST", Path: "/api/v1/actions", Body: `{"target":"z","action":"restart"}`, Status: 201, Has: map[string]any{"action_id": Some, "action_type": "restart"}},
+	{Line: "the spelling is kept", Method: "GET", Path: "/api/v1/actions/{id}", Status: 200, Has: map[string]any{"action": "restart"}},
 	{Line: "openapi", Method: "GET", Path: "/openapi.json", Status: 200, Has: map[string]any{"openapi": "3.1.0", "info.title": "Vigil"}},
 }
 

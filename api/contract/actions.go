@@ -33,7 +33,7 @@ type ActionCreated struct {
 type Action struct {
 	ID           int64      `json:"id" example:"17"`
 	Target       string     `json:"target"`
-	Action       string     `json:"action"`
+	Action       string     `json:"action" doc:"As it was asked for; an attempt says which kind acted"`
 	Status       string     `json:"status" enum:"pending,running,completed,failed,cancelled"`
 	Details      *string    `json:"details"`
 	ErrorMessage *string    `json:"error_message"`

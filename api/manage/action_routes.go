@@ -278,8 +278,8 @@ func (m *Manage) listActions(ctx context.Context, f engine.RemediationFilter, pa
 
 // wireAction is a remediation in the contract's shape.
 func wireAction(x remedy.Remediation) contract.Action {
-	name := ""
-	if n := len(x.Plan.Ladder); n > 0 {
+	name := x.Plan.Named
+	if n := len(x.Plan.Ladder); n > 0 && name == "" {
 		name = x.Plan.Ladder[min(max(x.Rung, 0), n-1)].Action
 	}
 	a := contract.Action{

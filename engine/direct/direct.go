@@ -70,6 +70,9 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 		Plan:     remedy.Plan{Ladder: []remedy.Rung{{Action: name, With: with}}, Mode: "act"},
 		Approval: source == remedy.FromAPI && !q.Queue,
 	}
+	if name != q.Action {
+		r.Plan.Named = q.Action
+	}
 	if source == remedy.FromExternal {
 		r.Plan.External = true
 		r.Reason = "no action here is called " + name + ": it waits for an outside remediator"

@@ -25,6 +25,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/window"
 	"vigil/engine/series"
 )
 
@@ -163,7 +164,7 @@ func inForce(h engine.Hold, now clock.Stamp) (until clock.Stamp, in bool) {
 	if h.Schedule == "" {
 		return h.Until, true
 	}
-	end, in, err := remedy.InWindow(h.Schedule, h.Zone, time.Duration(h.Length), now.Time())
+	in, end, err := window.In(h.Schedule, h.Zone, time.Duration(h.Length), now.Time())
 	if err != nil || !in {
 		return until, false
 	}
@@ -233,7 +234,7 @@ func checkHold(h engine.Hold, now clock.Stamp) (series.Selector, fault.Issues) {
 		if h.Schedule != "" {
 			if h.Length <= 0 {
 				is.Add("/length", "a recurring window needs a length")
-			} else if _, _, err := remedy.InWindow(h.Schedule, h.Zone, time.Duration(h.Length), now.Time()); err != nil {
+			} else if _, _, err := window.In(h.Schedule, h.Zone, time.Duration(h.Length), now.Time()); err != nil {
 				is.Add("/schedule", "%s", err.Error())
 			}
 		}

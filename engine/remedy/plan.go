@@ -24,6 +24,9 @@ type Plan struct {
 	// Asked says that a person asked for this very act, as part of a revision that
 	// has guards of its own: the gates that count acts do not hold it.
 	Asked bool `yaml:"-" json:"asked,omitempty"`
+	// Named is the word that its one rung was asked for by, when that is not the
+	// name of the action: a spelling of the original, kept for its clients.
+	Named string `yaml:"-" json:"named,omitempty"`
 }
 
 // Rung is one step of the ladder.

@@ -89,7 +89,7 @@ func Decide(o Outcome, position uint64, now clock.Stamp) *engine.Decision {
 // is before any gate has spoken; labels and target are those of the instance.
 func Queued(doc *engine.PolicyDocument, fp uint64, labels map[string]string, target string, now clock.Stamp) remedy.Remediation {
 	plan := *doc.Remedy
-	plan.Mode, plan.Open = doc.Mode, doc.Accept == "open"
+	plan.Mode, plan.Open, plan.Named = doc.Mode, doc.Accept == "open", doc.Spelling()
 	r := remedy.Remediation{
 		Source: remedy.FromPolicy, Policy: doc.Name, Fingerprint: fp, Labels: labels,
 		Target: target, Severity: doc.Severity, Priority: priorityOf(doc.Severity),

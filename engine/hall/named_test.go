@@ -1,0 +1,58 @@
+package hall_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"vigil/engine"
+	"vigil/engine/clock"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+	"vigil/engine/series"
+)
+
+// service alone is known to these actions, so that a spelling of the original is one.
+type service struct{ fix }
+
+func (service) Action(name string) (remedy.Action, bool) { return fix{}, name == "service" }
+
+// TestTheOriginalsSpellingIsKept: what was asked for as restart is shown as restart,
+// though it is a service that is restarted.
+func TestTheOriginalsSpellingIsKept(t *testing.T) {
+	ctx := context.Background()
+	r := startDeps(t, t.TempDir(), clock.System(), func(_ *engine.Config, d *engine.Deps) { d.Actions = service{} })
+	for asked, want := range map[string]string{"restart": "restart", "Restart_Service": "Restart_Service", "service": "", "reticulate": ""} {
+		x, err := r.CreateAction(ctx, "ann", engine.ActionRequest{Target: "web", Action: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x, err = r.ledger.Remediation(ctx, x.ID); err != nil || x.Plan.Named != want {
+			t.Errorf("asked for %s, called %s, %v", asked, x.Plan.Named, err)
+		}
+	}
+	p := engine.OriginalPolicy(engine.Original{Name: "old", Severity: "warning", Target: "web", Enabled: true, AutoRemediate: true,
+		Condition: policy.Spec{Match: "old_value", Fire: "value > 1"}, Action: "restart-service"})
+	ours := p
+	plan := *p.Remedy
+	plan.Ladder = []remedy.Rung{{Action: "fix"}}
+	if ours.Remedy = &plan; p.Spelling() != "restart-service" || ours.Spelling() != "" {
+		t.Errorf("spelt %q and %q", p.Spelling(), ours.Spelling())
+	}
+	if _, err := r.PutPolicy(ctx, "ann", p, "api", "", false); err != nil {
+		t.Fatal(err)
+	}
+	r.push(t, 5, series.NoTime, "old_value", "service", "web")
+	until(t, "the policy's remediation", func() bool {
+		for _, x := range r.remediations(t) {
+			if x.Policy == "old" {
+				b, _ := json.Marshal(x.Plan)
+				if x.Plan.Named != "restart-service" || x.Plan.Ladder[0].Action != "service" {
+					t.Fatalf("called %s: %s", x.Plan.Named, b)
+				}
+				return true
+			}
+		}
+		return false
+	})
+}
