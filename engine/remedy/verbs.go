@@ -96,7 +96,7 @@ func Lease(r Remediation, actor, remediator string, length time.Duration, now cl
 	if r.Source != FromExternal {
 		return Move{Next: r}, fault.New(fault.Conflict, "remediation %d is carried out by vigild itself", r.ID)
 	}
-	if r.unasked() {
+	if r.unapproved() {
 		return Move{Next: r}, fault.New(fault.Conflict, "remediation %d waits until a person approves it", r.ID)
 	}
 	length = min(length, MaxLease)
@@ -167,15 +167,15 @@ func (r *Remediation) Outside() bool {
 		r.Source == FromAPI && r.Approval && r.ApprovedBy == "" && r.Attempt == 0
 }
 
-// unasked says that a person has to say yes to r before anybody carries it out.
-func (r *Remediation) unasked() bool {
+// unapproved says that a person has to say yes to r before anybody carries it out.
+func (r *Remediation) unapproved() bool {
 	return r.Source == FromExternal && r.Approval && r.ApprovedBy == ""
 }
 
 // statusEvents are the events that a word of the original asks for.
 func statusEvents(r Remediation, word string) ([]Event, error) {
 	waits := r.State == Queued || r.State == Held
-	theirs := r.Outside() && (waits && !r.unasked() || r.State == Running)
+	theirs := r.Outside() && (waits && !r.unapproved() || r.State == Running)
 	done := []Event{Acted}
 	if r.Policy == "" && r.Plan.Verify == nil {
 		done = []Event{Acted, Proved}
