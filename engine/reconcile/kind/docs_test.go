@@ -2,12 +2,14 @@ package kind_test
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/kind"
 )
 
@@ -28,6 +30,27 @@ func TestKinds_EachIsDrawn(t *testing.T) {
 		for _, p := range item(t, text).Paths() {
 			if !slices.Contains(places, p) {
 				t.Errorf("%s is about %s, which the properties do not touch", name, p)
+			}
+		}
+	}
+}
+
+// TestKinds_MayMakeWhatTheyWant: where the local config lists a kind and trusts
+// commands, the actions may touch every file that a document of it makes, though
+// paths says nothing.
+func TestKinds_MayMakeWhatTheyWant(t *testing.T) {
+	for name, text := range documents {
+		it := item(t, text)
+		trust := reconcile.Trust{Kinds: []string{it.Key().Kind}, Commands: true}
+		for _, c := range it.Claims {
+			p, is := strings.CutPrefix(c, "file:")
+			p, _, _ = strings.Cut(p, "#")
+			if !is || it.Key().Kind == "File" || it.Key().Kind == "Directory" {
+				continue // the document says where, within paths
+			}
+			if !slices.ContainsFunc(trust.Places(), func(f string) bool { return reconcile.Below(f, p) }) &&
+				!slices.ContainsFunc(trust.Made(), func(m string) bool { ok, _ := path.Match(m, p); return ok }) {
+				t.Errorf("%s makes %s, which is neither in Trust.Places nor in Trust.Made: the act would be refused", name, p)
 			}
 		}
 	}
