@@ -181,11 +181,11 @@ func others(ts []remedy.Touched, but string, now clock.Stamp, within time.Durati
 	return n
 }
 
-// touchesNothing says whether a subject is one of the kinds notify and wait,
-// whose keys begin with the kind.
+// touchesNothing says whether a subject is one of a kind that is idle: such a key
+// begins with the kind.
 func touchesNothing(subject string) bool {
 	kind, _, _ := strings.Cut(subject, ":")
-	return kind == "notify" || kind == "wait"
+	return idle(kind)
 }
 
 // breaker: gate 12. Acts that do not help are stopped for longer and longer.

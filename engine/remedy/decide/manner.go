@@ -8,9 +8,11 @@ import "vigil/engine/remedy"
 // a receiver that may be as dead as what is to be healed. It holds a worker
 // meanwhile, so it may not have them all.
 func Idle(r *remedy.Remediation) bool {
-	action := rung(r).Action
-	return action == "notify" || action == "wait"
+	return idle(rung(r).Action)
 }
+
+// idle says so of a kind.
+func idle(kind string) bool { return kind == "notify" || kind == "wait" }
 
 // Quick says that the act whose turn it is writes back what a commit says, and runs
 // nothing: it ends within milliseconds, and may be done again.

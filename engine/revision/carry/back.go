@@ -177,7 +177,7 @@ func (k *Carrier) partly(ctx context.Context, t *ground.Thing, u engine.Undo) (s
 	attrs := maps.Clone(u.With)
 	delete(attrs, "sha256")
 	delete(attrs, "was")
-	if _, new := attrs["absent"]; len(attrs) > 1 && !new {
+	if _, added := attrs["absent"]; len(attrs) > 1 && !added {
 		steps = append(steps, reconcile.Step{Action: u.Action, With: attrs, Summary: u.Summary})
 	}
 	return steps, true

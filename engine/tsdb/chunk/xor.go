@@ -116,7 +116,7 @@ func (w *bitWriter) end() []byte {
 	return w.b
 }
 
-// unxor reads n points from what xor wrote; ok is false where there are not n,
+// unxor reads n points from what appendXOR wrote; ok is false where there are not n,
 // or their times do not ascend.
 func unxor(dst []series.Point, b []byte, n int) (out []series.Point, ok bool) {
 	if len(b) < 3 || int(binary.BigEndian.Uint16(b)) != n {
