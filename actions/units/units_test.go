@@ -138,6 +138,7 @@ func TestSystemd_Describe(t *testing.T) {
 func TestInit_IsFoundByProbing(t *testing.T) {
 	for _, tc := range []struct{ name, there, program, verb, says, init string }{
 		{"openrc", "sbin/x", "sbin/rc-service", "restart", "web restart", "openrc"},
+		{"openrc of a merged /usr", "usr/sbin/x", "usr/sbin/rc-service", "restart", "web restart", "openrc"},
 		{"runit", "etc/service/web", "usr/bin/sv", "start", "-v start web", "runit"},
 		{"sysv", "etc/init.d/x", "etc/init.d/web", "reload", "reload", "sysv"},
 	} {
