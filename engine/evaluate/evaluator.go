@@ -95,7 +95,7 @@ func New(cfg engine.Config, d engine.Deps) (*Evaluator, error) {
 		Journal: d.Journal, Reader: d.Reader, Clock: d.Clock, Log: d.Log,
 		Track: &e.track, Count: &e.count, Opened: &e.opened, Open: cfg.AuthOpen,
 		Find: e.entry, Deps: func() map[string]*shard.Dep { return *e.deps.Load() },
-		Nudge: e.Nudge, Stored: e.stored,
+		Nudge: e.Nudge, Stored: e.stored, Cooldown: cfg.Remedy.Cooldown.Std(),
 	}
 	for range cfg.Shards {
 		e.shards = append(e.shards, shard.New(core))

@@ -15,6 +15,7 @@ package shard
 import (
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"vigil/engine"
 	"vigil/engine/clock"
@@ -30,6 +31,8 @@ type Core struct {
 	Count   *Counters
 	Opened  *atomic.Bool // loaded: what comes now is fresh
 	Open    bool         // every caller is trusted
+
+	Cooldown time.Duration // per subject, where a remedy names none
 
 	// Find finds a policy's entry without a lock, nil if there is none.
 	Find func(name string) *Entry

@@ -167,10 +167,11 @@ func (c *Core) idle(ctx context.Context, x *Instance, now clock.Stamp) bool {
 		return true
 	}
 	r := rs[0]
-	cooldown := time.Minute
-	if c := x.En.P.Doc.Remedy.Cooldown; c != nil {
-		cooldown = max(c.Std(), time.Second)
+	cooldown := c.Cooldown
+	if own := x.En.P.Doc.Remedy.Cooldown; own != nil {
+		cooldown = own.Std()
 	}
+	cooldown = max(cooldown, time.Second)
 	since, _ := now.Sub(r.Finished)
 	switch r.State {
 	case remedy.Succeeded:
