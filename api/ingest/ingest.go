@@ -167,7 +167,7 @@ var explanations = map[series.Reason]string{
 	series.TooOld:    "timestamp is before the window for late samples",
 	series.BadLabels: "labels are not valid: a name is needed, all must be UTF-8, none given twice, and none over the size caps",
 	series.SeriesCap: "the cap on series is reached: existing series go on, new ones are refused",
-	series.LocalName: "this name is measured by vigild itself and cannot be pushed",
+	series.LocalName: "this name or series is measured by vigild itself and cannot be pushed",
 	series.Lagging:   "evaluation is behind: send it again",
 	series.Rejected:  "the sample was refused",
 }

@@ -139,7 +139,10 @@ func (l *loader) record(r wal.Record) error {
 	p := payload.Read(r.Payload)
 	err := p.Definitions(func(ref series.Ref, token, key []byte) {
 		// A series that the last cut knew of and samples.db does not has ended.
-		if l.find(ref) != nil || uint64(ref) < s.meta.NextRef {
+		if h := l.find(ref); h != nil || uint64(ref) < s.meta.NextRef {
+			if h != nil {
+				s.reg.Redefined(h, string(token))
+			}
 			return
 		}
 		if h, ok := s.reg.Restore(ref, string(token), key, false); ok {

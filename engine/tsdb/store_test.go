@@ -263,7 +263,7 @@ func TestStartReplaysFromTheEvaluatedPosition(t *testing.T) {
 			b.Own = i%2 == 0
 			b.Received = now
 			for j := range 4 {
-				b.Add(name(fmt.Sprint("s", j)), now+int64(i), float64(j))
+				b.Add(name(fmt.Sprint("s", j), "own", fmt.Sprint(b.Own)), now+int64(i), float64(j))
 			}
 			if err := r.s.Append(context.Background(), &b); err != nil {
 				t.Fatal(err)
@@ -282,7 +282,7 @@ func TestStartReplaysFromTheEvaluatedPosition(t *testing.T) {
 			if diff := cmp.Diff(want, r.rec.committed, cmp.AllowUnexported(seen{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("from %d: %s", from, diff)
 			}
-			if len(r.rec.registered) != 4 {
+			if len(r.rec.registered) != 8 {
 				t.Errorf("%d series registered", len(r.rec.registered))
 			}
 			r.stop()

@@ -26,7 +26,7 @@ import (
 )
 
 // Head is a live series and what of it is not in rows yet. The exported fields
-// never change once it is found, but for the two atomic ones; the others belong
+// never change once it is found, but for the atomic ones; the others belong
 // to the lock of Heads, or to that of the registry where they say so.
 type Head struct {
 	Ref    series.Ref
@@ -35,16 +35,17 @@ type Head struct {
 	Newest atomic.Int64  // newest accepted time in this era; math.MinInt64: none
 	Local  series.Local
 	Gone   atomic.Bool
+	Owned  atomic.Bool // vigild's own measuring writes it: nobody else may
 
-	dirty  bool              // in Heads.dirty
-	parts  uint8             // points in part
-	era    uint32            // of its last sample
-	print  uint64            // fingerprint
-	share  *share            // the registry's
-	own    index.Alias[Head] // its first spelling; the registry's
-	last   uint64            // log position behind its last sample
-	cut    uint64            // log position up to which its samples are in rows
-	mint   int64             // over its rows; more than maxt: it has none
+	dirty  bool                  // in Heads.dirty
+	parts  uint8                 // points in part
+	era    uint32                // of its last sample
+	print  uint64                // fingerprint
+	share  atomic.Pointer[share] // the registry's
+	own    index.Alias[Head]     // its first spelling; the registry's
+	last   uint64                // log position behind its last sample
+	cut    uint64                // log position up to which its samples are in rows
+	mint   int64                 // over its rows; more than maxt: it has none
 	maxt   int64
 	part   []byte         // first points of the chunk that is being filled, packed
 	open   []series.Point // its last ones, ascending
@@ -109,7 +110,8 @@ func (h *Head) empty() bool {
 const never = math.MinInt64
 
 func newHead(ref series.Ref, key series.Key, print uint64, sh *share) *Head {
-	h := &Head{Ref: ref, Key: key, print: print, share: sh}
+	h := &Head{Ref: ref, Key: key, print: print}
+	h.share.Store(sh)
 	h.retail(rows.None())
 	h.Newest.Store(never)
 	return h

@@ -69,7 +69,7 @@ func (r *Registry) find(print uint64, ls series.Labels) *Head {
 func (r *Registry) insert(h *Head) {
 	r.locals.give(h)
 	r.prints.add(h)
-	h.share.live++
+	h.share.Load().live++
 	// The strings of these lie in the head's own key; the index keeps them.
 	r.scratch = h.Key.AppendTo(r.scratch[:0])
 	r.postings.Add(h.Local, r.scratch)
@@ -92,6 +92,7 @@ func (r *Registry) Restore(ref series.Ref, token string, key []byte, saved bool)
 	}
 	r.nextRef = max(r.nextRef, uint64(ref)+1)
 	h := newHead(ref, k, ls.Fingerprint(), r.shareOf(token, ls))
+	h.Owned.Store(token == ownToken)
 	r.insert(h)
 	if !saved {
 		r.unsaved = append(r.unsaved, h)
@@ -151,14 +152,15 @@ func (r *Registry) Select(sel series.Selector) []*Head {
 // Obtain finds a series by the labels of which raw is a sender's spelling, or
 // makes it, within the caps. A new one is announced before anybody can find it,
 // and Get finds it under raw from then on.
+// What vigild itself writes is its own from then on, and refused to all others.
 func (r *Registry) Obtain(c Caps, hooks engine.Hooks, b *series.Batch, raw []byte, ls series.Labels, boot time.Duration) (*Head, series.Reason) {
 	print := ls.Fingerprint()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.find(print, ls)
 	if h == nil {
-		sh := r.shareOf(b.Token, ls)
-		if r.live() >= c.Series || sh.name != "" && sh.live >= c.PerToken {
+		sh := r.shareOf(tokenOf(b), ls)
+		if r.live() >= c.Series || sh.capped() && sh.live >= c.PerToken {
 			return nil, series.SeriesCap
 		}
 		h = newHead(series.Ref(r.nextRef), r.keyFrom(raw, ls), print, sh)
@@ -168,6 +170,11 @@ func (r *Registry) Obtain(c Caps, hooks engine.Hooks, b *series.Batch, raw []byt
 		r.undef = append(r.undef, h)
 		r.unsaved = append(r.unsaved, h)
 		hooks.Registered(h.Ref, h.Local, h.Key)
+	} else if !b.Own && h.Owned.Load() {
+		return nil, series.LocalName
+	}
+	if b.Own {
+		r.own(h)
 	}
 	r.remember(raw, ClassOf(b), h)
 	return h, series.Accepted
@@ -238,7 +245,7 @@ func Definitions(hs []*Head) []rows.Series {
 	var ls series.Labels
 	for i, h := range hs {
 		ls = h.Key.AppendTo(ls[:0])
-		defs[i] = rows.Series{Ref: h.Ref, Token: h.share.token, Key: []byte(ls.Key())}
+		defs[i] = rows.Series{Ref: h.Ref, Token: h.share.Load().token, Key: []byte(ls.Key())}
 	}
 	return defs
 }
@@ -254,30 +261,6 @@ func (c Caps) For(b *series.Batch) Caps {
 		c.Series += c.Series / 8
 	}
 	return c
-}
-
-// share counts the live series of those who share one cap: the token that brought
-// them, all callers without one together, name "" vigild itself.
-type share struct {
-	name, token string
-	live        int
-}
-
-// openShare is like no token's name.
-const openShare = "(open)"
-
-// shareOf is whom a series counts for. The lock is held.
-func (r *Registry) shareOf(token string, ls series.Labels) *share {
-	name := token
-	if token == "" && ls.Get(series.OriginLabel) == series.OriginOpen {
-		name = openShare
-	}
-	sh := r.shares[name]
-	if sh == nil {
-		sh = &share{name: name, token: token}
-		r.shares[name] = sh
-	}
-	return sh
 }
 
 // Get finds a live series by raw label bytes, nil where it is not known under
@@ -332,9 +315,7 @@ func (r *Registry) End(gone []*Head, hooks engine.Hooks) {
 	for _, h := range gone {
 		r.locals.clear(h.Local)
 		r.prints.remove(h)
-		if h.share.live--; h.share.live == 0 {
-			delete(r.shares, h.share.name)
-		}
+		r.disown(h)
 		hooks.Dropped(h.Ref, h.Local)
 		r.locals.release(h.Local)
 	}
