@@ -13,7 +13,7 @@ type Batch struct {
 
 	Received int64  // Unix ms, what NoTime becomes
 	Open     bool   // the caller was not authenticated: series get origin="open"
-	Own      bool   // measured by vigild itself: may use the names of local checks
+	Own      bool   // measured by vigild itself: may use the names of local checks, and owns what it writes
 	Backfill bool   // points older than the out-of-order window are welcome
 	Token    string // name of the caller's token, for its share of the series cap
 
@@ -57,7 +57,7 @@ const (
 	TooOld           // before the out-of-order window
 	BadLabels        // no name, not UTF-8, duplicate, or over a size cap
 	SeriesCap        // a new series over the global cap or the token's share
-	LocalName        // a name that vigild's own checks emit
+	LocalName        // a name or a series that vigild's own checks write
 	Lagging          // the evaluator is behind: come back after Retry-After
 	Rejected         // any other refusal by the owner of the series
 	reasonsCount
