@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vigil/engine/fault"
 )
 
 // grove is the folder of cgroup v2 under which every program gets a cgroup of
@@ -98,14 +100,27 @@ type plot struct {
 }
 
 // plot is a cgroup for one program, open for the clone: the spare one, or a new one.
+// Unavailable: what begins here would be frozen. It would not come to its first
+// instruction, and the whole of vigild stands still until a child does.
 func (g *grove) plot() (*plot, error) {
 	if p := g.spare.Swap(nil); p != nil {
-		if unix.Access(p.dir, unix.F_OK) == nil {
+		if p.ready() {
 			return p, nil
 		}
-		p.close() // it was empty, and somebody removed it
+		p.close() // it was empty, and somebody removed or froze it
 	}
-	return g.make()
+	p, err := g.make()
+	if err == nil && !p.ready() {
+		p.close()
+		return nil, fault.New(fault.Unavailable, "the cgroups of programs are frozen").At(g.dir).Mend("echo 0 > %s/cgroup.freeze, or of the folder above that was frozen", g.dir)
+	}
+	return p, err
+}
+
+// ready says that it is there and that a program would run in it.
+func (p *plot) ready() bool {
+	b, err := os.ReadFile(p.dir + "/cgroup.events")
+	return err == nil && !bytes.Contains(b, []byte("frozen 1"))
 }
 
 // stock sees to it that the next program finds a cgroup made. It is called once a

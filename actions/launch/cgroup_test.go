@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"vigil/engine/fault"
 )
 
 // TestRun_TheSpareCgroup: a program finds its cgroup made, another one is made
@@ -47,5 +49,50 @@ func TestRun_TheSpareCgroup(t *testing.T) {
 	l.Close()
 	if _, err := os.Stat(l.grove.dir); err == nil {
 		t.Errorf("%s is left", l.grove.dir)
+	}
+}
+
+// TestRun_AFrozenCgroup: a program that began in a frozen cgroup would never come to
+// its first instruction, and vigild stands still until it does. A spare that is
+// frozen is left; where the whole folder is, the program is not started.
+func TestRun_AFrozenCgroup(t *testing.T) {
+	l, err := New(Config{}, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func() error {
+		_, err := l.Run(t.Context(), Program{Argv: []string{"/bin/true"}})
+		return err
+	}
+	if err := begin(); err != nil {
+		t.Fatal(err)
+	}
+	if l.grove == nil {
+		return // no cgroup v2 that we may write
+	}
+	defer l.Close()
+	freeze := func(dir, how string) {
+		t.Helper()
+		if err := os.WriteFile(dir+"/cgroup.freeze", []byte(how), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spare := l.grove.spare.Load().dir
+	freeze(spare, "1")
+	if p, err := l.grove.plot(); err != nil || p.dir == spare {
+		t.Fatalf("%v, %v: the frozen spare was taken", p, err)
+	} else {
+		p.close()
+	}
+	if _, err := os.Stat(spare); err == nil {
+		t.Error("the frozen spare is left")
+	}
+	freeze(l.grove.dir, "1")
+	if err := begin(); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "cgroup.freeze") {
+		t.Errorf("in a frozen folder: %v", err)
+	}
+	freeze(l.grove.dir, "0")
+	if err := begin(); err != nil {
+		t.Error("thawed:", err)
 	}
 }

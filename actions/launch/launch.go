@@ -181,7 +181,9 @@ func (l *Launcher) start(p Program, files []*os.File, env []string) (*Child, *pl
 	l.once.Do(l.plant)
 	var own *plot
 	if l.grove != nil {
-		if own, err = l.grove.plot(); err != nil {
+		if own, err = l.grove.plot(); fault.KindOf(err) == fault.Unavailable {
+			return nil, nil, err
+		} else if err != nil {
 			l.log.Warn("no cgroup for a program", "program", p.Argv[0], "err", err)
 			own = nil
 		}
