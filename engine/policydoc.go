@@ -34,14 +34,15 @@ func PolicyFromDocument(d document.Document) (PolicyDocument, fault.Issues) {
 		is = append(is, fault.Issue{Place: d.Spec.Place("by"), Msg: "by and reduce (groups of series) come later",
 			Hint: "match the series themselves, one firing each"})
 	}
-	if len(is) > 0 {
-		return PolicyDocument{}, is
-	}
 	p := PolicyDocument{
 		Name: d.Name, Labels: d.Labels, Description: s.Description, Severity: s.Severity, Mode: s.Mode,
 		Enabled: s.Enabled == nil || *s.Enabled, Condition: s.Spec, DependsOn: s.DependsOn, Accept: s.Accept, Remedy: s.Remedy,
 	}
 	p.fill()
+	if len(is) > 0 { // all that is wrong is told at once: what could be read is compiled too
+		_, more := Compile(p, nil, 0)
+		return PolicyDocument{}, append(is, standing(more, is, d)...)
+	}
 	return p, nil
 }
 
@@ -76,18 +77,17 @@ type flatPolicy struct {
 func policyFromFlat(d document.Document) (PolicyDocument, fault.Issues) {
 	var f flatPolicy
 	is := d.Spec.Decode(&f)
-	if len(is) > 0 {
-		return PolicyDocument{}, is
-	}
 	var cond policy.Spec
+	var ci fault.Issues
 	switch {
 	case !f.MatchMetric.Absent():
-		cond, is = policy.FromMatchMetric(d.Spec)
-	case f.Condition.Absent():
+		cond, ci = policy.FromMatchMetric(d.Spec)
+	case f.Condition.Absent() && len(is) == 0: // else it may be what was misspelt
 		is.Add(d.Place, "a policy needs a condition")
-	default:
-		cond, is = policy.FromOriginal(f.Condition)
+	case !f.Condition.Absent():
+		cond, ci = policy.FromOriginal(f.Condition)
 	}
+	is = append(is, ci...)
 	if len(is) > 0 {
 		return PolicyDocument{}, is
 	}

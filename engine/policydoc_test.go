@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,38 @@ policies:
 	}
 }
 
+// TestPolicyMistakesAreToldAtOnce: what cannot be read hides nothing of what can be
+// read and does not compile, and nothing is told twice.
+func TestPolicyMistakesAreToldAtOnce(t *testing.T) {
+	ds, is := document.Parse("f.yaml", []byte(`apiVersion: vigil/v1
+kind: Policy
+metadata: {name: a}
+spec:
+  severity: loud
+  match: cpu{
+  fires: value > 1
+  clear: vlaue < 1
+  for: soon
+  colour: red
+  remedy:
+    ladder:
+      - {action: wait, timeout: long}
+      - {acton: wait, tries: -1}
+`), document.Folder)
+	if len(is) > 0 || len(ds) != 1 {
+		t.Fatal(ds, is)
+	}
+	_, is = PolicyFromDocument(ds[0])
+	var at []string
+	for _, x := range is {
+		at = append(at, strings.Join(strings.Split(x.Place, ":")[1:2], ""))
+	}
+	slices.Sort(at)
+	if got := strings.Join(at, " "); got != "10 13 14 14 5 6 7 8 9" {
+		t.Errorf("lines %s:\n%v", got, is)
+	}
+}
+
 // TestPolicyMistakesNameTheirPlace: what a policy's document gets wrong is told
 // with file, line and column, whichever shape it has.
 func TestPolicyMistakesNameTheirPlace(t *testing.T) {
@@ -58,6 +91,7 @@ func TestPolicyMistakesNameTheirPlace(t *testing.T) {
 		"no threshold":      {"name: a\nmatch_metric: cpu\n", "f.yaml:1:1: threshold"},
 		"threshold of text": {"name: a\nmatch_metric: cpu\nthreshold: high\n", "f.yaml:3:12"},
 		"no metric":         {"name: a\nmatch_metric: ''\nthreshold: 1\n", "f.yaml:2:15"},
+		"all at once":       {"policies:\n  - name: a\n    colour: red\n    condition: {type: metric_exceeds, metric: cpu, threshold: high}\n", "f.yaml:4:"},
 		"no condition":      {"policies:\n  - name: a\n    action: custom\n", "f.yaml:2:5"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -125,7 +125,7 @@ func (k *Keeper) ValidatePolicy(d document.Document) fault.Issues {
 		return is
 	}
 	if _, is = engine.Compile(doc, k.actions, k.memory); len(is) > 0 {
-		return Placed(is, d)
+		return engine.Placed(is, d)
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (k *Keeper) folder(actor string, owner document.Owner, ds []document.Docume
 			}
 		}
 		if err := c.put(doc, owner, d.Place, ""); err != nil {
-			is = append(is, Placed(err, d)...)
+			is = append(is, engine.Placed(err, d)...)
 		}
 	}
 	k.states.Each(func(p shard.Policy) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"vigil/engine"
 	"vigil/engine/document"
@@ -111,35 +110,6 @@ func (c *change) loop(doc engine.PolicyDocument) fault.Issues {
 		return fault.Issues{{Place: "/depends_on", Msg: "policy " + doc.Name + " depends on itself through " + via}}
 	}
 	return nil
-}
-
-// Placed turns the JSON pointers in the issues of a policy document into the places
-// where they stand in the text. Pure.
-func Placed(err error, d document.Document) fault.Issues {
-	is, ok := err.(fault.Issues)
-	if !ok {
-		return fault.Issues{{Place: d.Place, Msg: err.Error()}}
-	}
-	out := slices.Clone(is)
-	for i := range out {
-		out[i].Place = placeOf(d, out[i].Place)
-	}
-	return out
-}
-
-// placeOf is where a pointer of the policy document points in the text: the
-// condition's fields stand in the spec itself there.
-func placeOf(d document.Document, ptr string) string {
-	ptr = strings.TrimPrefix(strings.TrimPrefix(ptr, "/condition"), "/")
-	path, col, _ := strings.Cut(ptr, ":")
-	if path == "" {
-		return d.Place
-	}
-	at := d.Spec.Place(strings.Split(path, "/")...)
-	if col != "" {
-		at += " (column " + col + " of the expression)"
-	}
-	return at
 }
 
 func sameJSON(a, b any) bool {

@@ -22,7 +22,6 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/ledger"
-	"vigil/engine/policies"
 	"vigil/engine/rehearse"
 	"vigil/engine/series"
 	"vigil/engine/tsdb"
@@ -57,7 +56,7 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 				p, is := engine.PolicyFromDocument(d)
 				if len(is) == 0 {
 					if _, err := rehearse.New([]engine.PolicyDocument{p}, acts); err != nil {
-						is = policies.Placed(err, d)
+						is = engine.Placed(err, d)
 					}
 				}
 				good, issues = append(good, p), append(issues, is...)
