@@ -83,6 +83,52 @@ func TestACrowdIsOfDifferentFiles(t *testing.T) {
 	})
 }
 
+// TestACrowdIsJoined: while a crowd is at work the next quick act is not taken up by
+// itself, though a place is free for any other: it would have a whole place.
+func TestACrowdIsJoined(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.cfg.Workers = 2
+		file := r.acts.add("file", remedy.Convergent, func(_ context.Context, q remedy.Request) (remedy.Result, error) {
+			<-time.After(time.Duration(len(q.With["path"].(string))) * time.Second)
+			return remedy.Result{OK: true}, nil
+		})
+		r.acts.add("unit", remedy.Convergent, nil)
+		taken := func(action string) bool {
+			x := crowd(1, 1)[0]
+			x.State, x.Plan.Ladder[0].Action = remedy.Queued, action
+			o, ok := r.w.Offer(context.Background(), x)
+			if ok {
+				o.Settle(nil)
+			}
+			return ok
+		}
+		rs := crowd(12, 12)
+		for i := range rs { // the one crowd is done before the other
+			rs[i].Plan.Ladder[0].With["path"] = "/" + strings.Repeat("x", i)
+		}
+		r.queue(rs...)
+		r.run()
+		seen := false
+		for range 40 {
+			r.pass(time.Second)
+			file.mu.Lock()
+			now := file.now
+			file.mu.Unlock()
+			if now > 1 && taken("unit") {
+				if seen = true; taken("file") {
+					t.Errorf("with %d in a crowd one more file has a place of its own", now)
+				}
+			}
+		}
+		if !seen {
+			t.Error("no place was ever free beside a crowd")
+		}
+		if !taken("file") {
+			t.Error("with nobody at work a file is not taken up at once")
+		}
+	})
+}
+
 // crowd is n writes of so many files.
 func crowd(n, files int) (rs []remedy.Remediation) {
 	for i := range n {
