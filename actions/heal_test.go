@@ -191,6 +191,38 @@ func TestHeal_UndoBringsBackWhatStood(t *testing.T) {
 	})
 }
 
+// TestHeal_TheWayBackLeavesOthersAlone: what an act does not change is not brought
+// back, and what somebody else has removed meanwhile needs no removing.
+func TestHeal_TheWayBackLeavesOthersAlone(t *testing.T) {
+	dir := t.TempDir()
+	s := healing(t, dir)
+	f, d := filepath.Join(dir, "f"), filepath.Join(dir, "d")
+	run(t, s, "file", with{"path": f, "content": "a", "permissions": "0640"})
+	res := run(t, s, "file", with{"path": f, "content": "b"})
+	if err := os.Chmod(f, 0o600); err != nil { // by somebody else
+		t.Fatal(err)
+	}
+	back := res.Data["undo"].(map[string]any)["with"].(map[string]any)
+	if res := run(t, s, "file", back); !res.OK || !strings.HasPrefix(picture(t, f), "-rw------- ") || !strings.HasSuffix(picture(t, f), `"a"`) {
+		t.Errorf("%v brought back %s: %+v", back, picture(t, f), res)
+	}
+	run(t, s, "directory", with{"path": d, "permissions": "0750"})
+	res = run(t, s, "directory", with{"path": d, "permissions": "0700"})
+	if got, want := res.Data["undo"].(map[string]any)["with"].(map[string]any), (with{"path": d, "permissions": "0750"}); !maps.Equal(got, want) {
+		t.Errorf("the way back of a folder's mode is %v, want %v", got, want)
+	}
+	gone := with{"path": f, "absent": true, "was": blob.Sum([]byte("b"))}
+	if res := run(t, s, "file", gone); res.OK {
+		t.Errorf("a file with other bytes was removed: %+v", res)
+	}
+	if err := os.Remove(f); err != nil {
+		t.Fatal(err)
+	}
+	if res := run(t, s, "file", gone); !res.OK || res.Data["changed"] != false {
+		t.Errorf("what is gone already: %+v", res)
+	}
+}
+
 // TestFile_BytesThatWereLentAndAreGone: after a crash the act that was done says so,
 // and one that was not is an error that names the content; nothing is written.
 func TestFile_BytesThatWereLentAndAreGone(t *testing.T) {
