@@ -88,6 +88,11 @@ spec:
       user: app
 ---
 apiVersion: vigil/v1
+kind: File
+metadata: {name: keyed}
+spec: {path: /etc/keyed.ini, match: ini, values: {db: {password: given}}}
+---
+apiVersion: vigil/v1
 kind: Directory
 metadata: {name: d}
 spec:
@@ -136,6 +141,10 @@ func TestDrift_PartsTimersCronsAndFolders(t *testing.T) {
 		{"a secret in a block", "File/block", func(m *machine) {
 			m.put("/etc/blocked", "# BEGIN vigil block\npassword = hunter22\n# END vigil block\n")
 		}, "", "", false, "--allow-secrets"},
+		{"a secret in a block that a file of the tree holds", "File/sourced", func(m *machine) {
+			m.put("/etc/sourced", "# BEGIN vigil sourced\npassword = hunter22\n# END vigil sourced\n")
+		}, "", "", false, "--allow-secrets"},
+		{"a secret by its key", "File/keyed", func(m *machine) { m.put("/etc/keyed.ini", "[db]\npassword = hunter22\n") }, "", "", false, "--allow-secrets"},
 		{"keys", "File/json", func(m *machine) {
 			m.put("/etc/app.json", `{"port": 8080, "tls": {"min": "1.2", "max": "1.3"}, "list": [1, "x"]}`)
 		}, "", "", false, ""},
