@@ -141,8 +141,5 @@ func parseUpdate(text string) (store.Update, error) {
 	if u.Ref == "" || strings.ContainsFunc(u.Ref, unicode.IsControl) {
 		return u, malformed("a command for a ref that has no name")
 	}
-	if u.Old.IsZero() && u.New.IsZero() {
-		return u, malformed("a command for %s that does nothing", u.Ref)
-	}
 	return u, nil
 }

@@ -135,6 +135,9 @@ func (p *push) judge(ctx context.Context, q *store.Quarantine, u store.Update) e
 		return fault.New(fault.Conflict, "it has moved meanwhile; fetch first")
 	}
 	if u.New.IsZero() {
+		if u.Old.IsZero() { // a git that was asked to delete what it does not know
+			return fault.New(fault.NotFound, "there is no such branch here")
+		}
 		if watched || !p.who.Rewind {
 			return fault.New(fault.Forbidden, "a branch is not removed by a push")
 		}

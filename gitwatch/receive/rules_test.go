@@ -34,11 +34,13 @@ func pushes(t *testing.T, s *server, d *gittest.Dir, ok bool, want string, args 
 func TestHistoryIsRewrittenOnlyByWhoMay(t *testing.T) {
 	s := newServer(t)
 	a := gittest.Repo(t)
+	pushes(t, s, a, false, "there is no such branch here", s.url, ":main")
 	one := a.Commit("one", first)
 	two := a.Commit("two", "-- x.yaml --\nx\n")
 	pushes(t, s, a, true, "applied", s.url, "main")
 	pushes(t, s, a, false, "not a fast-forward, and ada may not rewind", "-f", s.url, one+":main")
 	pushes(t, s, a, false, "a branch is not removed by a push", s.url, ":main")
+	pushes(t, s, a, false, "only refs/heads/main", s.as("admin"), ":refs/heads/nothere")
 	pushes(t, s, a, false, "a branch is not removed by a push", s.as("admin"), ":main")
 
 	a.Git("checkout", "-q", "--orphan", "fresh")
