@@ -34,7 +34,7 @@ func pushes(t *testing.T, s *server, d *gittest.Dir, ok bool, want string, args 
 func TestHistoryIsRewrittenOnlyByWhoMay(t *testing.T) {
 	s := newServer(t)
 	a := gittest.Repo(t)
-	pushes(t, s, a, false, "there is no such branch here", s.url, ":main")
+	pushes(t, s, a, false, "there is no such branch here", s.url, ":refs/heads/main")
 	one := a.Commit("one", first)
 	two := a.Commit("two", "-- x.yaml --\nx\n")
 	pushes(t, s, a, true, "applied", s.url, "main")
