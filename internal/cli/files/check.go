@@ -80,7 +80,7 @@ func (c *checkPolicyCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	found, issues, err := offline.CheckFiles(l, c.Files)
+	found, issues, warnings, err := offline.CheckFiles(l, c.Files)
 	if err != nil {
 		return err
 	}
@@ -89,16 +89,20 @@ func (c *checkPolicyCmd) Run(s *session.Session) error {
 			issues = fault.Issues{}
 		}
 		if err := s.Print(struct {
-			OK     bool         `json:"ok"`
-			Names  []string     `json:"names"`
-			Issues fault.Issues `json:"issues"`
-		}{len(issues) == 0, found, issues}, nil); err != nil {
+			OK       bool         `json:"ok"`
+			Names    []string     `json:"names"`
+			Issues   fault.Issues `json:"issues"`
+			Warnings fault.Issues `json:"warnings,omitempty"`
+		}{len(issues) == 0, found, issues, warnings}, nil); err != nil {
 			return err
 		}
 		if len(issues) > 0 {
 			return session.ExitCode(fault.Unprocessable.Exit())
 		}
 		return nil
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(s.Err, "warning: %s: %s\n", w.Place, w.Msg)
 	}
 	if err := issues.Err(); err != nil {
 		return err

@@ -6,6 +6,7 @@
 package offline
 
 import (
+	"fmt"
 	"context"
 	"io"
 	"log/slog"
@@ -31,24 +32,27 @@ import (
 )
 
 // CheckFiles reads documents as the daemon would, files and whole folders, and says
-// what is wrong with them. found names those that were read.
-func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues fault.Issues, err error) {
+// what is wrong with them; warnings are what may be meant so. found names those
+// that were read.
+func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues, warnings fault.Issues, err error) {
 	acts, err := actions.New(cfg.ActionsConfig(), actions.Deps{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	checks, err := check.New(cfg.CheckConfig(), check.Deps{})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var good []engine.PolicyDocument
+	var docs []document.Document
 	texts, err := contents(files)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, f := range texts {
 		ds, is := document.Parse(f.Path, f.Data, document.Folder)
 		issues = append(issues, is...)
+		docs = append(docs, ds...)
 		for _, d := range ds {
 			found = append(found, d.Kind+" "+d.Name)
 			switch d.Kind {
@@ -73,7 +77,27 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues faul
 			issues.Add(files[0], "%v", err) // good one by one, not together
 		}
 	}
-	return found, issues, nil
+	return found, issues, unknownCauses(docs), nil
+}
+
+// unknownCauses names what policies depend on and these documents do not have. It
+// may stand elsewhere, or come later: until it does it holds nothing back.
+func unknownCauses(docs []document.Document) (out fault.Issues) {
+	has := map[string]bool{}
+	for _, d := range docs {
+		has[d.Name] = has[d.Name] || d.Kind == "Policy"
+	}
+	for _, d := range docs {
+		if d.Kind != "Policy" {
+			continue
+		}
+		for _, cause := range d.Spec.Get("depends_on").Items() {
+			if name := cause.Text(); !has[name] {
+				out = append(out, fault.Issue{Place: cause.Place(), Msg: fmt.Sprintf("there is no policy %q among these: it holds policy %s back once there is one", name, d.Name)})
+			}
+		}
+	}
+	return out
 }
 
 // contents reads files, and of folders what a policy folder would give.
