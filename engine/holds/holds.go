@@ -131,7 +131,7 @@ func (b *Book) paused(now clock.Stamp) (why string, until clock.Stamp) {
 		if h.Kind != engine.HoldPause {
 			continue
 		}
-		if end, in := inForce(h.Hold, now); in {
+		if end, in := inForce(h.Hold, now); in && (why == "" || end.Reached(until)) { // the last to end is the one that counts
 			why, until = said(h.Hold), end
 		}
 	}
