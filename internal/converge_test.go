@@ -69,9 +69,11 @@ func (r *rig) step(s reconcile.Step) (undo remedy.Request) {
 		r.t.Fatalf("there is no action %s", s.Action)
 	}
 	req := remedy.Request{Attempt: "1-1-1", Action: s.Action, With: s.With, Timeout: 10 * time.Second}
-	undo, err := a.(remedy.Undoer).Undo(r.t.Context(), req)
-	if err != nil {
-		r.t.Logf("%s: not undoable: %v", s.Summary, err)
+	if u, ok := a.(remedy.Undoer); ok {
+		var err error
+		if undo, err = u.Undo(r.t.Context(), req); err != nil {
+			r.t.Logf("%s: not undoable: %v", s.Summary, err)
+		}
 	}
 	if res, err := a.Run(r.t.Context(), req); err != nil || !res.OK {
 		r.t.Fatalf("%s: %+v, %v", s.Summary, res, err)

@@ -14,11 +14,12 @@ func FileVerbs() []string { return []string{"daemon-reload", "enable", "disable"
 // Files asks systemd to change what it knows of a unit's files, and to read them
 // anew; it tells whether something changed. before, if not nil, is called with the
 // unit's own name, of which the given one may be an alias; its error prevents the
-// change. Blocks until systemd has answered; systemd alone, else Unsupported.
-// Errors: NotFound, Conflict, Forbidden, Unavailable.
+// change. Blocks until systemd has answered. Where another init system runs, enable
+// and disable go to that, and the rest is Unsupported. Errors: NotFound, Conflict,
+// Forbidden, Unavailable.
 func (m *Manager) Files(ctx context.Context, verb, unit string, before func(id string) error) (changed bool, err error) {
 	if !m.systemd() {
-		return false, fault.New(fault.Unsupported, "there is no systemd here to %s %s", verb, unit)
+		return m.inits.Files(ctx, verb, unit, before)
 	}
 	c, err := m.connect(ctx)
 	if err != nil {
@@ -88,11 +89,16 @@ func (m *Manager) Is(ctx context.Context, verb, unit string) (bool, error) {
 }
 
 // State is the properties of a unit that tell how it stands, by systemd's own
-// names. One that does not exist has the LoadState not-found. Reads only; systemd
-// alone, else Unsupported.
+// names. One that does not exist has the LoadState not-found. Where another init
+// system runs, it tells of a service by the same names, with its own name as Init
+// and, as Untold, the fields of a document of kind Service that it has no word for.
+// Reads only. Errors: Unsupported (nothing here tells), Unavailable, Forbidden.
 func (m *Manager) State(ctx context.Context, unit string) (map[string]any, error) {
 	if !m.systemd() {
-		return nil, fault.New(fault.Unsupported, "only systemd tells how %s stands", unit)
+		if name, err := Canonical(unit); err != nil || name != unit {
+			return nil, fault.New(fault.Unprocessable, "%q is not the whole name of a unit", unit)
+		}
+		return m.inits.State(ctx, unit)
 	}
 	c, err := m.connect(ctx)
 	if err != nil {

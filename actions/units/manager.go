@@ -1,6 +1,6 @@
 // Package units starts and stops what the host's init system keeps: systemd over
 // D-Bus, waiting for the job's own result, else OpenRC, runit or an init script,
-// whichever is found.
+// whichever is found (the room inits).
 //
 // It refuses masked units, names that are not names, and guessing: where no init
 // system is found it says so. A call opens its own connection and closes it
@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"vigil/actions/launch"
+	"vigil/actions/units/inits"
 	"vigil/engine/fault"
 )
 
@@ -33,10 +34,11 @@ type Deps struct {
 // Manager acts on units. Concurrent.
 type Manager struct {
 	conf Config
-	deps Deps
 	jobs jobs // asked of systemd by this process
 	hand hand // stopped by others a moment ago
 	ears ears // told of every change
+
+	inits *inits.Inits // where systemd does not run
 }
 
 // New makes a Manager that has looked at nothing yet.
@@ -44,7 +46,11 @@ func New(c Config, d Deps) (*Manager, error) {
 	if d.Launcher == nil {
 		return nil, fault.New(fault.Internal, "units need a launcher")
 	}
-	return &Manager{conf: c, deps: d}, nil
+	i, err := inits.New(inits.Config{Root: c.Root}, inits.Deps{Launcher: d.Launcher})
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{conf: c, inits: i}, nil
 }
 
 // Done is how a verb ended.
@@ -70,7 +76,8 @@ func (m *Manager) Do(ctx context.Context, verb, unit string, before func(id, inv
 	if m.systemd() {
 		return m.doSystemd(ctx, verb, unit, before)
 	}
-	return m.doInit(ctx, verb, unit)
+	d, err := m.inits.Do(ctx, verb, unit)
+	return Done{OK: d.OK, Init: d.Init, Result: d.Result, Output: d.Output, TimedOut: d.TimedOut}, err
 }
 
 // systemd reports whether systemd is PID 1 here (sd_booted(3)).

@@ -16,7 +16,8 @@ type World interface {
 	File(ctx context.Context, path string, want Look) (File, error)
 	// Entries lists a folder, sorted, at most MaxEntries.
 	Entries(ctx context.Context, path string) ([]Entry, error)
-	// Unit looks at one unit of systemd.
+	// Unit looks at one unit of systemd, or where that does not run at a service of
+	// the init system that does.
 	Unit(ctx context.Context, name string) (Unit, error)
 	// Sysctl is the running value of a kernel parameter; ok is false when the
 	// kernel has none of this name.
@@ -62,13 +63,18 @@ type Entry struct {
 	Type string // as File.Type
 }
 
-// Unit is a unit as systemd has it.
+// Unit is a unit as systemd has it, or a service of another init system in the same
+// words.
 type Unit struct {
+	Init       string // openrc, runit, sysv; "" is systemd
 	Load       string // loaded, not-found, masked, ...
 	Active     string // active, inactive, failed, ...
 	FileState  string // enabled, disabled, masked, static, ...
 	NeedReload bool   // its files changed since systemd read them
 	Started    time.Time
+
+	// Untold are the fields of a Service that the init system has no word for.
+	Untold []string
 }
 
 // Process is one process of the local config.

@@ -1,11 +1,13 @@
 package world
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +182,13 @@ func TestRunning_IsAskedThroughItsDeps(t *testing.T) {
 	w := build(t, Deps{})
 	if _, err := w.Unit(t.Context(), "web.service"); fault.KindOf(err) != fault.Unsupported {
 		t.Errorf("no systemd: %v", err)
+	}
+	other := build(t, Deps{State: func(context.Context, string) (map[string]any, error) {
+		return map[string]any{"Init": "runit", "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "ActiveEnterTimestamp": uint64(7e6), "Untold": []string{"masked"}}, nil
+	}})
+	want := reconcile.Unit{Init: "runit", Load: "loaded", Active: "active", FileState: "enabled", Started: time.Unix(7, 0), Untold: []string{"masked"}}
+	if u, err := other.Unit(t.Context(), "web.service"); err != nil || !reflect.DeepEqual(u, want) {
+		t.Errorf("another init system: %+v, %v", u, err)
 	}
 	if v, ok, err := w.Sysctl(t.Context(), "kernel/ostype"); err != nil || !ok || v != "Linux" {
 		t.Errorf("%q %v %v", v, ok, err)

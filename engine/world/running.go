@@ -13,17 +13,19 @@ import (
 	"vigil/engine/reconcile"
 )
 
-// Unit looks at a unit of systemd; see reconcile.World.
+// Unit looks at a unit of systemd or a service of another init system; see
+// reconcile.World.
 func (w *World) Unit(ctx context.Context, name string) (reconcile.Unit, error) {
 	if w.deps.State == nil {
-		return reconcile.Unit{}, fault.New(fault.Unsupported, "there is no systemd that tells how %s stands", name)
+		return reconcile.Unit{}, fault.New(fault.Unsupported, "there is no init system that tells how %s stands", name)
 	}
 	p, err := w.deps.State(ctx, name)
 	if err != nil {
 		return reconcile.Unit{}, err
 	}
 	text := func(k string) string { s, _ := p[k].(string); return s }
-	u := reconcile.Unit{Load: text("LoadState"), Active: text("ActiveState"), FileState: text("UnitFileState")}
+	u := reconcile.Unit{Init: text("Init"), Load: text("LoadState"), Active: text("ActiveState"), FileState: text("UnitFileState")}
+	u.Untold, _ = p["Untold"].([]string)
 	u.NeedReload, _ = p["NeedDaemonReload"].(bool)
 	if us, _ := p["ActiveEnterTimestamp"].(uint64); us > 0 && us < 1<<62 {
 		u.Started = time.UnixMicro(int64(us))

@@ -5,8 +5,8 @@
 // A path is never followed through a symbolic link, and nothing but a regular
 // file is ever opened for its bytes.
 //
-// It reads and never acts: it starts no program (the journal comes through a
-// function that the daemon hands in) and changes nothing. Environments are not
+// It reads and never acts: it starts no program (the journal and the state of units
+// come through functions that the daemon hands in) and changes nothing. Environments are not
 // read, and what looks like a secret in an argument or a log line is covered.
 //
 // A capture returns within 2 s and 256 KiB whatever happens. Each section has
@@ -43,7 +43,9 @@ type Deps struct {
 	Unit func(ctx context.Context, unit string) (map[string]any, error)
 
 	// State reads the properties of a unit as systemd names them (LoadState,
-	// ActiveState, UnitFileState, NeedDaemonReload, ActiveEnterTimestamp).
+	// ActiveState, UnitFileState, NeedDaemonReload, ActiveEnterTimestamp), and those of
+	// a service of another init system by the same names, with Init (its name) and
+	// Untold (the fields of a Service that it has no word for).
 	State func(ctx context.Context, unit string) (map[string]any, error)
 	// Process tells how a process of the local config stands.
 	Process func(name string) (running bool, pid int, known bool)

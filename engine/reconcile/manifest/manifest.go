@@ -88,6 +88,9 @@ func OfPath(p string, f reconcile.File, o Options) (*Manifest, error) {
 // documents with commands. NotFound: systemd has no such unit.
 func OfUnit(unit string, u reconcile.Unit, files map[string][]byte, o Options) (*Manifest, error) {
 	if u.Load == "not-found" || u.Load == "" {
+		if u.Init != "" {
+			return nil, fault.New(fault.NotFound, "%s keeps no service %s", u.Init, strings.TrimSuffix(unit, ".service"))
+		}
 		return nil, fault.New(fault.NotFound, "systemd has no unit %s", unit).Mend("systemctl list-unit-files")
 	}
 	if o.Name == "" {

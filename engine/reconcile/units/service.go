@@ -15,11 +15,13 @@ import (
 	"strings"
 
 	"vigil/engine/document"
+	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/site"
 )
 
-// serviceSpec is a document of kind Service: a unit of systemd.
+// serviceSpec is a document of kind Service: a unit of systemd, or a service of
+// OpenRC, runit or SysV where one of these runs instead.
 type serviceSpec struct {
 	reconcile.Common `yaml:",inline"`
 	Unit             string                   `yaml:"unit"`    // the document's name by default, .service is understood
@@ -170,6 +172,9 @@ func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 	if err != nil {
 		return reconcile.Observed{}, err
 	}
+	if err := r.untold(u); err != nil {
+		return reconcile.Observed{}, err
+	}
 	st := reconcile.State{reconcile.Exists: reconcile.Yes}
 	st["active"] = site.Truth(slices.Contains([]string{"active", "activating", "reloading", "refreshing"}, u.Active))
 	if u.Active == "failed" {
@@ -221,6 +226,34 @@ func (r *service) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 		st[reconcile.Exists] = reconcile.No
 	}
 	return reconcile.Observed{State: st}, nil
+}
+
+// untold refuses what the document says and the init system has no word for: it would
+// be neither seen nor done.
+func (r *service) untold(u reconcile.Unit) error {
+	var says []string
+	for f, v := range r.state {
+		field := f
+		switch {
+		case f == "masked" && v == reconcile.No, f == "reload":
+			continue // so it is where nothing can be masked
+		case f == "unitfile":
+			field = "file"
+		case isFile(f):
+			field = "dropIns"
+		case f == "fresh":
+			field = "config"
+		}
+		if slices.Contains(u.Untold, field) && !slices.Contains(says, field) {
+			says = append(says, field)
+		}
+	}
+	if len(says) == 0 {
+		return nil
+	}
+	slices.Sort(says)
+	return fault.New(fault.Unsupported, "%s is kept by %s here, which has no word for %s", r.unit, u.Init, strings.Join(says, ", ")).
+		At(r.key.Ref()).Mend("leave it out on this host, or write what is meant as a File")
 }
 
 func (r *service) Compare(last reconcile.State, seen reconcile.Observed) []reconcile.Difference {
