@@ -73,7 +73,7 @@ type Drift struct {
 	Ref     string // Kind/name
 	Subject string
 	reconcile.Difference
-	Suspect string      // who may have done it, "" unknown
+	Suspect string      // who may have done it, looked for when a thing changes again after a heal; "" unknown
 	Found   clock.Stamp // when
 	Ended   clock.Stamp // zero while it stands
 	How     string      // healed, gone, replaced: how it ended

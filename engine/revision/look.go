@@ -16,6 +16,7 @@ func (k *Keeper) look(ctx context.Context, ts []*ground.Thing) {
 	for len(ts) > 0 && ctx.Err() == nil {
 		n := min(len(ts), ground.MaxRound)
 		r, looked := k.Begin(), map[*ground.Thing]bool{}
+		r.Suspect = k.once(ctx)
 		for _, t := range ts[:n] {
 			k.lookAt(ctx, r, t, looked)
 		}
@@ -152,6 +153,22 @@ func (k *Keeper) stopped(ctx context.Context, r *ground.Round, t *ground.Thing, 
 		", suspected: " + suspect + "; left alone until " + h.Until.UTC().Format(time.RFC3339)
 	r.Tell("", "heal.stopped", "resource:"+t.Ref, text, h)
 	k.Log.Error("a heal stopped itself", "resource", t.Ref, "why", text)
+}
+
+// once searches for the writer of the first thing that it is asked about: a search
+// takes as long as many looks, and others wait for their heal.
+func (k *Keeper) once(ctx context.Context) func(*ground.Thing) string {
+	var of *ground.Thing
+	var who string
+	return func(t *ground.Thing) string {
+		if of == nil && len(t.Paths()) > 0 {
+			of, who = t, k.suspect(ctx, t)
+		}
+		if of != t {
+			return ""
+		}
+		return who
+	}
 }
 
 func (k *Keeper) suspect(ctx context.Context, t *ground.Thing) string {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"vigil/engine/clock"
@@ -248,7 +249,9 @@ func TestRevision_RollbackToOneThatWasOvertaken(t *testing.T) {
 // TestRevision_FightStopsItself: what is changed again and again is left alone
 // after so many heals, by name, and nothing else suffers.
 func TestRevision_FightStopsItself(t *testing.T) {
-	r := newRig(t).start()
+	r := newRig(t)
+	r.suspect = func(context.Context, string) string { return "mallory" }
+	r.start()
 	r.good("a1", r.file("a", "one\n", "  heal: {backoff: 1ms, maxAttempts: 3}"))
 	fought := 0
 	r.until("it stops", func() bool {
@@ -264,6 +267,53 @@ func TestRevision_FightStopsItself(t *testing.T) {
 	}
 	if d := r.Drift()[0]; d.NextHeal.Before(time.Now()) || d.Heals != 3 {
 		t.Fatalf("%+v", d)
+	}
+	if ds, err := r.ledger.Drifts(t.Context(), 0, "File/a", true, 10); err != nil || len(ds) != 1 || ds[0].Suspect != "mallory" {
+		t.Errorf("on record is %+v, %v", ds, err)
+	}
+}
+
+// TestDrift_NamesWhoChangesItAgain: on record, from the second change on. A first one
+// is healed, and does not wait for a search.
+func TestDrift_NamesWhoChangesItAgain(t *testing.T) {
+	r := newRig(t)
+	r.suspect = func(context.Context, string) string { return "mallory" }
+	r.start()
+	r.good("a1", r.file("a", "one\n", "  heal: {backoff: 1ms}"))
+	for i, text := range []string{"two\n", "three\n"} {
+		r.touch("a", text)
+		r.until("it is healed", func() bool { return r.Stats().Heals == uint64(i+1) && len(r.Drift()) == 0 })
+	}
+	ds, err := r.ledger.Drifts(t.Context(), 0, "File/a", false, 10)
+	if err != nil || len(ds) != 2 || ds[0].Suspect != "mallory" || ds[1].Suspect != "" || ds[0].How != "healed" {
+		t.Errorf("on record is %+v, %v", ds, err)
+	}
+}
+
+// TestDrift_OneSearchARound: a folder that somebody empties again and again does not
+// keep the heal of it waiting for a search after each file.
+func TestDrift_OneSearchARound(t *testing.T) {
+	r := newRig(t)
+	var asked atomic.Int32
+	r.suspect = func(context.Context, string) string { asked.Add(1); return "mallory" }
+	r.start()
+	var docs, paths []string
+	for i := range 50 {
+		name := "f" + strconv.Itoa(i)
+		docs, paths = append(docs, r.file(name, "one\n", "  heal: {backoff: 1ms}")), append(paths, r.path(name))
+	}
+	r.good("a1", docs...)
+	for turn := range 2 {
+		for _, p := range paths {
+			if err := os.Remove(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Touched(paths, false)
+		r.until("all are back", func() bool { return r.Stats().Heals == uint64((turn+1)*len(paths)) && len(r.Drift()) == 0 })
+	}
+	if n := asked.Load(); n < 1 || n > 25 {
+		t.Errorf("searched %d times for %d files", n, len(paths))
 	}
 }
 

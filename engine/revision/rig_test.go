@@ -47,6 +47,7 @@ type rig struct {
 	hang    atomic.Bool // nothing is proved until the keeper stops
 	acts    func(remedy.Actions) remedy.Actions
 	own     revision.Own
+	suspect func(context.Context, string) string
 	cfg     revision.Config
 }
 
@@ -119,7 +120,7 @@ func (r *rig) start() *rig {
 			}
 		},
 		Leaving: func(context.Context) bool { return r.leaving.Load() },
-		Own:     r.own, Clock: now, Log: log,
+		Own:     r.own, Suspect: r.suspect, Clock: now, Log: log,
 	}
 	if r.healthy != nil {
 		d.Healthy = func(ctx context.Context, h reconcile.Health, _ clock.Stamp) (string, error) {

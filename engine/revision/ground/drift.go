@@ -15,11 +15,16 @@ func (g *Ground) Note(r *Round, t *Thing, diffs []reconcile.Difference, how stri
 		}
 		old, was := t.Drifts[d.Field]
 		if was && old.Difference.Found == d.Found && old.Wanted == d.Wanted {
+			if old.Suspect == "" { // it came back before its end was seen
+				if old.Suspect = r.blamed(t); old.Suspect != "" {
+					r.D.Desired.Drifts = append(r.D.Desired.Drifts, old)
+				}
+			}
 			stands[d.Field] = old
 			continue
 		}
 		g.LastDrift++
-		n := engine.Drift{ID: g.LastDrift, Ref: t.Ref, Subject: t.Res.Key().Subject, Difference: d, Found: r.D.At}
+		n := engine.Drift{ID: g.LastDrift, Ref: t.Ref, Subject: t.Res.Key().Subject, Difference: d, Suspect: r.blamed(t), Found: r.D.At}
 		stands[d.Field] = n
 		r.D.Desired.Drifts = append(r.D.Desired.Drifts, n)
 		r.Tell("", "drift.found", "resource:"+t.Ref, Why([]reconcile.Difference{d}), evidence(t, d))
@@ -38,6 +43,14 @@ func (g *Ground) Note(r *Round, t *Thing, diffs []reconcile.Difference, how stri
 	if len(stands)+len(t.Drifts) > 0 {
 		r.After = append(r.After, func() { t.Drifts = stands })
 	}
+}
+
+// blamed is who may have changed a thing that was healed before, "" unknown.
+func (r *Round) blamed(t *Thing) string {
+	if r.Suspect == nil || t.Row.Heals.Count == 0 {
+		return ""
+	}
+	return r.Suspect(t)
 }
 
 func evidence(t *Thing, d reconcile.Difference) map[string]string {

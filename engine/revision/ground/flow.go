@@ -42,11 +42,13 @@ const MaxRound = 256
 // Round is one decision in the making, and what becomes true in memory once it
 // is on disk.
 type Round struct {
-	D      engine.Decision
-	flows  []*Flow // in the order of d.Remediations
-	After  []func()
-	failed []*Flow // could not be queued
-	errs   []error
+	D     engine.Decision
+	flows []*Flow // in the order of d.Remediations
+	After []func()
+	// Suspect names who may have changed a thing that was healed before; nil nobody.
+	Suspect func(t *Thing) string
+	failed  []*Flow // could not be queued
+	errs    []error
 }
 
 // Begin is a round in which nothing stands yet.
