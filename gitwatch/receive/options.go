@@ -22,8 +22,7 @@ type Options struct {
 	ConfirmPrune bool   // many removals are meant
 	Reason       string // for the record
 
-	By      Pusher // who pushed
-	Rewound bool   // the branch does not come after what it was; By may do that
+	By Pusher // who pushed
 }
 
 const maxReason = 500

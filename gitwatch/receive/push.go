@@ -156,7 +156,6 @@ func (p *push) judge(ctx context.Context, q *store.Quarantine, u store.Update) e
 	if !watched {
 		return nil
 	}
-	p.options.Rewound = !forward
 	return p.inspect(ctx, q, u)
 }
 
