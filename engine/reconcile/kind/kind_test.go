@@ -175,6 +175,12 @@ func TestKinds_StepsGoInTheOrderThatSystemdNeeds(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	// What systemd has read it does not forget again, and the plan says so.
+	for _, s := range steps {
+		if (s.With["verb"] == "daemon-reload") != (s.Final != "") {
+			t.Errorf("%s: cannot be undone: %q", s.Summary, s.Final)
+		}
+	}
 	// What it reads changed after it started: a restart, and it says what that costs.
 	it = item(t, `{kind: Service, metadata: {name: web}, spec: {state: running, config: [/etc/web]}}`)
 	m.files["/etc/web"] = &entry{kind: "file", changed: m.now.Add(time.Second)}

@@ -294,11 +294,13 @@ func (r *service) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (s
 		differs[d.Field] = d
 	}
 	unit := func(verb string) {
-		with := map[string]any{"verb": verb}
-		if verb != "daemon-reload" {
-			with["unit"] = r.unit
+		st := reconcile.Step{Action: "unit", With: map[string]any{"verb": verb}, Summary: verb + " " + r.unit}
+		if verb == "daemon-reload" {
+			st.Final = "systemd keeps what it has read until it reads again"
+		} else {
+			st.With["unit"] = r.unit
 		}
-		steps = append(steps, reconcile.Step{Action: "unit", With: with, Summary: strings.TrimSpace(verb + " " + r.unit)})
+		steps = append(steps, st)
 	}
 	run := func(verb string) {
 		st := reconcile.Step{Action: "service", With: map[string]any{"unit": r.unit, "verb": verb}, Summary: verb + " " + r.unit}
