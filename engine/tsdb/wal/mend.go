@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // errRemoved is why a log fails whose files are not where they were.
@@ -68,7 +70,7 @@ func (l *Log) Check() error {
 // gone says whether a segment's name leads elsewhere, or nowhere.
 func (l *Log) gone(s *segment) (bool, error) {
 	id, err := l.fs.Inode(l.path(s))
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) { // the second: a file lies where the folder was
 		return true, nil
 	}
 	return err == nil && id != s.inode, err
