@@ -6,8 +6,8 @@
 package offline
 
 import (
-	"fmt"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
