@@ -34,7 +34,7 @@ func TestPolicyDefaultsAreDocumented(t *testing.T) {
 	}
 	written := map[string]string{"mode": plain.Mode, "severity": plain.Severity,
 		"for, clear_for": plain.Condition.For.String(), "no_data": string(policy.NoDataUnknown)}
-	settingsSeen := 0
+	settingsSeen, rows := 0, 0
 	for i, line := range strings.Split(string(text), "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) != 5 || strings.HasPrefix(line, "|---") || strings.Contains(line, "| Default |") {
@@ -42,6 +42,10 @@ func TestPolicyDefaultsAreDocumented(t *testing.T) {
 		}
 		field, value, key := strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2]), strings.TrimSpace(cells[3])
 		if key == "" {
+			rows++
+			if row := "\n# - " + field + ": " + value + "\n"; !strings.Contains(example(t), row) {
+				t.Errorf("line %d: vigil.example.toml does not say %q", i+1, strings.TrimSpace(row))
+			}
 			if want, ok := written[field]; ok && value != want {
 				t.Errorf("line %d: %s is %s, a policy that says nothing has %s", i+1, field, value, want)
 			}
@@ -75,5 +79,8 @@ func TestPolicyDefaultsAreDocumented(t *testing.T) {
 	}
 	if settingsSeen < 25 {
 		t.Errorf("only %d settings are documented", settingsSeen)
+	}
+	if said := strings.Count(example(t), "\n# - "); rows < 11 || said != rows {
+		t.Errorf("%d rows without a setting, the example has %d", rows, said)
 	}
 }
