@@ -72,7 +72,12 @@ func (k *Keeper) Land(ctx context.Context, rev engine.Revision) (n int64, err er
 	err = k.Ask(ctx, func() error {
 		if row := k.Rows[k.Newest]; row != nil && row.Commit == rev.Commit && row.State != engine.RevisionRefused && rev.Return == 0 {
 			n = row.N
-			k.again(ctx) // a repository that was lost has it back
+			if k.Set == nil {
+				// A repository that was lost has it back; what changed meanwhile was
+				// compared with nothing.
+				k.again(ctx)
+				k.Touched(nil, true)
+			}
 			return nil
 		}
 		n, err = k.Enter(ctx, rev, "")
