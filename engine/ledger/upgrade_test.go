@@ -99,6 +99,11 @@ func TestOldLedgerIsUpgradedWhole(t *testing.T) {
 	fresh := newRig(t, config(t.TempDir()))
 	fill(t, fresh)
 	want := read(t, fresh)
+	for _, as := range want.Attempts {
+		for i := range as { // what requests have come to say since
+			as[i].Request.Severity, as[i].Request.Rung, as[i].Request.Values = "", 0, nil
+		}
+	}
 
 	dir := t.TempDir()
 	edit(t, filepath.Join(dir, "ledger.db"), func([]byte) []byte { return old(t) })
