@@ -28,11 +28,12 @@ const maxStatements = 128
 type Conn struct {
 	c     driver.Conn
 	stmts map[string]*statement
-	execs uint64
+	bytes int64 // see Written
 }
 
-// Executed is how many statements Exec has run.
-func (c *Conn) Executed() uint64 { return c.execs }
+// Written is about how many bytes Exec has been given and rows have changed, 256 for
+// each row: enough to know when the log is worth a look.
+func (c *Conn) Written() int64 { return c.bytes }
 
 type statement struct {
 	driver.StmtExecContext
@@ -112,12 +113,12 @@ func (c *Conn) Exec(sql string, row Row) (changed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	c.execs++
 	r, err := s.ExecContext(context.Background(), row.v)
 	if err != nil {
 		return 0, Translate(err, "writing")
 	}
 	n, err := r.RowsAffected()
+	c.bytes += row.size() + 256*n
 	return n, Translate(err, "writing")
 }
 

@@ -25,6 +25,19 @@ func (r *Row) add(v driver.Value) {
 	r.v = append(r.v, driver.NamedValue{Ordinal: len(r.v) + 1, Value: v})
 }
 
+// size is the bytes of its texts and blobs.
+func (r Row) size() (n int64) {
+	for _, v := range r.v {
+		switch v := v.Value.(type) {
+		case string:
+			n += int64(len(v))
+		case []byte:
+			n += int64(len(v))
+		}
+	}
+	return n
+}
+
 // Clone is a row that grows on its own.
 func (r Row) Clone() Row { return Row{v: slices.Clip(r.v), err: r.err} }
 

@@ -55,17 +55,17 @@ func (f *File) Trouble() (out []string) {
 	return out
 }
 
-// lookEvery is how many commits, and how many statements in them, may pass until
-// the log is looked at again: looking takes a tenth of a small commit.
+// lookEvery is how many commits, and lookBytes how much in them, may pass until the
+// log is looked at again: looking takes a tenth of a small commit.
 const (
-	lookEvery      = 16
-	lookStatements = 256
+	lookEvery = 16
+	lookBytes = 256 << 10
 )
 
 // watch measures the log when enough was written since it last did. use is held.
 func (f *File) watch() {
-	if f.unseen++; f.unseen >= lookEvery || f.c.Executed() >= f.seen+lookStatements {
-		f.unseen, f.seen = 0, f.c.Executed()
+	if f.unseen++; f.unseen >= lookEvery || f.c.Written() >= f.seen+lookBytes {
+		f.unseen, f.seen = 0, f.c.Written()
 		f.measure()
 	}
 }

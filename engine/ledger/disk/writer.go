@@ -37,8 +37,8 @@ type writer struct {
 	shut  bool
 	later int64 // pages in the log before the next try to start it again
 
-	unseen int    // commits since the log was looked at
-	seen   uint64 // statements executed until then
+	unseen int   // commits since the log was looked at
+	seen   int64 // bytes written until then
 }
 
 type ticket struct {
