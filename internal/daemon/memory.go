@@ -24,7 +24,8 @@ const (
 	gcIdle, gcBusy = 50, 100 // percent of garbage beside what is kept
 	gcOften        = 4       // collections between two looks that mean busy
 	gcLittle       = 16 << 20
-	memoryLeast    = 64 << 20
+	gcRest         = 10 // looks without a collection, after which what is free is given back
+	memoryLeast    = 56 << 20
 	memoryEvery    = time.Second
 	memoryLooks    = 3 // the least of so many looks is what is kept
 )
@@ -46,6 +47,7 @@ func memory(ctx context.Context) error {
 	var looks []uint64
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	var cycles uint64
+	var r rest
 	for {
 		select {
 		case <-ctx.Done():
@@ -63,9 +65,33 @@ func memory(ctx context.Context) error {
 				pace = want
 				debug.SetGCPercent(pace)
 			}
+			if r.due(now-cycles, live[0].Value.Uint64()) {
+				debug.FreeOSMemory()
+				now++ // its own collection
+			}
 			cycles = now
 		}
 	}
+}
+
+// rest tells when an idle daemon should give back what a start or a burst has used:
+// once, some looks after the last collection. Until the next one nobody else would.
+type rest struct {
+	quiet int  // looks in a row without a collection
+	used  bool // there was one since it was last given back
+}
+
+func (r *rest) due(collections, kept uint64) bool {
+	if collections > 0 {
+		r.quiet, r.used = 0, true
+		return false
+	}
+	r.quiet++
+	if r.quiet < gcRest || !r.used || kept > gcLittle {
+		return false
+	}
+	r.used = false
+	return true
 }
 
 // gcPace is the collector's percentage after so many collections since the last
@@ -78,12 +104,12 @@ func gcPace(collections, kept uint64) int {
 }
 
 // memoryLimit is the soft limit after these looks at the live heap, the newest
-// last: room for a little garbage and half as much as there is kept, and
+// last: room for a little garbage and a quarter of what is kept, and
 // never under the least.
 func memoryLimit(looks []uint64) int64 {
 	if len(looks) == 0 {
 		return memoryLeast
 	}
 	kept := slices.Min(looks)
-	return int64(min(max(memoryLeast, kept+kept/2+16<<20), math.MaxInt64))
+	return int64(min(max(memoryLeast, kept+kept/4+12<<20), math.MaxInt64))
 }
