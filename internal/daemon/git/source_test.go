@@ -256,14 +256,7 @@ func TestWebhook_MeansLookNow(t *testing.T) {
 		c.Source, c.URL, c.Poll, c.WebhookSecret = "remote", "file://"+upstream.store.Dir(), time.Hour, "file:"+secret
 	})
 	k := &keeper{}
-	s, err := New(r, k, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	defer func() { stop(); <-ended }()
+	s := running(t, r, k)
 	until := func(want ...string) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); !slices.Equal(k.commits(), want); {
@@ -300,6 +293,20 @@ func TestWebhook_MeansLookNow(t *testing.T) {
 	}
 }
 
+// running is a source at work until the test ends.
+func running(t *testing.T, r *Repository, k *keeper) *Source {
+	t.Helper()
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
+	return s
+}
+
 // TestSource_ACommitConfirmsAPrune: where nobody pushes there are no push options, so
 // the commit itself says it, to the verdict and to what lands; so it is for one that is
 // taken up at the start.
@@ -311,14 +318,7 @@ func TestSource_ACommitConfirmsAPrune(t *testing.T) {
 		c.Source, c.Path, c.Poll = "path", upstream.store.Dir(), time.Second
 	})
 	k := &keeper{}
-	s, err := New(r, k, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	defer func() { stop(); <-ended }()
+	s := running(t, r, k)
 	landed := func(n int) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); len(k.commits()) < n; {
@@ -341,7 +341,8 @@ func TestSource_ACommitConfirmsAPrune(t *testing.T) {
 
 	late := open(t, nil)
 	k = &keeper{}
-	if s, err = New(late, k, k); err != nil {
+	s, err := New(late, k, k)
+	if err != nil {
 		t.Fatal(err)
 	}
 	late.commitSaying(t, says, tree("a"))
