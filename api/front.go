@@ -68,6 +68,12 @@ func (s *Server) front(w0 http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, rt, err)
 		return
 	}
+	if r.URL.RawQuery != "" && !rt.Lax {
+		if err := rt.query.Check(r.URL.RawQuery); err != nil {
+			s.fail(w, r, rt, err)
+			return
+		}
+	}
 	if !rt.Stream && r.Body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
 	}

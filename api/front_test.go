@@ -513,3 +513,45 @@ func TestKeysThatStandTwiceAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestUnknownParametersOfEveryRouteAreRefused: every route of the document, and
+// each that is not in it, by a parameter nobody has; and what the document says
+// of a route's parameters is what is taken. Probes, scrapers, browsers and git
+// are asked by addresses that others wrote: those are left alone.
+func TestUnknownParametersOfEveryRouteAreRefused(t *testing.T) {
+	s := serve(t, nil)
+	_, body := apitest.Ask(t, s.http, s.base, "", apitest.Case{Method: "GET", Path: "/openapi.json"})
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	lax := map[string]bool{"/health": true, "/healthz": true, "/readyz": true, "/metrics": true, "/api/v1/ingest/health": true, "/api/v1/actions/health": true, "/openapi.json": true}
+	taken := 0
+	for _, r := range s.Routes() {
+		left := lax[r.Path] || strings.HasPrefix(r.Path, "/docs") || r.Path == "/redoc" || strings.HasPrefix(r.Path, "/git/")
+		path := strings.NewReplacer("{name}", "vigil", "{id}", "1", "{kind}", "File", "{status}", "pending", "{sev}", "info").Replace(r.Path)
+		resp, answer := apitest.Ask(t, s.http, s.base, s.tokens["admin"], apitest.Case{Method: r.Method, Path: path + "?limt=5"})
+		switch {
+		case left && resp.StatusCode == http.StatusUnprocessableEntity:
+			t.Errorf("%s %s refuses a parameter that a probe's address may have: %s", r.Method, r.Path, answer)
+		case !left && (resp.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(answer), "query.limt") && !strings.Contains(string(answer), `"limt"`)):
+			t.Errorf("%s %s?limt=5: %d %s", r.Method, r.Path, resp.StatusCode, answer)
+		}
+		for _, p := range doc.Paths[r.Path][strings.ToLower(r.Method)].Parameters {
+			if p.In != "query" {
+				continue
+			}
+			taken++
+			if _, answer := apitest.Ask(t, s.http, s.base, s.tokens["admin"], apitest.Case{Method: r.Method, Path: path + "?" + p.Name + "=1"}); strings.Contains(string(answer), "no such parameter") {
+				t.Errorf("%s %s does not take its own %s: %s", r.Method, r.Path, p.Name, answer)
+			}
+		}
+	}
+	if taken < 30 {
+		t.Errorf("just %d parameters were tried", taken)
+	}
+}

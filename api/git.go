@@ -21,7 +21,7 @@ func (s *Server) git() (out []route) {
 			{Method: "POST", Path: "/git/{name}/git-upload-pack", Permission: guard.Fetch},
 			{Method: "POST", Path: "/git/{name}/git-receive-pack", Permission: guard.Push},
 		} {
-			r.Text, r.Stream, r.Git = true, true, true
+			r.Text, r.Stream, r.Git, r.Lax = true, true, true, true
 			r.Handler = s.gitRequest(r.Permission)
 			out = append(out, r)
 		}

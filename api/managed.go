@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"vigil/api/body"
 	"vigil/api/face"
 	"vigil/api/guard"
 	"vigil/api/problem"
@@ -57,6 +58,7 @@ func (s *Server) registerManaged() error {
 	s.describePlain(hum.OpenAPI(), reg)
 	delete(reg.Map(), "ErrorModel")
 	delete(reg.Map(), "ErrorDetail")
+	s.takes(hum.OpenAPI())
 	spec, err := json.Marshal(hum.OpenAPI())
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the OpenAPI document cannot be written")
@@ -292,9 +294,6 @@ func short(v any) any {
 // notJSON marks the text of a body that could not be read, for detail.
 const notJSON = "\x00json:"
 
-// maxDepth is how deep JSON may nest.
-const maxDepth = 32
-
 // jsonFormat reads strictly bounded and writes compact JSON, without a line
 // feed at the end, as the original did.
 var jsonFormat = huma.Format{
@@ -307,10 +306,10 @@ var jsonFormat = huma.Format{
 		return err
 	},
 	Unmarshal: func(data []byte, v any) error {
-		if at, ok := tooDeep(data); !ok {
+		if at, ok := body.TooDeep(data); !ok {
 			return errors.New(notJSON + strconv.Itoa(at) + ":nested over 32 levels deep")
 		}
-		if key, at := twice(data); at > 0 {
+		if key, at := body.Twice(data); at > 0 {
 			return errors.New(notJSON + strconv.FormatInt(at, 10) + ":" + strconv.Quote(key) + " stands twice")
 		}
 		err := json.Unmarshal(data, v)
@@ -320,27 +319,6 @@ var jsonFormat = huma.Format{
 		}
 		return err
 	},
-}
-
-// tooDeep finds the first bracket beyond maxDepth.
-func tooDeep(data []byte) (at int, ok bool) {
-	depth, inString := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return i, false
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return 0, true
 }
 
 func tags() []*huma.Tag {

@@ -12,7 +12,7 @@ import (
 func (s *Server) pages() []route {
 	var out []route
 	for _, p := range docs.Pages() {
-		out = append(out, route{Method: "GET", Path: p.Path, Permission: guard.Anyone, Handler: p.Handler})
+		out = append(out, route{Method: "GET", Path: p.Path, Permission: guard.Anyone, Lax: true, Handler: p.Handler})
 	}
 	return append(out, route{Method: "GET", Path: "/api/v1/audit/export", Permission: guard.Read, Handler: s.export})
 }

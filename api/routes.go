@@ -5,6 +5,7 @@ import (
 
 	"vigil/api/guard"
 	"vigil/api/ingest"
+	"vigil/api/query"
 	"vigil/engine/fault"
 )
 
@@ -15,6 +16,8 @@ type route struct {
 	Text         bool // errors are plain text, as the protocol wants it
 	Stream       bool // the handler bounds the body itself
 	Git          bool // asked by git clients: Basic auth
+	Lax          bool // asked by programs that others wrote: an unknown parameter is left alone
+	query        query.Known
 	Handler      http.HandlerFunc
 }
 
@@ -53,18 +56,18 @@ func (s *Server) add(r route) error {
 // register fills the router: the plain routes below, then those of huma.
 func (s *Server) register() error {
 	plain := []route{
-		{Method: "GET", Path: "/health", Permission: guard.Anyone, Handler: s.health("vigil")},
-		{Method: "GET", Path: "/healthz", Permission: guard.Anyone, Handler: s.health("vigil")},
-		{Method: "GET", Path: "/readyz", Permission: guard.Anyone, Handler: s.readyz},
-		{Method: "GET", Path: "/api/v1/ingest/health", Permission: guard.Anyone, Handler: s.health("ingest")},
-		{Method: "GET", Path: "/api/v1/actions/health", Permission: guard.Anyone, Handler: s.health("actions")},
-		{Method: "GET", Path: s.cfg.MetricsPath, Permission: guard.Read, Handler: s.meter.ServeHTTP},
+		{Method: "GET", Path: "/health", Permission: guard.Anyone, Lax: true, Handler: s.health("vigil")},
+		{Method: "GET", Path: "/healthz", Permission: guard.Anyone, Lax: true, Handler: s.health("vigil")},
+		{Method: "GET", Path: "/readyz", Permission: guard.Anyone, Lax: true, Handler: s.readyz},
+		{Method: "GET", Path: "/api/v1/ingest/health", Permission: guard.Anyone, Lax: true, Handler: s.health("ingest")},
+		{Method: "GET", Path: "/api/v1/actions/health", Permission: guard.Anyone, Lax: true, Handler: s.health("actions")},
+		{Method: "GET", Path: s.cfg.MetricsPath, Permission: guard.Read, Lax: true, Handler: s.meter.ServeHTTP},
 
 		{Method: "POST", Path: "/api/v1/ingest", Permission: guard.Ingest, Stream: true, Handler: s.taker(s.ingest.JSON, false)},
 		{Method: "POST", Path: "/api/v1/ingest/agent/metrics", Permission: guard.Ingest, Stream: true, Handler: s.taker(s.ingest.Agent, false)},
 		{Method: "POST", Path: "/api/v1/write", Permission: guard.Ingest, Stream: true, Text: true, Handler: s.taker(s.ingest.RemoteWrite, true)},
 
-		{Method: "GET", Path: "/openapi.json", Permission: guard.Anyone, Handler: s.openapi},
+		{Method: "GET", Path: "/openapi.json", Permission: guard.Anyone, Lax: true, Handler: s.openapi},
 	}
 	plain = append(plain, s.pages()...)
 	plain = append(plain, s.git()...)

@@ -10,6 +10,7 @@ import (
 	"vigil/api/contract"
 	"vigil/api/face"
 	"vigil/api/problem"
+	"vigil/api/query"
 )
 
 var problemType = reflect.TypeFor[problem.Problem]()
@@ -51,7 +52,7 @@ func (s *Server) describePlain(doc *huma.OpenAPI, reg huma.Registry) {
 		}
 		op := &huma.Operation{
 			OperationID: d.id, Method: d.method, Path: d.path, Summary: d.summary, Description: rt.Permission.Explain(), Tags: []string{d.tag},
-			Responses: responses(), Security: face.Security,
+			Responses: responses(), Security: face.Security, Parameters: parameters(d.method + " " + d.path),
 		}
 		ok := &huma.Response{Description: http.StatusText(d.status)}
 		if d.media != "" {
@@ -75,6 +76,46 @@ func (s *Server) describePlain(doc *huma.OpenAPI, reg huma.Registry) {
 			}
 		}
 		doc.AddOperation(op)
+	}
+}
+
+// parameters are those in the URLs of the routes above.
+func parameters(pattern string) (out []*huma.Param) {
+	one := func(name, doc string) {
+		out = append(out, &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: "string"}})
+	}
+	switch pattern {
+	case "POST /api/v1/ingest", "POST /api/v1/ingest/agent/metrics":
+		one("backfill", "true: samples older than the window are stored, where a token is shown")
+		one("verdicts", "all: every item of a batch is answered")
+	case "POST /api/v1/write":
+		one("backfill", "true: samples older than the window are stored, where a token is shown")
+	case "GET /api/v1/audit/export":
+		one("after", "The sequence number to begin behind")
+	case "GET /git/{name}/info/refs":
+		one("service", "What git is about to do: git-upload-pack or git-receive-pack")
+	}
+	return out
+}
+
+// takes tells each route its parameters, as the document has them, so that the
+// two cannot differ.
+func (s *Server) takes(doc *huma.OpenAPI) {
+	for path, item := range doc.Paths {
+		for _, op := range [...]*huma.Operation{item.Get, item.Put, item.Post, item.Delete} {
+			if op == nil {
+				continue
+			}
+			var names []string
+			for _, p := range op.Parameters {
+				if p.In == "query" {
+					names = append(names, p.Name)
+				}
+			}
+			if rt := s.byPath[op.Method+" "+path]; rt != nil {
+				rt.query = query.Of(names...)
+			}
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package api
+package body
 
 import (
 	"bytes"
@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// twice finds a key that stands twice in the object that a body is. Of two
+// Twice finds a key that stands twice in the object that a body is. Of two
 // readers one may take the first and one the last, so nobody is to choose; and
 // since our reader takes a key in any case for its field, case makes no
 // difference. What is no JSON is left to the reader to say.
-func twice(data []byte) (key string, at int64) {
+func Twice(data []byte) (key string, at int64) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return "", 0
