@@ -99,7 +99,7 @@ func (e *Evaluator) restore(x *shard.Instance) {
 	now := e.clock()
 	if old := x.En.Inherit; old != nil {
 		if ox := old.Insts[x.FP]; ox != nil {
-			x.Restore(ox.Row, ox.Stored, ox.Remedied, now)
+			x.Restore(ox.Row, ox.Seen, ox.Kept, ox.Remedied, now)
 		}
 		return
 	}
@@ -110,7 +110,7 @@ func (e *Evaluator) restore(x *shard.Instance) {
 	}
 	delete(e.rows, k)
 	fires := row.State.State == policy.StateFiring || row.State.State == policy.StateRecovering
-	x.Restore(row, row.State, e.active[k] || fires, now)
+	x.Restore(row, row.State.Seen, true, e.active[k] || fires, now)
 }
 
 // fromRow compiles a stored policy. One that no longer compiles is kept, named,

@@ -66,7 +66,8 @@ type Instance struct {
 	Anchor bool // stands for a selector that nothing matches
 
 	Row      engine.FiringRow // as the ledger has it (Version) with the newest State
-	Stored   policy.Firing    // the State that the ledger has
+	Seen     int64            // State.Seen of the row that the ledger has
+	Kept     bool             // the ledger has what of State must survive a restart
 	Dead     bool
 	Cold     bool // windows not refilled yet: points wait in the backlog
 	Fresh    bool // a sample since start: warm, with the refill
@@ -133,10 +134,11 @@ func (x *Instance) Trusted(open bool) bool {
 // Cause is the deepest cause that fires, "" none; the shard is locked.
 func (x *Instance) Cause() string { return x.En.Shard.c.cause(x.En) }
 
-// Restore gives the instance a state that was kept; the shard is locked.
-func (x *Instance) Restore(row engine.FiringRow, stored policy.Firing, remedied bool, now clock.Stamp) {
+// Restore gives the instance a state that was kept: a row, what the ledger has of it
+// (Seen, Kept), and whether the episode has had its remediation; the shard is locked.
+func (x *Instance) Restore(row engine.FiringRow, seen int64, kept, remedied bool, now clock.Stamp) {
 	x.Row.Version, x.Row.State, x.Row.Evaluation = row.Version, row.State, row.Evaluation
-	x.Stored, x.Remedied = stored, remedied
+	x.Seen, x.Kept, x.Remedied = seen, kept, remedied
 	if x.IsFiring() {
 		x.En.Firing.Add(1)
 	}

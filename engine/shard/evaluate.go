@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"math"
 	"slices"
 	"time"
@@ -35,8 +36,11 @@ type change struct {
 const backStep = 10 * time.Second
 
 // observe takes one batch in: per distinct timestamp, ascending, all points,
-// then each touched instance once. s.Mu is held.
-func (s *Shard) observe(b *Block, now clock.Stamp) {
+// then each touched instance once. s.Mu is held. Where alone says that no other
+// batch is of this round, and all points are of one time, what changed is written
+// as soon as it fills a piece (s.Mu is given up meanwhile): a storm waits in memory
+// as samples, not as evidence. It returns false when ctx ended first.
+func (s *Shard) observe(ctx context.Context, b *Block, alone bool, now clock.Stamp) bool {
 	if !s.lastAt.IsZero() {
 		d, same := b.at.Sub(s.lastAt)
 		wall := time.Duration(b.at.Wall-s.lastAt.Wall) * time.Microsecond
@@ -68,20 +72,26 @@ func (s *Shard) observe(b *Block, now clock.Stamp) {
 			return a.seq - b.seq
 		})
 	}
-	for i := 0; i < len(hits); {
+	s.scratch = nil
+	whole := true
+	for i := 0; i < len(hits) && whole; {
 		j := i
 		for j < len(hits) && hits[j].t == hits[i].t {
 			j++
 		}
-		s.instant(hits[i:j], b, now)
+		// What fires and clears again within a round is one decision, so an instance
+		// that may move twice in it is not written in between.
+		whole = s.instant(ctx, hits[i:j], b, alone && one && !b.replay, now)
 		i = j
 	}
 	clear(hits)
 	s.scratch = hits[:0]
+	return whole
 }
 
-// instant takes in the points of one timestamp and evaluates what they touched.
-func (s *Shard) instant(hits []hit, b *Block, now clock.Stamp) {
+// instant takes in the points of one timestamp and evaluates what they touched; see
+// observe for what it returns.
+func (s *Shard) instant(ctx context.Context, hits []hit, b *Block, byPieces bool, now clock.Stamp) bool {
 	s.round++
 	s.touched = s.touched[:0]
 	for i := range hits {
@@ -98,12 +108,26 @@ func (s *Shard) instant(hits []hit, b *Block, now clock.Stamp) {
 			s.feed(x, t.Source, h.w.Ref, h.p, b.at)
 		}
 	}
-	for _, x := range s.touched {
-		if b.replay && hits[0].t <= x.Stored.Seen {
+	touched := s.touched
+	s.touched = nil
+	for _, x := range touched {
+		if x.Dead || b.replay && hits[0].t <= x.Seen {
 			continue
 		}
 		s.evaluate(x, hits[0].t, now)
+		if byPieces && len(s.changes) >= pieceMost {
+			s.Mu.Unlock()
+			whole := s.settle(ctx, now)
+			s.Mu.Lock()
+			if !whole {
+				return false
+			}
+			now = s.c.Clock()
+		}
 	}
+	clear(touched)
+	s.touched = touched[:0]
+	return true
 }
 
 // feed takes one point into one instance. Points of the matched series touch
@@ -161,13 +185,14 @@ func (s *Shard) evaluate(x *Instance, at int64, now clock.Stamp) {
 			x.En.Firing.Add(-1)
 		}
 	}
+	x.Kept = x.Kept && sameState(next, prev)
 	if tr.Changed() {
 		c := change{inst: x, tr: tr, ev: ev, cause: cause}
 		if told(tr) {
 			c.expl, c.step = x.In.Explain(), record.StepOf(x.En.Cond, prev, ev, now)
 		}
 		s.changes = append(s.changes, c)
-	} else if !sameState(next, x.Stored) {
+	} else if !x.Kept {
 		s.dirty[x] = struct{}{}
 	}
 	s.rewake(x, ev, wake, now)

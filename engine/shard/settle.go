@@ -72,8 +72,8 @@ func (s *Shard) Committed(rows []engine.FiringRow) {
 		}
 		if x := en.Insts[rows[i].Fingerprint]; x != nil {
 			x.Row.Version = rows[i].Version + 1
-			x.Stored = rows[i].State
-			if sameState(x.Row.State, x.Stored) {
+			x.Seen = rows[i].State.Seen
+			if x.Kept = sameState(x.Row.State, rows[i].State); x.Kept {
 				delete(s.dirty, x)
 			}
 		}

@@ -97,12 +97,13 @@ func (s *Shard) Run(ctx context.Context) {
 // share of the queue.
 func (s *Shard) work(ctx context.Context, bs []*Block) {
 	now := s.c.Clock()
+	whole := true
 	s.Mu.Lock()
-	for _, b := range bs {
-		s.observe(b, now)
+	for i := 0; i < len(bs) && whole; i++ {
+		whole = s.observe(ctx, bs[i], len(bs) == 1, now)
 	}
 	s.Mu.Unlock()
-	if s.settle(ctx, now) {
+	if whole && s.settle(ctx, now) {
 		for _, b := range bs {
 			s.c.Track.done(b.end)
 			clear(b.runs)

@@ -246,9 +246,8 @@ func (l *Log) create(slot int) (*segment, error) {
 		return nil, err
 	}
 	s.inode, _, err = f.Inode()
-	zeros := make([]byte, min(zeroFillStep, s.size))
-	for at := int64(0); at < s.size && err == nil; at += int64(len(zeros)) {
-		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), s.size-at)], at)
+	for at := int64(0); at < s.size && err == nil; at += zeroFillStep {
+		_, err = f.WriteAt(zeros[:min(zeroFillStep, s.size-at)], at)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -63,6 +63,7 @@ const (
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 	le         = binary.LittleEndian
+	zeros      [zeroFillStep]byte // only ever read
 )
 
 // Size is how much of a segment a record with n bytes of payload takes.
