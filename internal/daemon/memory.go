@@ -25,7 +25,7 @@ const (
 	gcOften        = 4       // collections between two looks that mean busy
 	gcLittle       = 16 << 20
 	gcRest         = 10 // looks without a collection, after which what is free is given back
-	memoryLeast    = 56 << 20
+	memoryLeast    = 64 << 20
 	memoryEvery    = time.Second
 	memoryLooks    = 3 // the least of so many looks is what is kept
 )
@@ -104,12 +104,12 @@ func gcPace(collections, kept uint64) int {
 }
 
 // memoryLimit is the soft limit after these looks at the live heap, the newest
-// last: room for a little garbage and a quarter of what is kept, and
+// last: room for a little garbage and half of what is kept, and
 // never under the least.
 func memoryLimit(looks []uint64) int64 {
 	if len(looks) == 0 {
 		return memoryLeast
 	}
 	kept := slices.Min(looks)
-	return int64(min(max(memoryLeast, kept+kept/4+20<<20), math.MaxInt64))
+	return int64(min(max(memoryLeast, kept+kept/2+24<<20), math.MaxInt64))
 }

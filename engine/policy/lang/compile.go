@@ -26,7 +26,12 @@ type Builder struct {
 }
 
 // Code is what was compiled so far.
-func (b *Builder) Code() *Code { return &b.code }
+func (b *Builder) Code() *Code {
+	// A copy, of exact size: what only compiling needs must not live as long as the code.
+	c := b.code
+	c.nodes, c.Calls = slices.Clone(c.nodes), slices.Clone(c.Calls)
+	return &c
+}
 
 // Condition compiles an expression that is true or false. Issues name the field
 // and the column in it.
