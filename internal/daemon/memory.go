@@ -26,6 +26,7 @@ const (
 	gcLittle       = 16 << 20
 	gcRest         = 10 // looks without a collection, after which what is free is given back
 	memoryLeast    = 64 << 20
+	memoryFlood    = 84 << 20 // beside 35 MiB of the program itself, a flood stays under 128 MiB
 	memoryEvery    = time.Second
 	memoryLooks    = 3 // the least of so many looks is what is kept
 )
@@ -104,12 +105,13 @@ func gcPace(collections, kept uint64) int {
 }
 
 // memoryLimit is the soft limit after these looks at the live heap, the newest
-// last: room for a little garbage and half of what is kept, and
-// never under the least.
+// last, never under the least: room for garbage of 24 MiB and half of what is kept,
+// while that fits what a flood may cost; of 20 MiB and a quarter beyond.
 func memoryLimit(looks []uint64) int64 {
 	if len(looks) == 0 {
 		return memoryLeast
 	}
 	kept := slices.Min(looks)
-	return int64(min(max(memoryLeast, kept+kept/2+24<<20), math.MaxInt64))
+	generous := min(kept+kept/2+24<<20, memoryFlood)
+	return int64(min(max(memoryLeast, generous, kept+kept/4+20<<20), math.MaxInt64))
 }

@@ -17,6 +17,8 @@ func TestMemoryLimitFollowsWhatIsKept(t *testing.T) {
 		{"what was loaded counts at once", []uint64{92 * mib}, 135 * mib},
 		{"a small daemon", []uint64{9 * mib, 9 * mib, 9 * mib}, memoryLeast},
 		{"a burst", []uint64{9 * mib, 90 * mib, 90 * mib}, memoryLeast},
+		{"some series", []uint64{30 * mib}, 69 * mib},
+		{"a flood's worth", []uint64{48 * mib}, memoryFlood},
 		{"many series", []uint64{200 * mib, 210 * mib, 220 * mib}, 270 * mib},
 	}
 	for _, tt := range tests {
