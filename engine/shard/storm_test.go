@@ -124,8 +124,8 @@ func TestStormMeetsChanges(t *testing.T) {
 		}
 	}
 	s.Pump(t.Context())
-	if book.remedies != n-1 {
-		t.Errorf("%d remediations of %d", book.remedies, n-1)
+	if firing := int(xs[0].En.Firing.Load()); book.remedies != n-1 || firing != n-1 {
+		t.Errorf("%d remediations, %d firing of %d", book.remedies, firing, n-1)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
