@@ -7,7 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigil/actions/param"
+	"vigil/actions/place"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/foresee"
 )
 
 // directory makes, dresses or removes one folder; never what is in it.
@@ -53,7 +55,7 @@ func (a directory) Run(ctx context.Context, r remedy.Request) (remedy.Result, er
 	back := undoFolder(r, w, h)
 	switch {
 	case h.there && !folder:
-		return remedy.Result{Error: w.path + " is no folder, and is not replaced by one"}, nil
+		return failed(place.NoFolder(w.path))
 	case w.absent && !h.there, !w.absent && folder && !differ(h.attr, h.st):
 		return done(false, nil), nil
 	case w.absent:
@@ -73,12 +75,13 @@ func (a directory) Run(ctx context.Context, r remedy.Request) (remedy.Result, er
 }
 
 // Foresee is that of a file.
-func (a directory) Foresee(r remedy.Request) error {
+func (a directory) Foresee(r remedy.Request, f *foresee.Ahead) error {
 	w, _, err := a.read(r)
 	if err != nil {
 		return err
 	}
-	return w.foresee(!w.absent)
+	_, _, err = a.foresee(w, f, place.Intent{Folder: true})
+	return err
 }
 
 // Undo says what brings the folder back as it stands now.
@@ -92,6 +95,9 @@ func (a directory) Undo(_ context.Context, r remedy.Request) (remedy.Request, er
 		return remedy.Request{}, err
 	}
 	defer h.Close()
+	if h.there && h.st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return remedy.Request{}, place.NoFolder(w.path) // the act will refuse it
+	}
 	return undoFolder(r, w, h), nil
 }
 

@@ -15,8 +15,10 @@ import (
 	"vigil/actions/catalogue"
 	"vigil/actions/launch"
 	"vigil/actions/param"
+	"vigil/actions/place"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/foresee"
 )
 
 // file writes, dresses or removes one file.
@@ -142,8 +144,10 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	} else if w.was != "" && w.was != sum && (there || !w.absent) {
 		return remedy.Result{Stale: true, Error: w.path + " changed since it was looked at, and is not overwritten"}, nil
 	}
-	if content != nil && regular && !a.conf.Commands && w.attr.permissions == "" && runsAsOwner(st.Mode) {
-		return remedy.Result{Error: fmt.Sprintf("%s runs as its owner (mode %04o): what is in it is a command, and documents are not trusted with commands here", w.path, st.Mode&0o7777)}, nil
+	if content != nil && regular {
+		if err := a.ownersProgram(w, st); err != nil {
+			return failed(err)
+		}
 	}
 	undo, lost := a.keep(h, r, w)
 	var changed bool
@@ -187,14 +191,30 @@ func (a file) Sweep(_ context.Context, r remedy.Request) error {
 	return h.Sweep()
 }
 
-// Foresee says which account is not there, and which folder is read-only; see
-// remedy.Foreseer.
-func (a file) Foresee(r remedy.Request) error {
+// Foresee says what stops the act on this host; see foresee.Foreseer.
+func (a file) Foresee(r remedy.Request, f *foresee.Ahead) error {
 	w, _, err := a.read(r)
 	if err != nil {
 		return err
 	}
-	return w.foresee(false)
+	in := place.Intent{Writes: w.sha != "" || w.content != nil, Bytes: f.Bytes, Most: blob.Max}
+	if w.content != nil {
+		in.Bytes = int64(len(*w.content))
+	}
+	st, there, err := a.foresee(w.want, f, in)
+	if err == nil && there && in.Writes && !f.Programs {
+		return a.ownersProgram(w, st)
+	}
+	return err
+}
+
+// ownersProgram refuses new bytes for what runs as its owner where commands are not
+// trusted.
+func (a file) ownersProgram(w fileWant, st unix.Stat_t) error {
+	if a.conf.Commands || w.attr.permissions != "" || st.Mode&unix.S_IFMT != unix.S_IFREG || !runsAsOwner(st.Mode) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s runs as its owner (mode %04o): what is in it is a command, and documents are not trusted with commands here", w.path, st.Mode&0o7777)
 }
 
 // bytes is the content that is wanted, nil none.

@@ -15,6 +15,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/foresee"
 )
 
 // sysctl sets the running value of a kernel parameter.
@@ -98,8 +99,8 @@ func untunable(name string) error {
 }
 
 // Foresee says that the parameters of the kernel are read-only here; see
-// remedy.Foreseer.
-func (a sysctl) Foresee(r remedy.Request) error {
+// foresee.Foreseer.
+func (a sysctl) Foresee(r remedy.Request, _ *foresee.Ahead) error {
 	name, _, _, err := a.read(r)
 	if err == nil && errors.Is(unix.Access(a.path(name), unix.W_OK), unix.EROFS) {
 		err = untunable(name)

@@ -2,6 +2,7 @@ package heal
 
 import (
 	"context"
+	"path"
 
 	"golang.org/x/sys/unix"
 
@@ -9,6 +10,7 @@ import (
 	"vigil/actions/place"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/foresee"
 )
 
 // want is what a request says of a file as well as of a folder.
@@ -23,16 +25,38 @@ func (t touch) want(p *param.Reader) want {
 	return want{path: t.path(p), absent: flag(p, "absent"), parents: flag(p, "parents"), attr: readAttributes(p)}
 }
 
-// foresee says which account is not there, and which folder is read-only; see
-// remedy.Foreseer. itself: a folder that is there is changed, and not the one that it
-// lies in.
-func (w want) foresee(itself bool) error {
+// foresee says what stops the act on this host after those before it, and notes what it
+// leaves; see foresee.Foreseer. in says what the act is about. What stands there now
+// is st.
+func (t touch) foresee(w want, f *foresee.Ahead, in place.Intent) (st unix.Stat_t, there bool, err error) {
+	attr := place.Attributes{Mode: -1, UID: -1, GID: -1}
 	if !w.absent {
-		if _, err := w.attr.numbers(); err != nil {
-			return err
+		if attr, err = w.attr.numbers(); err != nil {
+			return st, false, err
 		}
 	}
-	return place.Foresee(w.path, itself)
+	if f.Taken == nil {
+		f.Taken = map[uint64]int64{}
+	}
+	in.Absent, in.Attr, in.Guess, in.Taken = w.absent, attr, f.Programs, f.Taken
+	in.Left = func(path string) (folder, there, known bool) {
+		l, known := f.At(path)
+		return l == foresee.Directory, l != foresee.Nothing, known
+	}
+	st, there, err = place.Foresee(w.path, place.Way{Owner: attr.UID, Parents: w.parents, Refused: t.conf.Refused}, in)
+	switch {
+	case w.absent:
+		f.Leaves(w.path, foresee.Nothing)
+		return st, there, err
+	case in.Folder:
+		f.Leaves(w.path, foresee.Directory)
+	default:
+		f.Leaves(w.path, foresee.File)
+	}
+	for d := path.Dir(w.path); w.parents && d != "/"; d = path.Dir(d) {
+		f.Leaves(d, foresee.Directory)
+	}
+	return st, there, err
 }
 
 // missing are the parameters that take away what was not there.

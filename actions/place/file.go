@@ -114,7 +114,7 @@ func (p *Place) Write(content []byte, a Attributes, check func(path string) erro
 	}
 	regular := there && old.Mode&unix.S_IFMT == unix.S_IFREG
 	if there && !regular && old.Mode&unix.S_IFMT != unix.S_IFLNK {
-		return fault.New(fault.Conflict, "%s is no file, and is not replaced by one", p.Path).Mend("look at it, and remove it by hand")
+		return noFile(p.Path)
 	}
 	if regular {
 		was := Attributes{int(old.Mode & 0o7777), int(old.Uid), int(old.Gid)}

@@ -42,54 +42,87 @@ type Way struct {
 // Open walks to the folder of path. Errors: NotFound (a folder is missing),
 // Forbidden (a link, or a folder that others could change), Unavailable.
 func Open(path string, way Way) (*Place, error) {
-	parts, err := split(path)
+	w, parts, err := begin(path, way)
 	if err != nil {
 		return nil, err
 	}
-	shut, err := closing(way.Refused)
-	if err != nil {
-		return nil, err
-	}
-	at, err := root()
-	if err != nil {
-		return nil, err
-	}
-	way1 := ""
-	ways := make([]spot, 0, len(parts))
 	for i, n := range parts[:len(parts)-1] {
-		way1 += "/" + n
-		if len(ways) > 0 && shut.names[ways[len(ways)-1]][n] { // it may not be there yet
-			unix.Close(at)
-			return nil, alias(path)
-		}
-		next, made, err := step(at, n, way.Parents)
-		unix.Close(at)
-		if err != nil {
-			return nil, cannot(path, way1, err)
-		}
-		at = next
-		if made { // what is refused may lie in it
-			if shut, err = closing(way.Refused); err != nil {
-				unix.Close(at)
-				return nil, err
-			}
-		}
-		st, err := guarded(at, path, way1, way.Owner, i == len(parts)-2)
-		if err == nil && shut.whole[spotOf(st)] { // before anything is made in it
-			err = alias(path)
-		}
-		if err != nil {
-			unix.Close(at)
+		if err := w.into(n, way.Parents, i == len(parts)-2); err != nil {
+			unix.Close(w.at)
 			return nil, err
 		}
-		ways = append(ways, spotOf(st))
 	}
-	p := &Place{Path: path, fd: at, name: parts[len(parts)-1]}
-	if err := shut.own(p, ways); err != nil {
+	p := &Place{Path: path, fd: w.at, name: parts[len(parts)-1]}
+	if err := w.shut.own(p, w.ways); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// walk is how far one is on the way to a path.
+type walk struct {
+	Way
+	path   string // where it leads
+	at     int    // the folder that is held; of the walk until it is a Place's
+	folder string // its path, "" the root
+	shut   closed
+	ways   []spot
+	eased  func(folder string) bool // it will be others' no more by then; nil: none will
+}
+
+func begin(path string, way Way) (*walk, []string, error) {
+	parts, err := split(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	shut, err := closing(way.Refused)
+	if err != nil {
+		return nil, nil, err
+	}
+	at, err := root()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &walk{Way: way, path: path, at: at, shut: shut, ways: make([]spot, 0, len(parts))}, parts, nil
+}
+
+// into goes into the next folder, which with parents is made when it is not there. After
+// an error the walk stands where it stood. last: it is the folder of the path itself.
+func (w *walk) into(name string, parents, last bool) error {
+	to := w.folder + "/" + name
+	if len(w.ways) > 0 && w.shut.names[w.ways[len(w.ways)-1]][name] { // it may not be there yet
+		return alias(w.path)
+	}
+	next, made, err := step(w.at, name, parents)
+	if err != nil {
+		return cannot(w.path, to, err)
+	}
+	if made { // what is refused may lie in it
+		if w.shut, err = closing(w.Refused); err != nil {
+			unix.Close(next)
+			return err
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(next, &st); err != nil {
+		unix.Close(next)
+		return cannot(w.path, to, err)
+	}
+	err = guarded(st, w.path, to, w.Owner, last)
+	if err != nil && w.eased != nil && w.eased(to) {
+		err = nil
+	}
+	if err == nil && w.shut.whole[spotOf(st)] { // before anything is made in it
+		err = alias(w.path)
+	}
+	if err != nil {
+		unix.Close(next)
+		return err
+	}
+	unix.Close(w.at)
+	w.at, w.folder, w.ways = next, to, append(w.ways, spotOf(st))
+	return nil
 }
 
 // split is the names on the way to a path, its own last.
@@ -141,18 +174,15 @@ func again(f func() (int, error)) (int, error) {
 }
 
 // guarded refuses a folder in which somebody else could exchange what stands.
-func guarded(fd int, path, at string, owner int, last bool) (st unix.Stat_t, err error) {
-	if err := unix.Fstat(fd, &st); err != nil {
-		return st, cannot(path, at, err)
-	}
+func guarded(st unix.Stat_t, path, at string, owner int, last bool) error {
 	if uid := int(st.Uid); uid != 0 && uid != os.Geteuid() && uid != owner {
-		return st, fault.New(fault.Forbidden, "%s is not touched: %s belongs to uid %d, who could exchange it", path, at, uid).Mend("chown root %s, or let that user own the file too", at)
+		return fault.New(fault.Forbidden, "%s is not touched: %s belongs to uid %d, who could exchange it", path, at, uid).Mend("chown root %s, or let that user own the file too", at)
 	}
 	open := st.Mode&0o002 != 0 || st.Mode&0o020 != 0 && st.Gid != 0
 	if sticky := st.Mode&unix.S_ISVTX != 0; open && (last || !sticky) {
-		return st, fault.New(fault.Forbidden, "%s is not touched: others can write in %s (mode %04o)", path, at, st.Mode&0o7777).Mend("chmod go-w %s", at)
+		return fault.New(fault.Forbidden, "%s is not touched: others can write in %s (mode %04o)", path, at, st.Mode&0o7777).Mend("chmod go-w %s", at)
 	}
-	return st, nil
+	return nil
 }
 
 // readOnly names the usual reason, which is not the disk: vigild's own unit.

@@ -92,14 +92,6 @@ type Rejoiner interface {
 	Rejoin(r Request) (wait func(ctx context.Context) (res Result, begun bool, err error), err error)
 }
 
-// Foreseer is an Action that knows what would stop an act on this host however the
-// thing itself stands, such as an account that is not there.
-type Foreseer interface {
-	// Foresee reads only, does not block for long, and may be called concurrently.
-	// Its error is what Run would fail with.
-	Foresee(Request) error
-}
-
 // Undoer is an Action whose acts can be taken back.
 type Undoer interface {
 	// Undo says which request brings back what r would change as it stands now,

@@ -9,6 +9,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/foresee"
 )
 
 // acts are the rig's actions, and what was done by them; some lie or fail.
@@ -61,12 +62,12 @@ func (a watched) Undo(ctx context.Context, r remedy.Request) (remedy.Request, er
 	return a.Action.(remedy.Undoer).Undo(ctx, r)
 }
 
-func (a watched) Foresee(r remedy.Request) error {
+func (a watched) Foresee(r remedy.Request, f *foresee.Ahead) error {
 	p, _ := r.With["path"].(string)
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
 	if a.w.shut[filepath.Base(p)] {
-		return fault.New(fault.Forbidden, "%s cannot be written", filepath.Base(p)).Mend("open it")
+		return fault.New(fault.Forbidden, "%s cannot be written (%d bytes)", filepath.Base(p), f.Bytes).Mend("open it")
 	}
 	return nil
 }

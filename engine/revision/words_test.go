@@ -2,6 +2,7 @@ package revision_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -247,7 +248,7 @@ func TestRevision_OneVerdict(t *testing.T) {
 	w.close("s")
 	commit := r.commit("a2", r.file("a", "a", "  notify: [{action: nonesuch}]"), strings.Replace(r.file("link/x", "x"), "name: link/x", "name: x", 1), r.file("s", "x", "  health: {check: nonesuch}"))
 	both := []string{"all.yaml:1:1: no such policy", `all.yaml:2:1: notify: there is no action "nonesuch"`, "File/x cannot be looked at", "would take away 7 of 8 things"}
-	stops := []string{"File/s: s cannot be written (open it)", `File/s: health: there is no check "nonesuch"`, "File/b: b cannot be written (open it)"}
+	stops := []string{"File/s: s cannot be written (1 bytes) (open it)", `File/s: health: there is no check "nonesuch"`, "File/b: b cannot be written (0 bytes) (open it)"}
 	says := func(where, text string, what []string, not ...string) {
 		t.Helper()
 		for _, s := range what {
@@ -368,4 +369,43 @@ func TestRevision_IsReadWhileItTurns(t *testing.T) {
 	}
 	stop()
 	all.Wait()
+}
+
+// TestRevision_WhatStandsInTheWayIsForeseen: what else stands where a document wants
+// something, or on the way to it, refuses a push by place and is in the plan; what the
+// same plan makes or takes away first does not.
+func TestRevision_WhatStandsInTheWayIsForeseen(t *testing.T) {
+	r := newRig(t).start()
+	folder := func(name, more string) string {
+		return fmt.Sprintf("---\napiVersion: vigil/v1\nkind: Directory\nmetadata: {name: %s}\nspec: {path: %s%s}\n", name, r.path(name), more)
+	}
+	for _, d := range []string{"here", "old"} {
+		if err := os.Mkdir(r.path(d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write("plain", "x")
+	r.write("old/one", "x")
+	within := func(in, name string) string {
+		return strings.Replace(r.file(in+"/"+name, "x"), "name: "+in+"/"+name, "name: "+name, 1)
+	}
+	wrong := r.commit("a1", r.file("here", "x"), folder("plain", ""), within("none", "lost"), folder("old", ", mode: absent"))
+	err := r.Inspect(t.Context(), engine.Revision{Commit: wrong}, must[*reconcile.Set](t)(r.load(t.Context(), wrong)), func(string) {})
+	plan := must[engine.PlanView](t)(r.Plan(t.Context(), wrong)).Refused
+	for _, s := range []string{
+		"all.yaml:2:1: File/here: " + r.path("here") + " is no file, and is not replaced by one",
+		"Directory/plain: " + r.path("plain") + " is no folder, and is not replaced by one",
+		"File/lost: " + r.path("none") + " is not there",
+		"Directory/old: " + r.path("old") + " is not empty, and is only removed when it is: one is in it",
+	} {
+		if !strings.Contains(fmt.Sprint(err), s) || !strings.Contains(plan, s) {
+			t.Errorf("no %q in\n%v\nand\n%s", s, err, plan)
+		}
+	}
+	gone := strings.Replace(within("old", "one"), "  content: \"x\"\n  permissions: \"0644\"\n", "  mode: absent\n", 1)
+	right := r.commit("a2", folder("none", ""), within("none", "lost"), gone, folder("old", ", mode: absent"))
+	if err := r.Inspect(t.Context(), engine.Revision{Commit: right}, must[*reconcile.Set](t)(r.load(t.Context(), right)), func(string) {}); err != nil {
+		t.Error(err)
+	}
+	r.good("a2"[:2], r.commits[right])
 }

@@ -17,6 +17,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/foresee"
 	"vigil/engine/revision/ground"
 )
 
@@ -39,6 +40,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 	rows := g.Remembered()
 	p := &Plan{Set: set, Arrangement: Arrange(set, rows)}
 	var changing []*ground.Thing
+	var ahead foresee.Ahead
 	for _, t := range append(slices.Clone(p.Things), p.Away...) {
 		if err := ctx.Err(); err != nil {
 			return nil, fault.Wrap(fault.Cancelled, err, "planning")
@@ -58,7 +60,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 			t.Held = t.Diffs
 		}
 		for _, s := range steps {
-			p.foresee(g.Actions, t, s)
+			p.foresee(g.Actions, t, s, &ahead)
 			p.Steps = append(p.Steps, engine.PlanStep{Ref: t.Ref, Level: t.Level, Action: s.Action, Summary: s.Summary,
 				Final: s.Final, Prune: t.Item == nil, Because: reconcile.Told(t.Diffs)})
 		}
@@ -77,8 +79,9 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 	return p, nil
 }
 
-// foresee asks the action of a step whether anything on this host stops it.
-func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step) {
+// foresee asks the action of a step whether anything on this host stops it, once the
+// steps before it are done.
+func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step, ahead *foresee.Ahead) {
 	action, known := acts.Action(s.Action)
 	place, req := "", remedy.Request{Action: s.Action, With: s.With, Target: t.Ref}
 	if t.Item != nil {
@@ -89,9 +92,12 @@ func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step) {
 		return
 	}
 	_, err := action.Resolve(req)
-	if f, can := action.(remedy.Foreseer); can && err == nil {
-		err = f.Foresee(req)
+	f, can := action.(foresee.Foreseer)
+	if can && err == nil {
+		ahead.Bytes = int64(len(s.Content))
+		err = f.Foresee(req, ahead)
 	}
+	ahead.Programs = ahead.Programs || !can
 	if err != nil {
 		p.stops.Add(place, "%s: %v", t.Ref, err)
 	}
