@@ -64,6 +64,16 @@ func (a process) Run(ctx context.Context, r remedy.Request) (remedy.Result, erro
 	return remedy.Result{}, err
 }
 
+// Lasts waits until the process that a start or restart brought up has stood for
+// its hold, or has ended. A stop brings up nothing.
+func (a process) Lasts(ctx context.Context, r remedy.Request) (string, error) {
+	name, verb, _, err := a.read(r)
+	if err != nil || verb == "stop" {
+		return "", err
+	}
+	return a.keeper.Lasts(ctx, name)
+}
+
 // bounded is ctx with the request's timeout, or the kind's when it names none.
 func bounded(ctx context.Context, r remedy.Request, s remedy.Spec) (context.Context, context.CancelFunc) {
 	d := r.Timeout

@@ -23,6 +23,7 @@ type Process struct {
 	Env         map[string]string `toml:"env"` // with a fixed PATH and LANG, the whole environment
 	Cwd         string            `toml:"cwd"` // "" is /
 	Ready       Ready             `toml:"ready"`
+	Hold        time.Duration     `toml:"hold"`         // how long it has to stand for its start to count as good; 0 is 1 s
 	StopSignal  string            `toml:"stop_signal"`  // "" is SIGTERM
 	StopTimeout time.Duration     `toml:"stop_timeout"` // then SIGKILL; 0 is 10 s
 	Autostart   *bool             `toml:"autostart"`    // unset is true
@@ -96,6 +97,9 @@ func (p Process) validate(at string, is *fault.Issues) {
 	if p.StopTimeout < 0 || p.StopTimeout > time.Hour {
 		is.Add(at+".stop_timeout", "%v is not between 0 and 1h", p.StopTimeout)
 	}
+	if p.Hold < 0 || p.Hold > time.Hour {
+		is.Add(at+".hold", "%v is not between 0 and 1h", p.Hold)
+	}
 	if p.Log != "" && p.Log != "none" && !filepath.IsAbs(p.Log) {
 		is.Add(at+".log", "%q is neither \"none\" nor an absolute path", p.Log)
 	}
@@ -155,6 +159,14 @@ func (p Process) patience() time.Duration {
 		return 10 * time.Second
 	}
 	return p.StopTimeout
+}
+
+// Stands is how long it has to run for its start to count as good.
+func (p Process) Stands() time.Duration {
+	if p.Hold == 0 {
+		return time.Second
+	}
+	return p.Hold
 }
 
 func (p Process) auto() bool { return p.Autostart == nil || *p.Autostart }

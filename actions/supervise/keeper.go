@@ -30,7 +30,8 @@ type keeper struct {
 	stopped bool
 	starts  int
 	since   clock.Stamp
-	last    Event // the last death
+	began   clock.Stamp // of the newest child, as this vigild knows it
+	last    Event       // the last death
 }
 
 func (k *keeper) info() Info {
@@ -113,6 +114,7 @@ func (k *keeper) take(child *launch.Child) chan struct{} {
 	gone := make(chan struct{})
 	k.mu.Lock()
 	k.child, k.gone, k.up, k.asked, k.since = child, gone, false, false, k.s.deps.Clock()
+	k.began = k.since
 	k.mu.Unlock()
 	if !k.s.spawn(func() { k.watch(child, gone) }) {
 		child.Release()

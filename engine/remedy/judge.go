@@ -23,6 +23,7 @@ type Judge interface {
 type Verification struct {
 	OK       bool
 	Unasked  bool // nobody asks any more whether it helped: neither a success nor a failure
+	Fell     bool // what the act brought up has ended again; Reason says how
 	Reason   string
 	Evidence json.RawMessage
 }

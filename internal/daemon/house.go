@@ -227,11 +227,11 @@ func (h *house) applyBuiltin(ctx context.Context, cfg *config.Loaded) error {
 		}
 		ds = append(ds, starter...)
 	}
-	var names []string
+	holds := map[string]time.Duration{}
 	for _, p := range cfg.Processes {
-		names = append(names, p.Name)
+		holds[p.Name] = p.Stands()
 	}
-	processes, is := source.Processes(names)
+	processes, is := source.Processes(holds)
 	if err := is.Err(); err != nil {
 		return err
 	}

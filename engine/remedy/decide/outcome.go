@@ -121,11 +121,15 @@ func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verifi
 		return s.Done()
 	}
 	s.Tell(r.Who(), "verify.failed", v.Reason, v.Evidence)
-	b := c.tripped(h.Breaker, now)
-	s.Breaker = &b
-	if b.Opened > h.Breaker.Opened {
-		s.TellOf("subject:"+r.Subject, "vigild", "breaker.open",
-			strconv.Itoa(b.Failures)+" acts in a row did not help; none before "+clockTime(b.Until), nil)
+	// What ends again is tried again at the ladder's own pace, as what ended before
+	// it was ready: all tries of a rung are one act that did not help.
+	if !v.Fell || r.Try >= c.terms(&r).tries(&r) {
+		b := c.tripped(h.Breaker, now)
+		s.Breaker = &b
+		if b.Opened > h.Breaker.Opened {
+			s.TellOf("subject:"+r.Subject, "vigild", "breaker.open",
+				strconv.Itoa(b.Failures)+" acts in a row did not help; none before "+clockTime(b.Until), nil)
+		}
 	}
 	s.Next.Error = v.Reason
 	c.failed(s, "did not help: "+v.Reason, 0, j)

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -470,6 +471,41 @@ func TestBreaker(t *testing.T) {
 	}
 	if _, err := c.Verified(r, remedy.History{}, remedy.Verification{OK: true}, now, 0); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("verified while running: %v", err)
+	}
+}
+
+// TestWhatEndsAgainIsTriedAtTheLaddersPace: it backs off try by try, as what ended
+// before it was ready; the breaker counts all tries of a rung as one act that did
+// not help, and then the ladder goes on.
+func TestWhatEndsAgainIsTriedAtTheLaddersPace(t *testing.T) {
+	c, s := rules(t), calm()
+	s.r.Plan.Ladder[0].Tries = 3
+	s.h.Breaker = remedy.Breaker{Failures: 1}
+	fell := remedy.Verification{Fell: true, Reason: "process web exited with 7, 3ms after its start"}
+	var waits []time.Duration
+	for try := 1; try <= 3; try++ {
+		r, a := claimed(t, s)
+		m, _ := c.Ended(r, a, remedy.Result{OK: true}, s.now, 0)
+		m, err := c.Verified(m.Next, s.h, fell, s.now, 0.999999)
+		if err != nil || m.Next.Error != fell.Reason {
+			t.Fatalf("try %d: %+v %v", try, m.Next, err)
+		}
+		if try < 3 {
+			if m.Breaker != nil || m.Next.State != remedy.Queued || verbs(m.Audit) != "verify.failed remediation.retry" {
+				t.Errorf("try %d: breaker %+v, %s, told %s", try, m.Breaker, m.Next.State, verbs(m.Audit))
+			}
+			wait, _ := m.Next.Until.Sub(s.now)
+			waits = append(waits, wait.Round(time.Second))
+		} else if m.Breaker == nil || m.Breaker.Failures != 2 || m.Next.Rung != 1 || verbs(m.Audit) != "verify.failed remediation.next_rung" {
+			t.Errorf("try %d: breaker %+v, rung %d, told %s", try, m.Breaker, m.Next.Rung, verbs(m.Audit))
+		}
+		s.r = m.Next
+		if try < 3 {
+			s.now = m.Next.Until
+		}
+	}
+	if !slices.Equal(waits, []time.Duration{2 * time.Second, 4 * time.Second}) {
+		t.Errorf("waited %v", waits)
 	}
 }
 

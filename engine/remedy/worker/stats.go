@@ -16,7 +16,7 @@ type Stats struct {
 
 	Verdicts    map[[2]string]uint64 // gate (empty when all admitted) and answer
 	Acts        map[[2]string]uint64 // kind and result: ok, failed, timeout, unseen, start_failed
-	Verified    map[string]uint64    // ok, failed, unasked
+	Verified    map[string]uint64    // ok, failed, fell, unasked
 	ActSeconds  float64
 	StartFailed uint64 // could not be started, before or after the claim
 	Errors      uint64 // of the ledger and the judge, conflicts included

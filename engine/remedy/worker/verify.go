@@ -7,6 +7,7 @@ import (
 
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/act"
 	"vigil/engine/remedy/decide"
 )
 
@@ -32,7 +33,7 @@ func (w *Worker) verify(cs contexts, r remedy.Remediation) {
 	defer cancel()
 	w.stoppable(r.ID, cancel)
 	after, deadline := w.rules.Times(&r, w.Clock())
-	v, err := w.Judge.Verify(ctx, r, after, deadline)
+	v, err := act.Verify(ctx, w.Actions, r, func(ctx context.Context) (remedy.Verification, error) { return w.Judge.Verify(ctx, r, after, deadline) })
 	w.stoppable(r.ID, nil)
 	if err != nil {
 		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
@@ -41,20 +42,9 @@ func (w *Worker) verify(cs contexts, r remedy.Remediation) {
 		v = remedy.Verification{Reason: "it could not be verified: " + err.Error()}
 	}
 	w.mu.Lock()
-	count(&w.stats.Verified, end(v))
+	count(&w.stats.Verified, act.Proof(v))
 	w.mu.Unlock()
 	w.verified(cs, r, v)
-}
-
-// end is how a verification ended, in one word.
-func end(v remedy.Verification) string {
-	switch {
-	case v.Unasked:
-		return "unasked"
-	case v.OK:
-		return "ok"
-	}
-	return "failed"
 }
 
 // verified writes the end of a verification in a transaction that reads the

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"embed"
 	"io/fs"
+	"maps"
+	"slices"
 	"strconv"
 	"text/template"
+	"time"
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
@@ -37,23 +40,26 @@ func Starter() ([]document.Document, fault.Issues) {
 // process is the policy that stands behind a supervised process. Death is an
 // event, not a condition that lasts, so nothing delays the first start; the
 // backoff and the limit of the subject keep a process that will not stay up
-// from being started for ever.
+// from being started for ever. It clears when the process has stood for its hold,
+// as its start is good then: what ends again before that is the same firing, and
+// the same remediation tries again.
 var process = template.Must(template.New("process").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(`
 apiVersion: vigil/v1
 kind: Policy
-metadata: {name: {{ printf "process-%s" . | quote }}}
+metadata: {name: {{ printf "process-%s" .Name | quote }}}
 spec:
-  description: {{ printf "the supervised process %s must run" . | quote }}
+  description: {{ printf "the supervised process %s must run" .Name | quote }}
   severity: critical
   mode: act
-  match: {{ printf "vigil_process_up{process=%q}" . | quote }}
+  match: {{ printf "vigil_process_up{process=%q}" .Name | quote }}
   fire: value < 1
+  clear_for: {{ .Hold }}
   no_data: keep
   flapping: {changes: 100, within: 10m, calm: 1m}
   remedy:
-    target: {{ . | quote }}
+    target: {{ .Name | quote }}
     ladder:
-      - {action: process, with: {process: {{ . | quote }}, verb: start}, timeout: 1m, tries: 10, settle: 0s}
+      - {action: process, with: {process: {{ .Name | quote }}, verb: start}, timeout: 1m, tries: 30, settle: 0s}
     verify: {expr: value > 0, within: 30s}
     cooldown: 0s
     cost: 0
@@ -62,13 +68,17 @@ spec:
     capture: false
 `))
 
-// Processes makes one policy, `process-NAME`, for each supervised process.
-func Processes(names []string) ([]document.Document, fault.Issues) {
+// Processes makes one policy, `process-NAME`, for each supervised process, given
+// how long each has to stand.
+func Processes(holds map[string]time.Duration) ([]document.Document, fault.Issues) {
 	var out []document.Document
 	var issues fault.Issues
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(holds)) {
 		var text bytes.Buffer
-		if err := process.Execute(&text, name); err != nil {
+		if err := process.Execute(&text, struct {
+			Name string
+			Hold document.Duration
+		}{name, document.Duration(holds[name])}); err != nil {
 			issues.Add("process."+name, "%v", err)
 			continue
 		}

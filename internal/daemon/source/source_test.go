@@ -165,7 +165,7 @@ func TestStarterPackIsFiveHarmlessPolicies(t *testing.T) {
 }
 
 func TestProcessesMakeOnePolicyEach(t *testing.T) {
-	ds, is := Processes([]string{"web", "worker-2"})
+	ds, is := Processes(map[string]time.Duration{"web": time.Second, "worker-2": 90 * time.Second})
 	if len(is) > 0 || len(ds) != 2 || ds[1].Name != "process-worker-2" {
 		t.Fatalf("%v %v", ds, is)
 	}

@@ -1,0 +1,57 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vigil/engine/fault"
+)
+
+// Lasts blocks until a process has stood for its hold since it last came up, or
+// has ended by itself: fell says how and after how long. What somebody stopped or
+// restarts says nothing. NotFound: no such process; else an error is that of ctx.
+// It holds up nobody.
+func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err error) {
+	k := s.procs[name]
+	if k == nil {
+		return "", fault.New(fault.NotFound, "there is no process %q in the config", name)
+	}
+	for {
+		left, gone, fell := k.standing()
+		if gone == nil || left <= 0 {
+			return fell, nil
+		}
+		t := time.NewTimer(left)
+		select {
+		case <-t.C:
+		case <-gone:
+		case <-ctx.Done():
+			t.Stop()
+			return "", ctx.Err()
+		}
+		t.Stop()
+	}
+}
+
+// standing is how long the process has yet to stand and what tells its end; gone
+// is nil when it does not run.
+func (k *keeper) standing() (left time.Duration, gone <-chan struct{}, fell string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.s.deps.Clock()
+	switch {
+	case k.child != nil:
+		stood, same := now.Sub(k.since)
+		if !same {
+			stood = 0
+		}
+		return k.p.Stands() - stood, k.gone, ""
+	case k.stopped || k.asked:
+		return 0, nil, ""
+	case k.began.IsZero():
+		return 0, nil, fmt.Sprintf("process %s does not run", k.p.Name)
+	}
+	lived, _ := k.last.At.Sub(k.began)
+	return 0, nil, fmt.Sprintf("process %s %s, %s after its start", k.p.Name, k.last.Reason, lived.Round(time.Millisecond))
+}
