@@ -94,6 +94,10 @@ func (e *Evaluator) Committed(bs []*series.Batch) {
 	at := e.clock()
 	replay := !e.opened.Load()
 	for _, b := range bs {
+		came := at
+		if replay { // a breach of long ago is no news
+			came = e.arrival(b.Newest())
+		}
 		end := b.Seq + uint64(b.Accepted())
 		var room [4]*shard.Block
 		blocks := room[:0]
@@ -120,7 +124,7 @@ func (e *Evaluator) Committed(bs []*series.Batch) {
 				j := slices.IndexFunc(blocks, func(bl *shard.Block) bool { return bl.Shard() == sh })
 				if j < 0 {
 					j = len(blocks)
-					blocks = append(blocks, shard.TakeBlock(sh, end, at, replay))
+					blocks = append(blocks, shard.TakeBlock(sh, end, came, replay))
 				}
 				blocks[j].Add(w, ps)
 			}

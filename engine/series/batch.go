@@ -95,6 +95,16 @@ func (b *Batch) Accepted() (n int) {
 	return n
 }
 
+// Newest is the time of the newest point that is in, Unix ms; 0 when none is.
+func (b *Batch) Newest() (t int64) {
+	for i := range b.Items {
+		for _, p := range b.Points[b.Items[i].Lo:b.Items[i].Hi] {
+			t = max(t, p.T)
+		}
+	}
+	return t
+}
+
 // AppendLabel appends one label in the encoding of Item.Key.
 func AppendLabel(dst []byte, name, value string) []byte {
 	dst = append(dst, 0x0a)
