@@ -43,8 +43,9 @@ func TestActedOnAgainAfterTheCooldown(t *testing.T) {
 		k := &Core{Reader: last{r: remedy.Remediation{State: remedy.Succeeded, Created: ended, Finished: ended}}, Cooldown: c.all}
 		x := &Instance{En: &Entry{Name: "hot", P: Policy{Doc: engine.PolicyDocument{Remedy: &remedy.Plan{Cooldown: c.own}}}}}
 		x.Row.State.Fired = now.Add(-time.Hour)
-		if got := k.idle(t.Context(), x, now); got != c.idle {
-			t.Errorf("%s: %v", name, got)
+		r, ok := k.raise(x)
+		if got := k.idle(t.Context(), r, now); got != c.idle || !ok {
+			t.Errorf("%s: %v, asked about %v", name, got, ok)
 		}
 	}
 }

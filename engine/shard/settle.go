@@ -23,12 +23,17 @@ const raiseEvery = 15 * time.Second
 func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 	s.Mu.Lock()
 	o := Outcome{changes: s.changes, Closing: s.closing}
-	raises := s.raises
+	var raises []raise
+	for _, x := range s.raises {
+		if r, ok := s.c.raise(x); ok {
+			raises = append(raises, r)
+		}
+	}
 	s.changes, s.closing, s.raises = nil, nil, nil
 	s.Mu.Unlock()
-	for _, x := range raises {
-		if s.c.idle(ctx, x, now) {
-			o.raises = append(o.raises, x)
+	for _, r := range raises {
+		if s.c.idle(ctx, r, now) {
+			o.raises = append(o.raises, r.inst)
 		}
 	}
 	for _, piece := range o.pieces(pieceMost) {
@@ -41,11 +46,8 @@ func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 }
 
 func (s *Shard) settlePiece(ctx context.Context, o Outcome, now clock.Stamp) bool {
-	for i := range o.changes {
-		c := &o.changes[i]
-		if c.tr.To == policy.StateOK && told(c.tr) && c.inst.En.P.Doc.Remedy != nil {
-			o.moves = append(o.moves, s.c.withdraw(ctx, c.inst, now)...)
-		}
+	for _, x := range s.cleared(o.changes) {
+		o.moves = append(o.moves, s.c.withdraw(ctx, x, now)...)
 	}
 	s.Mu.Lock()
 	d := Decide(o, s.c.Track.Position(), now)
@@ -59,6 +61,19 @@ func (s *Shard) settlePiece(ctx context.Context, o Outcome, now clock.Stamp) boo
 		s.c.Nudge()
 	}
 	return true
+}
+
+// cleared lists the instances whose end may leave something to withdraw.
+func (s *Shard) cleared(changes []change) (out []*Instance) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for i := range changes {
+		c := &changes[i]
+		if c.tr.To == policy.StateOK && told(c.tr) && c.inst.En.P.Doc.Remedy != nil {
+			out = append(out, c.inst)
+		}
+	}
+	return out
 }
 
 // Committed notes what the ledger now has.
@@ -151,15 +166,39 @@ func (s *Shard) freshen(d *engine.Decision, try int) {
 	d.Firings = rows
 }
 
+// raise is a firing about which the ledger is asked, with what its policy says: that
+// may be edited meanwhile, for the ledger is asked without the shard's lock.
+type raise struct {
+	inst     *Instance
+	cooldown time.Duration
+	mode     string
+	fired    clock.Stamp
+}
+
+// raise takes what idle asks by; the shard's lock is held. False: there is nothing to
+// ask about any more.
+func (c *Core) raise(x *Instance) (raise, bool) {
+	doc := &x.En.P.Doc
+	if x.Dead || doc.Remedy == nil {
+		return raise{}, false
+	}
+	r := raise{inst: x, cooldown: c.Cooldown, mode: doc.Mode, fired: x.Row.State.Fired}
+	if own := doc.Remedy.Cooldown; own != nil {
+		r.cooldown = own.Std()
+	}
+	r.cooldown = max(r.cooldown, time.Second)
+	return r, true
+}
+
 // idle reports whether a firing has no remediation alive and the last one ended
 // in a way after which another is due: it succeeded, or was withdrawn because
 // the condition had gone, and the cool-down is over.
-func (c *Core) idle(ctx context.Context, x *Instance, now clock.Stamp) bool {
+func (c *Core) idle(ctx context.Context, x raise, now clock.Stamp) bool {
 	if c.Reader == nil {
 		return false
 	}
-	fp := x.FP
-	rs, _, err := c.Reader.Remediations(ctx, engine.RemediationFilter{Policy: x.En.Name, Firing: &fp, Limit: 1})
+	fp := x.inst.FP
+	rs, _, err := c.Reader.Remediations(ctx, engine.RemediationFilter{Policy: x.inst.En.Name, Firing: &fp, Limit: 1})
 	if err != nil {
 		return false
 	}
@@ -167,25 +206,20 @@ func (c *Core) idle(ctx context.Context, x *Instance, now clock.Stamp) bool {
 		return true
 	}
 	r := rs[0]
-	cooldown := c.Cooldown
-	if own := x.En.P.Doc.Remedy.Cooldown; own != nil {
-		cooldown = own.Std()
-	}
-	cooldown = max(cooldown, time.Second)
 	since, _ := now.Sub(r.Finished)
 	switch r.State {
 	case remedy.Succeeded:
-		return since >= cooldown
+		return since >= x.cooldown
 	case remedy.Cancelled:
-		return r.Gate == "recheck" && since >= cooldown
+		return r.Gate == "recheck" && since >= x.cooldown
 	case remedy.Refused:
-		if r.Gate == "mode" && r.Plan.Mode != x.En.P.Doc.Mode {
+		if r.Gate == "mode" && r.Plan.Mode != x.mode {
 			return true
 		}
 	}
 	// Held, running, gave_up (which retries by itself), refused and what a person
 	// cancelled stay as they are for this episode.
-	started, _ := now.Sub(x.Row.State.Fired)
+	started, _ := now.Sub(x.fired)
 	made, _ := now.Sub(r.Created)
 	return r.State.Final() && r.State != remedy.GaveUp && made > started
 }
