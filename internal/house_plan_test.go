@@ -192,6 +192,7 @@ var plan = []room{
 	{dir: "engine/tsdb/wal/waltest", floor: 3, ours: []string{"engine/tsdb/wal"}, test: true},
 	{dir: "internal/vigiltest", floor: 4, ours: []string{"engine", "floors 0-1", "api/client", "api/contract", "internal/daemon", "internal/daemon/config", "internal/cli"}, test: true},
 	{dir: "internal/vigiltest/pointed", floor: 4, ours: []string{"engine", "floors 0-1", "internal/daemon", "internal/daemon/config"}, test: true},
+	{dir: "internal/vigilsim", floor: 4, ours: []string{"engine", "floors 0-1", "engine/atonce", "engine/hall", "engine/ledger", "engine/remedy/worker", "engine/tsdb"}, test: true},
 	{dir: "internal/load", floor: 4, ours: []string{"floor 0", "internal/load/desired", "internal/load/rig"}, guests: []string{gCompress}},
 	{dir: "internal/load/desired", floor: 4, ours: []string{"internal/load/rig"}},
 	{dir: "internal/load/rig", floor: 4},
