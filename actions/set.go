@@ -14,7 +14,6 @@ import (
 	"vigil/actions/catalogue"
 	"vigil/actions/detach"
 	"vigil/actions/launch"
-	"vigil/actions/launch/trust"
 	"vigil/actions/outward"
 	"vigil/actions/supervise"
 	"vigil/actions/units"
@@ -126,10 +125,8 @@ func (s *Set) load(c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	if c.Source != "" && len(c.Catalogue)+len(c.Processes) > 0 {
-		if _, err := trust.Path(c.Source); err != nil {
-			return fault.Wrap(fault.Forbidden, err, "the catalogue in %s is not taken", c.Source)
-		}
+	if err := c.trusted(); err != nil {
+		return err
 	}
 	table := map[string]remedy.Action{}
 	for _, k := range kinds() {

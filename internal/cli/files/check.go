@@ -25,7 +25,15 @@ func (CheckCmd) Help() string {
 }
 
 type checkConfigCmd struct {
-	All bool `help:"Print every setting with its value."`
+	All    bool `help:"Print every setting with its value."`
+	Strict bool `help:"Warnings are mistakes: exit 3 where a program that is named would not start."`
+}
+
+// Help shows examples and what the exit code says.
+func (checkConfigCmd) Help() string {
+	return "What the daemon would refuse is a mistake: exit 3, or 4 where others may write a file that says what is run. " +
+		"A program that would not start (missing, not executable, open to others) is a warning: the daemon starts without it.\n\n" +
+		"Examples:\n  vigild check config\n  vigild check config --strict"
 }
 
 // Run checks the configuration.
@@ -40,8 +48,21 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 	if err := l.Named(time.Now()).Err(); err != nil {
 		return err
 	}
+	warnings, err := l.ActionsConfig().Foresee()
+	if err != nil {
+		return err
+	}
+	if c.Strict && len(warnings) > 0 {
+		return warnings
+	}
 	rep := config.Describe(l)
-	return s.Print(rep, func() error {
+	return s.Print(struct {
+		config.Description
+		Warnings fault.Issues `json:"warnings,omitempty"`
+	}{rep, warnings}, func() error {
+		for _, w := range warnings {
+			fmt.Fprintf(s.Err, "warning: %s: %s\n", w.Place, w.Msg)
+		}
 		if rep.File == "" {
 			fmt.Fprintln(s.Out, "no config file; the defaults hold")
 		} else {

@@ -1,0 +1,38 @@
+package launch
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"vigil/engine/fault"
+)
+
+// Foresee says why a program would not start, as things stand now and as this user
+// sees them: it is missing, not executable or not as its digest says, others could
+// change it, or its user, its group or its folder is not there. That another user's
+// identity cannot be taken on is left out, since vigild may run as another one. It
+// starts nothing, blocks on disk, and what it says is no promise.
+func Foresee(p Program) error {
+	_, held, err := executable(p)
+	if err != nil {
+		return err
+	}
+	if held != nil {
+		held.Close()
+	}
+	if _, err := credential(p.User, p.Group); err != nil && fault.KindOf(err) != fault.Forbidden {
+		return err
+	}
+	if p.Dir == "" {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(p.Dir, &st); err != nil {
+		return fault.Wrap(fault.NotFound, &os.PathError{Op: "stat", Path: p.Dir, Err: err}, "its folder")
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return fault.New(fault.Unprocessable, "%s is not a folder", p.Dir)
+	}
+	return nil
+}
