@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
@@ -111,6 +112,15 @@ type CheckRow struct {
 	Text  []byte // the document; see document.Document.Text
 }
 
+// EntryRow is an entry of the catalogue that the repository defines, kept so that it
+// is there before the repository is read, and while it cannot be.
+type EntryRow struct {
+	Name   string
+	Place  string // file:line:column in the repository
+	Commit string // that brought it as it is
+	Text   []byte // the document; see document.Document.Text
+}
+
 // DesiredDecision is the part of a Decision that is about desired state.
 type DesiredDecision struct {
 	Revisions []Revision  // put, by N
@@ -122,6 +132,14 @@ type DesiredDecision struct {
 	Undone    []int64     // steps of the journal that are done with, by N
 	Settled   int64       // the journal up to this N is done with; 0 leaves it alone
 	Checks    *[]CheckRow // all there are from now on; nil leaves them alone
+	Entries   *[]EntryRow // the same
+}
+
+// Beside is what belongs to the policies of a revision.
+type Beside struct {
+	Actions remedy.Actions   // that they are judged by; nil: those in force
+	Desired *DesiredDecision // written in the same transaction; nil: nothing
+	Audit   []audit.Record   // the same
 }
 
 // Rows is how many rows it writes; of nil none.
@@ -132,6 +150,9 @@ func (d *DesiredDecision) Rows() int {
 	n := len(d.Revisions) + len(d.Resources) + len(d.Forgotten) + len(d.Drifts) + len(d.Suspends) + len(d.Undo) + len(d.Undone)
 	if d.Checks != nil {
 		n += len(*d.Checks)
+	}
+	if d.Entries != nil {
+		n += len(*d.Entries)
 	}
 	return n
 }
@@ -144,6 +165,7 @@ type DesiredSnapshot struct {
 	Suspends                          []Suspend            // not ended
 	Undo                              []Undo               // by N
 	Checks                            []CheckRow           // by Name
+	Entries                           []EntryRow           // by Name
 	Active                            []remedy.Remediation // of source reconcile, not final
 	LastRevision, LastDrift, LastUndo int64
 }

@@ -26,6 +26,16 @@ func (l *Ledger) Desired(ctx context.Context) (*engine.DesiredSnapshot, error) {
 	return s, nil
 }
 
+// Entries reads the catalogue entries of the repository, by name: they have to be
+// there before the first act is looked at again.
+func (l *Ledger) Entries(ctx context.Context) (out []engine.EntryRow, err error) {
+	err = l.file.Read(ctx, func(c *conn.Conn) error {
+		out, err = desired.ReadEntries(ctx, c)
+		return err
+	})
+	return out, err
+}
+
 // Revisions lists newest first; those with N < before (0: all), at most limit.
 func (l *Ledger) Revisions(ctx context.Context, before int64, limit int) (out []engine.Revision, err error) {
 	where, row := "true", conn.Row{}

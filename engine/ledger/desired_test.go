@@ -86,6 +86,32 @@ func TestChecksOfTheRepositoryAreKeptWhole(t *testing.T) {
 	r.verify()
 }
 
+// TestEntriesOfTheRepositoryAreKeptWhole: as the checks, and they are read alone too.
+func TestEntriesOfTheRepositoryAreKeptWhole(t *testing.T) {
+	r := newRig(t, config(t.TempDir()))
+	row := func(name string) engine.EntryRow {
+		return engine.EntryRow{Name: name, Place: name + ".yaml:1:1", Commit: "c1", Text: []byte(`{"kind":"Action"}`)}
+	}
+	for _, rows := range [][]engine.EntryRow{{row("a"), row("b")}, {row("b"), row("c")}, {}} {
+		r.put(engine.DesiredDecision{Entries: &rows})
+		r.put(engine.DesiredDecision{Resources: []engine.Resource{resource("motd", "c1")}})
+		_, err := r.Commit(context.Background(), &engine.Decision{Desired: &engine.DesiredDecision{Entries: &[]engine.EntryRow{row("z"), row("z")}}})
+		if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "entry z") {
+			t.Errorf("twice: %v", err)
+		}
+		r.reopen()
+		want := append([]engine.EntryRow(nil), rows...)
+		if d := cmp.Diff(want, r.desired().Entries); d != "" {
+			t.Fatal("after a restart: " + d)
+		}
+		alone, err := r.Entries(context.Background())
+		if d := cmp.Diff(want, alone); d != "" || err != nil {
+			t.Fatal(err, d)
+		}
+	}
+	r.verify()
+}
+
 // TestDesiredStateIsAllOrNothing: each of these is a bug of the one who decides;
 // it is an error that says what is wrong, and nothing of the decision is there,
 // its audit included.

@@ -1,6 +1,6 @@
 // Package desired is what the ledger's tables hold of desired state: revisions,
 // resources (what was last written), drifts, suspends, the undo journal, and the
-// checks of the repository. One file per noun, with its columns, the way it is written and read back.
+// checks and catalogue entries of the repository. One file per noun, with its columns, the way it is written and read back.
 //
 // Like the room table it knows the schema, whose constraints carry the
 // invariants: one revision is under way at most, what ended does not begin
@@ -111,6 +111,7 @@ var sealed = [...]struct{ name, columns string }{
 	{"suspends", suspendColumns},
 	{"undo", undoColumns},
 	{"checks", checkColumns},
+	{"entries", entryColumns},
 }
 
 // Check reads every row and compares its checksum. Corrupt: the first row that is

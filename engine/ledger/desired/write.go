@@ -65,6 +65,11 @@ func Write(c *conn.Conn, d *engine.DesiredDecision) error {
 			return err
 		}
 	}
+	if d.Entries != nil {
+		if err := putEntries(c, *d.Entries); err != nil {
+			return err
+		}
+	}
 	return number(c, d)
 }
 
@@ -91,7 +96,10 @@ func Read(ctx context.Context, c *conn.Conn) (*engine.DesiredSnapshot, error) {
 	if s.Undo, err = Journal(ctx, c); err != nil {
 		return nil, err
 	}
-	s.Checks, err = readChecks(ctx, c)
+	if s.Checks, err = readChecks(ctx, c); err != nil {
+		return nil, err
+	}
+	s.Entries, err = ReadEntries(ctx, c)
 	return s, err
 }
 

@@ -15,7 +15,9 @@ const AppID = 0x56474c44
 // Moments are texts "wall boot boot_id" (Unix µs, ns since boot); columns named
 // *_wall, *_boot and *_boot_id repeat those that a query compares. sum is the
 // checksum over the row's other columns in the order of the writer.
-func Migrations() []string { return []string{first, desired.Tables, replays, desired.Checks} }
+func Migrations() []string {
+	return []string{first, desired.Tables, replays, desired.Checks, desired.Entries}
+}
 
 const first = `
 CREATE TABLE state (
