@@ -34,6 +34,28 @@ func TestPattern_MatchesTheWholeValue(t *testing.T) {
 	}
 }
 
+// TestPattern_IsBounded: what a short text would take in memory is counted before it
+// is compiled, and what people write is far from the bound.
+func TestPattern_IsBounded(t *testing.T) {
+	for _, good := range []string{`^[a-z0-9][a-z0-9-]{0,40}$`, `\p{L}{1,200}`, `(?i)[a-z0-9._-]{1,1000}`, `(\pL+\.)*\pL+`, `(a+)+b`, strings.Repeat("a", 1000)} {
+		if _, err := param.NewPattern(good); err != nil {
+			t.Errorf("%.30q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"(" + strings.Repeat("a", 100) + "){1000}", "(((" + strings.Repeat("ab?", 200) + "){10}){10}){10}", strings.Repeat(`(abc){900}`, 20)} {
+		if _, err := param.NewPattern(bad); err == nil || param.Size(bad) <= 20_000 {
+			t.Errorf("%.30q of %d steps: %v", bad, param.Size(bad), err)
+		}
+	}
+	p, err := param.NewPattern(`(a+)+b`) // no backtracking: linear in the value
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Check(strings.Repeat("a", param.MaxValue)) == nil {
+		t.Error("it matched")
+	}
+}
+
 func TestReader(t *testing.T) {
 	p := param.Read(map[string]any{"text": "x", "n": 3.0, "d": "1h30m", "verb": "stat", "odd": []any{1}, "unkown": true})
 	if p.Text("text", true) != "x" || p.Whole("n") != 3 || p.Span("d", 0, 2*time.Hour) != 90*time.Minute || !p.OK() {

@@ -3,6 +3,7 @@ package param
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,6 +21,38 @@ type Pattern struct {
 // MaxValue bounds one value, in bytes.
 const MaxValue = 4096
 
+// maxSize bounds what one pattern takes in memory: a step takes some 40 bytes. What
+// is repeated is there as often as it may occur, so a short text can be a huge pattern.
+const maxSize = 20_000
+
+// Size is how many steps a pattern takes when it is compiled, counted without
+// compiling it; 0 for what is no pattern.
+func Size(text string) int {
+	re, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	n, shared := steps(re)
+	return n + shared
+}
+
+// steps are those of an expression, and what its classes of characters take, which
+// are there once however often they are repeated.
+func steps(re *syntax.Regexp) (n, shared int) {
+	n, shared = 1, len(re.Rune)/10
+	if re.Op == syntax.OpLiteral {
+		n, shared = len(re.Rune), 0
+	}
+	for _, sub := range re.Sub {
+		m, s := steps(sub)
+		n, shared = n+m, shared+s
+	}
+	if re.Op == syntax.OpRepeat {
+		n *= max(re.Min, re.Max, 1)
+	}
+	return n, shared
+}
+
 // NewPattern compiles the text of a pattern and anchors it.
 func NewPattern(text string) (Pattern, error) {
 	if text == "" {
@@ -27,6 +60,9 @@ func NewPattern(text string) (Pattern, error) {
 	}
 	if len(text) > 1024 {
 		return Pattern{}, fmt.Errorf("the pattern has %d bytes, at most 1024 are taken", len(text))
+	}
+	if n := Size(text); n > maxSize {
+		return Pattern{}, fmt.Errorf("%.80q would take %d steps when it is compiled, at most %d are taken: shorten what is repeated", text, n, maxSize)
 	}
 	// Alone first: `a)|(?:b` would otherwise slip out of the anchors.
 	if _, err := regexp.Compile(text); err != nil {
