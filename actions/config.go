@@ -22,6 +22,8 @@ type Config struct {
 
 	Heal heal.Config `toml:"-"` // what desired state may touch, from [git]; the zero value is nothing
 
+	Own []string `toml:"-"` // vigild's own files and folders, which no entry of the repository may name; none: it defines none
+
 	DataDir string   `toml:"-"` // for the records of processes and of probes
 	Wrapper []string `toml:"-"` // command line that runs detach.Attempt on a folder; none: nothing outlives vigild
 	Source  string   `toml:"-"` // the file all this was read from; it must be trusted if there is a catalogue

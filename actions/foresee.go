@@ -11,7 +11,7 @@ import (
 
 // trusted refuses a config file that others can write, where it says what is run.
 func (c Config) trusted() error {
-	if c.Source == "" || len(c.Catalogue)+len(c.Processes) == 0 {
+	if c.Source == "" || len(c.Catalogue)+len(c.Processes)+len(c.Own) == 0 {
 		return nil
 	}
 	if _, err := trust.Path(c.Source); err != nil {

@@ -52,5 +52,5 @@ func (s *Set) RunPlugin(ctx context.Context, dirs []string, name string, args []
 
 // RunEntry runs an exec entry of the catalogue for a check, as RunPlugin.
 func (s *Set) RunEntry(ctx context.Context, name string, params map[string]string) (Outcome, error) {
-	return s.book.Load().Run(ctx, name, params)
+	return s.table.Load().book.Run(ctx, name, params)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"vigil/actions/blob"
@@ -41,10 +42,27 @@ type Set struct {
 	detacher *detach.Detacher
 	crowd    catalogue.Crowd
 	contents *blob.Store
-	book     atomic.Pointer[catalogue.Catalogue]
+	changing sync.Mutex // over a change of conf and table together
 	conf     atomic.Pointer[Config]
-	table    atomic.Pointer[map[string]remedy.Action]
+	table    atomic.Pointer[table]
 }
+
+// table is every kind and entry as they are at one moment; it is never changed. It
+// is a remedy.Actions.
+type table struct {
+	actions map[string]remedy.Action
+	built   map[string]remedy.Action // the kinds alone
+	book    *catalogue.Catalogue
+	written map[string]Written // those of the repository
+	gone    map[string]string  // names that the repository took away since the start, and how
+}
+
+func (t *table) Action(name string) (remedy.Action, bool) {
+	a, ok := t.actions[name]
+	return a, ok
+}
+
+func (t *table) Names() []string { return slices.Sorted(maps.Keys(t.actions)) }
 
 // builtin is one kind that policies may name.
 type builtin struct {
@@ -122,41 +140,65 @@ func (s *Set) Reload(c Config) error {
 }
 
 func (s *Set) load(c Config) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if err := c.Validate(); err != nil {
 		return err
 	}
 	if err := c.trusted(); err != nil {
 		return err
 	}
-	table := map[string]remedy.Action{}
+	t := &table{}
+	if old := s.table.Load(); old != nil {
+		t = old
+	}
+	built := map[string]remedy.Action{}
 	for _, k := range kinds() {
 		a, err := k.build(s, c)
 		if err != nil {
 			return err
 		}
 		if a != nil { // nil: the config has no use for this kind
-			table[k.name] = a
+			built[k.name] = a
 		}
 	}
-	book, err := catalogue.New(c.Catalogue, catalogue.Deps{Launcher: s.launcher, Resolve: s.deps.Resolve, Crowd: &s.crowd, Detacher: s.detacher})
+	next, err := s.assemble(c, built, t.written)
 	if err != nil {
 		return err
 	}
-	maps.Copy(table, book.Actions())
-	s.book.Store(book)
+	next.gone = t.gone
 	s.conf.Store(&c)
-	s.table.Store(&table)
+	s.table.Store(next)
 	return nil
 }
 
-// Action finds a kind or a catalogue entry.
-func (s *Set) Action(name string) (remedy.Action, bool) {
-	a, ok := (*s.table.Load())[name]
-	return a, ok
+// assemble puts the kinds, the entries of a config and those of the repository into
+// one table.
+func (s *Set) assemble(c Config, built map[string]remedy.Action, written map[string]Written) (*table, error) {
+	t := &table{actions: maps.Clone(built), built: built, written: written}
+	if err := fits(c, written).Err(); err != nil {
+		return nil, err
+	}
+	entries := maps.Clone(c.Catalogue)
+	if entries == nil {
+		entries = map[string]catalogue.Entry{}
+	}
+	for name, w := range written {
+		entries[name] = w.Entry
+	}
+	var err error
+	if t.book, err = catalogue.New(entries, catalogue.Deps{Launcher: s.launcher, Resolve: s.deps.Resolve, Crowd: &s.crowd, Detacher: s.detacher}); err != nil {
+		return nil, err
+	}
+	maps.Copy(t.actions, t.book.Actions())
+	return t, nil
 }
 
+// Action finds a kind or a catalogue entry.
+func (s *Set) Action(name string) (remedy.Action, bool) { return s.table.Load().Action(name) }
+
 // Names lists every kind and entry, sorted.
-func (s *Set) Names() []string { return slices.Sorted(maps.Keys(*s.table.Load())) }
+func (s *Set) Names() []string { return s.table.Load().Names() }
 
 // Processes is the supervisor of `[[process]]`.
 func (s *Set) Processes() *supervise.Supervisor { return s.keeper }

@@ -254,6 +254,10 @@ func TestSet_CatalogueThatOthersCanWriteIsRefused(t *testing.T) {
 			if _, err := actions.New(c, actions.Deps{}); fault.KindOf(err) != fault.Forbidden {
 				t.Errorf("got %v", err)
 			}
+			trusting := actions.Config{Source: file, DataDir: dir, Own: []string{dir}} // whoever writes it says who signs
+			if _, err := actions.New(trusting, actions.Deps{}); fault.KindOf(err) != fault.Forbidden {
+				t.Errorf("with a catalogue from the repository: %v", err)
+			}
 			bare := c
 			bare.Catalogue = nil
 			if _, err := actions.New(bare, actions.Deps{}); err != nil {
