@@ -37,6 +37,7 @@ type Config struct {
 	Kinds         []string `toml:"kinds"`          // of documents that a revision may hold
 	Paths         []string `toml:"paths"`          // that documents may touch
 	TrustCommands bool     `toml:"trust_commands"` // commands in documents are run; wants signatures
+	TrustActions  bool     `toml:"trust_actions"`  // documents define entries of the catalogue; wants signatures
 	Writable      []string `toml:"writable"`       // branches beside Branch that can be pushed to
 
 	WebhookSecret string `toml:"webhook_secret"` // file: or env:; none, no webhook
@@ -111,6 +112,10 @@ func (c Config) Validate() error {
 	}
 	if c.TrustCommands && !c.RequireSigned {
 		is.Add("git.trust_commands", "commands from Git are run only when require_signed is true")
+	}
+	if c.TrustActions && !c.RequireSigned {
+		is = append(is, fault.Issue{Place: "git.trust_actions", Msg: "actions are taken from Git only when require_signed is true",
+			Hint: "set require_signed = true and list who may sign in allowed_signers"})
 	}
 	note("password", checkSecret(c.Password))
 	note("ssh_key", checkSecret(c.SSHKey))

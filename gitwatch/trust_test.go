@@ -194,6 +194,7 @@ func TestConfigNamesEachFault(t *testing.T) {
 		"git.writable":             func(c *Config) { c.Writable = []string{"refs/tags/*"} },
 		"git.allowed_signers":      func(c *Config) { c.RequireSigned = true },
 		"only when require_signed": func(c *Config) { c.TrustCommands = true },
+		"git.trust_actions":        func(c *Config) { c.TrustActions = true },
 		"git.known_hosts":          func(c *Config) { c.KnownHosts = "known_hosts" },
 		"git.pack":                 func(c *Config) { c.Pack.Depth = 0 },
 		"git.tree":                 func(c *Config) { c.Tree.Depth = 1000 },

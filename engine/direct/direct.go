@@ -18,6 +18,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/act"
 	"vigil/engine/remedy/decide"
 )
 
@@ -75,7 +76,11 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 	}
 	if source == remedy.FromExternal {
 		r.Plan.External = true
-		r.Reason = "no action here is called " + name + ": it waits for an outside remediator"
+		r.Reason = "no action here is called " + name
+		if why := act.Former(d.actions, name); why != "" {
+			r.Reason += " (" + why + ")"
+		}
+		r.Reason += ": it waits for an outside remediator"
 	} else {
 		// What could never run is told now, not when its turn comes.
 		for _, x := range r.Plan.Check(d.actions) {

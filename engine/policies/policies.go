@@ -104,38 +104,50 @@ func (k *Keeper) EnablePolicy(ctx context.Context, actor, name string, on bool) 
 // transaction: one issue and nothing of them is applied. Documents of other
 // kinds are left to others. That a person disabled a policy is kept.
 func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error {
+	return k.ApplyRevision(ctx, actor, owner, ds, engine.Beside{})
+}
+
+// ApplyRevision is ApplyFolder with what belongs to the policies, in the one
+// transaction.
+func (k *Keeper) ApplyRevision(ctx context.Context, actor string, owner document.Owner, ds []document.Document, b engine.Beside) error {
 	k.editing.Lock()
 	defer k.editing.Unlock()
-	c, is := k.folder(actor, owner, ds)
+	c, is := k.folder(actor, owner, ds, b.Actions)
 	if len(is) > 0 {
 		return is
 	}
-	if len(c.Put) == 0 && len(c.Drop) == 0 {
+	if len(c.Put) == 0 && len(c.Drop) == 0 && b.Desired == nil && len(b.Audit) == 0 {
 		return nil
+	}
+	c.Decision.Desired = b.Desired
+	for _, r := range b.Audit {
+		r.At = c.Decision.At
+		c.Decision.Audit = append(c.Decision.Audit, r)
 	}
 	_, err := k.carry(ctx, c, "")
 	return err
 }
 
-// ValidatePolicy says what is wrong with one document by itself; how it goes with
-// others is told by FolderChanges. Pure.
-func (k *Keeper) ValidatePolicy(d document.Document) fault.Issues {
+// ValidatePolicy says what is wrong with one document by itself, with these actions
+// (nil: none is looked at); how it goes with others is told by FolderChanges. Pure.
+func (k *Keeper) ValidatePolicy(d document.Document, with remedy.Actions) fault.Issues {
 	doc, is := engine.PolicyFromDocument(d)
 	if len(is) > 0 {
 		return is
 	}
-	if _, is = engine.Compile(doc, k.actions, k.memory); len(is) > 0 {
+	if _, is = engine.Compile(doc, with, k.memory); len(is) > 0 {
 		return engine.Placed(is, d)
 	}
 	return nil
 }
 
-// FolderChanges says what ApplyFolder would do, "create Policy/disk", and changes
-// nothing. The error is what ApplyFolder would refuse the documents with.
-func (k *Keeper) FolderChanges(owner document.Owner, ds []document.Document) (says []string, err error) {
+// FolderChanges says what ApplyRevision would do with these actions (nil: those in
+// force), "create Policy/disk", and changes nothing. The error is what ApplyRevision
+// would refuse the documents with.
+func (k *Keeper) FolderChanges(owner document.Owner, ds []document.Document, with remedy.Actions) (says []string, err error) {
 	k.editing.Lock()
 	defer k.editing.Unlock()
-	c, is := k.folder("", owner, ds)
+	c, is := k.folder("", owner, ds, with)
 	if len(is) > 0 {
 		return nil, is
 	}
@@ -155,9 +167,12 @@ func (k *Keeper) FolderChanges(owner document.Owner, ds []document.Document) (sa
 
 // folder makes the change that leaves an owner with these documents; the caller
 // holds editing.
-func (k *Keeper) folder(actor string, owner document.Owner, ds []document.Document) (*change, fault.Issues) {
+func (k *Keeper) folder(actor string, owner document.Owner, ds []document.Document, with remedy.Actions) (*change, fault.Issues) {
 	var is fault.Issues
 	c := k.begin(actor)
+	if with != nil {
+		c.actions = with
+	}
 	want := map[string]string{}
 	for _, d := range ds {
 		if d.Kind != "Policy" {
@@ -204,18 +219,19 @@ func (k *Keeper) folder(actor string, owner document.Owner, ds []document.Docume
 // change is one edit in the making.
 type change struct {
 	evaluate.Change
-	k     *Keeper
-	actor string
+	k       *Keeper
+	actor   string
+	actions remedy.Actions // that policies are judged by
 }
 
 func (k *Keeper) begin(actor string) *change {
-	c := &change{k: k, actor: actor}
+	c := &change{k: k, actor: actor, actions: k.actions}
 	c.Decision.At = k.clock()
 	return c
 }
 
 func (c *change) put(doc engine.PolicyDocument, owner document.Owner, place, verb string) error {
-	cond, is := engine.Compile(doc, c.k.actions, c.k.memory)
+	cond, is := engine.Compile(doc, c.actions, c.k.memory)
 	if err := is.Err(); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type Trust struct {
 	Kinds    []string `toml:"kinds"`          // kinds that documents may have
 	Paths    []string `toml:"paths"`          // folders and files that they may touch, whole below
 	Commands bool     `toml:"trust_commands"` // and what makes a program run; needs signed commits
+	Actions  bool     `toml:"trust_actions"`  // documents may define entries of the catalogue; needs signed commits
 	Refused  []string `toml:"-"`              // vigild's own binary, config, data, tokens: always refused
 }
 

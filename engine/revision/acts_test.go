@@ -129,6 +129,8 @@ func (o *owned) Adopt(_ context.Context, commit string, _ []document.Document) e
 	return nil
 }
 
+func (*owned) Actions([]document.Document) remedy.Actions { return nil }
+
 func (*owned) HasCheck(_ []document.Document, name string) bool { return name != "nonesuch" }
 
 func (*owned) Restore([]engine.CheckRow) error { return nil }

@@ -109,7 +109,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.checked = own.NewChecks(h.checks, h.checks.Probe())
-	h.desired, err = desired.New(desired.Deps{
+	h.desired, err = desired.New(ctx, desired.Deps{
 		Config: cfg, Journal: journal, Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
 		Set: h.set, Engine: h.engine, World: capture, Checks: h.checked, Nudge: h.engine.Nudge, Clock: d.clock, Log: log,
 		Listen: func() net.Addr { return h.server.Addr() },

@@ -3,7 +3,7 @@
 //
 // A kind reads the spec of its document strictly, checks it against the local
 // trust, and gives a reconcile.Resource that knows what it wants. Kinds that
-// belong to vigild itself (policies, checks, silences, maintenance) are named
+// belong to vigild itself (policies, checks, actions, silences, maintenance) are named
 // here and read elsewhere.
 //
 // It refuses I/O but through reconcile.World in Observe, and commands and paths
@@ -47,7 +47,7 @@ func kinds() []definition {
 }
 
 // Owned lists the kinds that belong to vigild itself.
-func Owned() []string { return []string{"Check", "Maintenance", "Policy", "Silence"} }
+func Owned() []string { return []string{"Action", "Check", "Maintenance", "Policy", "Silence"} }
 
 // Names lists every kind that a document may have.
 func Names() []string {

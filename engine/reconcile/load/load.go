@@ -36,8 +36,8 @@ type Deps struct {
 	// Render turns a folder with a kustomization into documents; without it such a
 	// folder is an issue.
 	Render Renderer
-	// Validate looks further into a document that belongs to vigild itself.
-	Validate func(document.Document) fault.Issues
+	// Validate looks further into the documents that belong to vigild itself.
+	Validate func([]document.Document) fault.Issues
 	// Health says why what a document calls health cannot be asked for.
 	Health func(reconcile.Health) error
 }
@@ -63,6 +63,9 @@ func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Se
 			l.folder(i, f)
 		}
 	}
+	if l.deps.Validate != nil && len(l.owned) > 0 {
+		l.issues = append(l.issues, l.deps.Validate(l.owned)...)
+	}
 	l.settle()
 	var unread func(string) bool
 	if len(l.issues) > 0 {
@@ -85,8 +88,9 @@ type loader struct {
 	Tree
 	set    *reconcile.Set
 	found  []found
-	refs   map[string]int // Kind/name -> index in found
-	lost   bool           // there are documents of which not even the name was read
+	owned  []document.Document // of vigild itself, as they come
+	refs   map[string]int      // Kind/name -> index in found
+	lost   bool                // there are documents of which not even the name was read
 	issues fault.Issues
 
 	tops    map[string]bool // folders with a kustomization that are rendered on their own
@@ -180,12 +184,13 @@ func (l *loader) document(layer int, d document.Document, by string) {
 		f.place += " through " + by
 	}
 	switch {
+	case d.Kind == "Action" && !l.trust.Actions:
+		l.issues = append(l.issues, fault.Issue{Place: d.Place, Msg: f.ref + " defines an action of the catalogue, and documents are not trusted with that here",
+			Hint: "the local config allows that with git.trust_actions = true, signed commits and Action among git.kinds"})
 	case slices.Contains(kind.Names(), d.Kind) && !slices.Contains(l.trust.Kinds, d.Kind):
 		l.issues = append(l.issues, fault.Issue{Place: d.Place, Msg: "documents of kind " + d.Kind + " are not taken on this host", Hint: "the local config lists the kinds in git.kinds"})
 	case slices.Contains(kind.Owned(), d.Kind):
-		if l.deps.Validate != nil {
-			l.issues = append(l.issues, l.deps.Validate(d)...)
-		}
+		l.owned = append(l.owned, d)
 		f.own = &d
 	default:
 		item, is := kind.Read(d, kind.Deps{Trust: l.trust, Box: l.deps.Box, Source: l.Source})

@@ -99,6 +99,46 @@ spec:
 	}
 }
 
+// bad finds every document that is vigild's own bad.
+func bad(ds []document.Document) (is fault.Issues) {
+	for _, d := range ds {
+		is.Add(d.Place, "a bad policy")
+	}
+	return is
+}
+
+// TestLoad_ActionsAreTrustedOrRefused: a document that defines an action of the
+// catalogue is refused by name, with the way to mend it, unless the local config trusts
+// documents with that and lists the kind; those that are taken are judged together.
+func TestLoad_ActionsAreTrustedOrRefused(t *testing.T) {
+	files := tree("a.yaml", doc("Action", "purge", "kind: exec"), "p.yaml", doc("Policy", "p", "a: 1"))
+	for _, tt := range []struct {
+		kinds  []string
+		trusts bool
+		says   string
+	}{
+		{[]string{"Policy"}, false, "a.yaml:1:1: Action/purge defines an action of the catalogue, and documents are not trusted with that here (the local config allows that with git.trust_actions = true"},
+		{[]string{"Policy", "Action"}, false, "git.trust_actions = true"},
+		{[]string{"Policy"}, true, "a.yaml:1:1: documents of kind Action are not taken on this host (the local config lists the kinds in git.kinds)"},
+		{[]string{"Policy", "Action"}, true, ""},
+	} {
+		var together []string
+		s, is := load.Load(files, load.Host{}, reconcile.Trust{Kinds: tt.kinds, Actions: tt.trusts}, load.Deps{Validate: func(ds []document.Document) fault.Issues {
+			for _, d := range ds {
+				together = append(together, d.Kind)
+			}
+			return nil
+		}})
+		if tt.says == "" {
+			if len(is) > 0 || len(s.Documents) != 2 || !slices.Equal(together, []string{"Action", "Policy"}) {
+				t.Errorf("%+v: %v, judged %v", tt, is, together)
+			}
+		} else if s != nil || !strings.Contains(is.Error(), tt.says) {
+			t.Errorf("%+v: %v", tt, is)
+		}
+	}
+}
+
 // TestLoad_MistakesOfOneDocumentHideNoneOfAnother: what a document depends on and what
 // it calls health are judged beside the mistakes of others; that it depends on one
 // that could not be read is no mistake of its own.
@@ -106,7 +146,7 @@ func TestLoad_MistakesOfOneDocumentHideNoneOfAnother(t *testing.T) {
 	files := tree("a.yaml", file("a", "/root/a", "1"), "b.yaml", doc("File", "b", "path: /etc/b, content: x, dependsOn: [File/a, File/none], health: {check: none}"),
 		"c.yaml", doc("File", "c", "path: /etc/c, content: x, dependsOn: [File/d]")+"---\n"+doc("File", "d", "path: /etc/d, content: x, dependsOn: [File/c]"), "p.yaml", doc("Policy", "p", "a: 1"))
 	deps := load.Deps{
-		Validate: func(d document.Document) fault.Issues { return fault.Issues{{Place: d.Place, Msg: "a bad policy"}} },
+		Validate: bad,
 		Health:   func(h reconcile.Health) error { return errors.New("no check " + h.Check) },
 	}
 	unknown := "File/b depends on File/none, which is not there"
@@ -258,7 +298,7 @@ func TestLoad_RendersFolders(t *testing.T) {
 		{"a chart", tree("c/Chart.yaml", "name: x", "c/values.yaml", "a: 1", "c/templates/x.yaml", "{{ broken"), []string{"c/Chart.yaml: a Helm chart cannot be rendered here"}},
 		{"a release", tree("r.yaml", "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: x}\nspec: {}\n"), []string{"r.yaml:1:1: a HelmRelease cannot be rendered here (write the documents out"}},
 	} {
-		s, is := load.Load(tt.files, load.Host{}, trust(), load.Deps{Render: &renderer{t: t}, Validate: func(d document.Document) fault.Issues { return fault.Issues{{Place: d.Place, Msg: "a bad policy"}} }})
+		s, is := load.Load(tt.files, load.Host{}, trust(), load.Deps{Render: &renderer{t: t}, Validate: bad})
 		if s != nil || len(is) != len(tt.says) {
 			t.Errorf("%s: %v", tt.name, is)
 		}

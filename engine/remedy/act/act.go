@@ -23,7 +23,7 @@ const Timeout = time.Minute
 func Prepare(in remedy.Actions, q *remedy.Request) (remedy.Action, remedy.Spec, error) {
 	action, known := in.Action(q.Action)
 	if !known {
-		return nil, remedy.Spec{}, fault.New(fault.Unprocessable, "there is no action %q here", q.Action)
+		return nil, remedy.Spec{}, Unknown(in, q.Action)
 	}
 	spec, err := action.Resolve(*q)
 	if err != nil {
@@ -39,6 +39,24 @@ func Prepare(in remedy.Actions, q *remedy.Request) (remedy.Action, remedy.Spec, 
 		q.Timeout = Timeout
 	}
 	return action, spec, nil
+}
+
+// Unknown says that there is no action of a name, and if there was one, why not any
+// more.
+func Unknown(in remedy.Actions, name string) error {
+	if why := Former(in, name); why != "" {
+		return fault.New(fault.Unprocessable, "there is no action %q here: %s", name, why)
+	}
+	return fault.New(fault.Unprocessable, "there is no action %q here", name)
+}
+
+// Former is why there is no action of a name that there was, "" where the actions
+// know of none.
+func Former(in remedy.Actions, name string) string {
+	if f, ok := in.(interface{ Former(name string) string }); ok {
+		return f.Former(name)
+	}
+	return ""
 }
 
 // Do is Action.Run with its panic caught: a broken action must not take the daemon

@@ -59,13 +59,16 @@ func (c Config) Validate() error {
 }
 
 // Own are the documents of a revision that belong to vigild itself: policies,
-// checks, silences, maintenance.
+// checks, actions, silences, maintenance.
 type Own interface {
 	// Check says what is wrong with them, and what adopting them would change
 	// ("create Policy/disk"). It changes nothing.
 	Check(ctx context.Context, ds []document.Document) (changes []string, is fault.Issues)
 	// HasCheck says whether a check of that name would measure once they are adopted.
 	HasCheck(ds []document.Document, name string) bool
+	// Actions are those that there would be once they are adopted; nil: those that
+	// there are.
+	Actions(ds []document.Document) remedy.Actions
 	// Adopt makes those of owner git exactly these; nil takes all away.
 	Adopt(ctx context.Context, commit string, ds []document.Document) error
 	// Restore takes over the checks that Adopt left in the ledger; those that cannot
@@ -190,5 +193,6 @@ type nobody struct{}
 
 func (nobody) Check(context.Context, []document.Document) ([]string, fault.Issues) { return nil, nil }
 func (nobody) Adopt(context.Context, string, []document.Document) error            { return nil }
+func (nobody) Actions([]document.Document) remedy.Actions                          { return nil }
 func (nobody) HasCheck([]document.Document, string) bool                           { return true }
 func (nobody) Restore([]engine.CheckRow) error                                     { return nil }

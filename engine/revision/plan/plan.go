@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"vigil/engine"
+	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
@@ -73,7 +74,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 		p.Steps = append(p.Steps, engine.PlanStep{Ref: f.T.Ref, Action: s.Action, Summary: s.Summary, Final: s.Final})
 	}
 	p.own, p.wrong = g.Own.Check(ctx, set.Documents)
-	p.wrong = slices.Concat(p.wrong, notable(g, p.Things), p.unkept())
+	p.wrong = slices.Concat(p.wrong, notable(g, set.Documents, p.Things), p.unkept())
 	p.unchecked(g.Own)
 	p.much = p.guard(rows, rev)
 	return p, nil
@@ -137,10 +138,14 @@ func (p *Plan) refused(is fault.Issues) error {
 
 // notable refuses a notify that could not be carried out, before anything is done
 // that it would follow.
-func notable(g *ground.Ground, things []*ground.Thing) (is fault.Issues) {
+func notable(g *ground.Ground, own []document.Document, things []*ground.Thing) (is fault.Issues) {
+	acts := g.Own.Actions(own)
+	if acts == nil {
+		acts = g.Actions
+	}
 	for _, t := range things {
 		for _, f := range ground.Notes([]*ground.Thing{t}) {
-			if a, known := g.Actions.Action(f.Steps[0].Action); !known {
+			if a, known := acts.Action(f.Steps[0].Action); !known {
 				is.Add(t.Item.Place, "notify: there is no action %q here", f.Steps[0].Action)
 			} else if _, err := a.Resolve(remedy.Request{Action: f.Steps[0].Action, With: f.Steps[0].With, Target: t.Ref}); err != nil {
 				is.Add(t.Item.Place, "notify: %v", err)

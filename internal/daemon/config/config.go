@@ -245,6 +245,9 @@ func (l *Loaded) Missing() (out []string) {
 func (l *Loaded) ActionsConfig() actions.Config {
 	c := l.Config.Config
 	c.DataDir, c.Source, c.Heal = l.DataDir, l.File, l.HealConfig()
+	if l.Git.Enabled && l.Git.TrustActions {
+		c.Own = l.vital()
+	}
 	return c
 }
 

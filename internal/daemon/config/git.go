@@ -165,7 +165,7 @@ func (l *Loaded) CheckGit() error {
 // is refused is refused by its real path too.
 func (l *Loaded) Trust() reconcile.Trust {
 	g := l.Git
-	return reconcile.Trust{Kinds: g.Kinds, Paths: g.Paths, Commands: g.TrustCommands, Refused: l.own()}
+	return reconcile.Trust{Kinds: g.Kinds, Paths: g.Paths, Commands: g.TrustCommands, Actions: g.TrustActions, Refused: l.own()}
 }
 
 // HealConfig is what the acts of desired state may touch: nothing when there is
@@ -181,33 +181,31 @@ func (l *Loaded) HealConfig() heal.Config {
 	return heal.Config{Paths: t.Places(), Made: t.Made(), Opens: t.Opens, Above: t.Above, Refused: t.Refused, Commands: t.Commands, Sysctl: has("Sysctl"), Units: has("Service", "Timer")}
 }
 
-// own is everything that makes vigild what it is: its binary, its config, its
-// data, its secrets, the folders that it takes documents and programs from, and,
-// unless commands from Git are trusted, the programs that its config names. Who
-// could write there would no longer be bounded by the config.
-func (l *Loaded) own() []string {
-	var paths []string
-	add := func(ps ...string) {
-		for _, p := range ps {
-			p = strings.TrimPrefix(p, "file:")
-			if p == "" || p == api.Off || !filepath.IsAbs(p) {
-				continue
-			}
-			paths = append(paths, filepath.Clean(p))
-			if real, err := filepath.EvalSymlinks(p); err == nil {
-				paths = append(paths, real)
-			} else if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil { // not there yet
-				paths = append(paths, filepath.Join(dir, filepath.Base(p)))
-			}
+// whole are those of the names that are whole paths, each by its real path too.
+func whole(names ...string) (paths []string) {
+	for _, p := range names {
+		p = strings.TrimPrefix(p, "file:")
+		if p == "" || p == api.Off || !filepath.IsAbs(p) {
+			continue
+		}
+		paths = append(paths, filepath.Clean(p))
+		if real, err := filepath.EvalSymlinks(p); err == nil {
+			paths = append(paths, real)
+		} else if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil { // not there yet
+			paths = append(paths, filepath.Join(dir, filepath.Base(p)))
 		}
 	}
+	return paths
+}
+
+// vital is what vigild itself is made of: its binary, its config, its data, its
+// secrets. No entry of the repository may name any of it.
+func (l *Loaded) vital() (paths []string) {
+	add := func(ps ...string) { paths = append(paths, whole(ps...)...) }
 	if exe, err := os.Executable(); err == nil {
 		add(exe)
 	}
 	add(cmp.Or(l.File, l.usual), l.DataDir, l.API.Socket, l.API.TLSCert, l.API.TLSKey)
-	add(l.Sources...)
-	add(l.Checks.PluginDirs...)
-	add(l.Checks.SecretDirs...)
 	g := l.Git
 	add(g.AllowedSigners, g.KnownHosts, g.Password, g.SSHKey, g.WebhookSecret, g.AgeIdentity)
 	for _, t := range l.Tokens {
@@ -220,7 +218,21 @@ func (l *Loaded) own() []string {
 			add(r.URL)
 		}
 	}
-	if !g.TrustCommands {
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// own is everything that makes vigild what it is: beside what is vital the folders
+// that it takes documents, programs and secrets from and, unless commands from Git
+// are trusted, the programs that its config names. Who could write there would no
+// longer be bounded by the config.
+func (l *Loaded) own() []string {
+	paths := l.vital()
+	add := func(ps ...string) { paths = append(paths, whole(ps...)...) }
+	add(l.Sources...)
+	add(l.Checks.PluginDirs...)
+	add(l.Checks.SecretDirs...)
+	if !l.Git.TrustCommands {
 		for _, p := range l.Processes {
 			add(programs(p.Argv)...)
 		}

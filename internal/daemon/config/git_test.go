@@ -24,6 +24,7 @@ func TestGitSettings(t *testing.T) {
 		{"path that is not plain", "[git]\npaths = [\"/etc/../srv\"]\n", `vigil.toml:2: git.paths:`},
 		{"kind", "[git]\nkinds = [\"File\", \"Fiel\"]\n", "vigil.toml:2: git.kinds: there is no kind Fiel"},
 		{"commands without signatures", "[git]\ntrust_commands = true\n", "vigil.toml:2: git.trust_commands:"},
+		{"actions without signatures", "[git]\ntrust_actions = true\n", "vigil.toml:2: git.trust_actions: actions are taken from Git only when require_signed is true (set require_signed = true"},
 		{"signatures without a list", "[git]\nrequire_signed = true\n", "git.allowed_signers: signatures are required"},
 		{"source", "[git]\nsource = \"pull\"\n", "vigil.toml:2: git.source:"},
 		{"path source", "[git]\nsource = \"path\"\n", "git.path:"},

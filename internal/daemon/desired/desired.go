@@ -70,7 +70,7 @@ type Desired struct {
 
 // New opens the repository and introduces the rooms. It is nil where the config
 // has no source of revisions.
-func New(deps Deps) (d *Desired, err error) {
+func New(ctx context.Context, deps Deps) (d *Desired, err error) {
 	cfg := deps.Config
 	if !cfg.Git.Enabled {
 		return nil, nil
@@ -87,7 +87,17 @@ func New(deps Deps) (d *Desired, err error) {
 		return nil, err
 	}
 	d = &Desired{Deps: deps}
-	documents := own.New(d.Engine, d.Checks, d.Journal)
+	entries := own.NewActions(d.Set, cfg.Git.TrustActions)
+	documents := own.New(d.Engine, d.Checks, entries)
+	// Folders of policies name them, and attempts that are found again: they have to be
+	// there before either is looked at.
+	rows, err := d.Ledger.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := entries.Restore(rows); err != nil {
+		d.Log.Error("not every action of the repository is in force", "err", err)
+	}
 	d.repo, err = git.Open(git.Config{Git: cfg.GitConfig(), Host: host, Trust: cfg.Trust()}, git.Deps{
 		Box: box, Render: kustomize.Renderer{}, Validate: documents.Validate, Health: healthy, Clock: d.Clock, Log: d.Log.With("room", "git"), Step: d.Step,
 	})

@@ -46,8 +46,8 @@ type Deps struct {
 	Box *sealed.Box
 	// Render turns a folder with a kustomization into documents.
 	Render load.Renderer
-	// Validate looks further into a document that belongs to vigild itself.
-	Validate func(document.Document) fault.Issues
+	// Validate looks further into the documents that belong to vigild itself.
+	Validate func([]document.Document) fault.Issues
 	// Health looks at what a document calls healthy.
 	Health func(reconcile.Health) error
 	Clock  clock.Clock

@@ -7,6 +7,7 @@ package offline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"vigil/actions"
+	"vigil/actions/catalogue"
 	"vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/check/bus"
@@ -24,6 +26,7 @@ import (
 	"vigil/engine/fault"
 	"vigil/engine/ledger"
 	"vigil/engine/rehearse"
+	"vigil/engine/remedy"
 	"vigil/engine/series"
 	"vigil/engine/tsdb"
 	"vigil/gitwatch/paths"
@@ -53,31 +56,66 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues, war
 		ds, is := document.Parse(f.Path, f.Data, document.Folder)
 		issues = append(issues, is...)
 		docs = append(docs, ds...)
-		for _, d := range ds {
-			found = append(found, d.Kind+" "+d.Name)
-			switch d.Kind {
-			case "Policy":
-				p, is := engine.PolicyFromDocument(d)
-				if len(is) == 0 {
-					if _, err := rehearse.New([]engine.PolicyDocument{p}, acts); err != nil {
-						is = engine.Placed(err, d)
-					}
+	}
+	known, is := withEntries(acts, docs)
+	issues = append(issues, is...)
+	for _, d := range docs {
+		found = append(found, d.Kind+" "+d.Name)
+		switch d.Kind {
+		case "Policy":
+			p, is := engine.PolicyFromDocument(d)
+			if len(is) == 0 {
+				if _, err := rehearse.New([]engine.PolicyDocument{p}, known); err != nil {
+					is = engine.Placed(err, d)
 				}
-				good, issues = append(good, p), append(issues, is...)
-			case check.DocumentKind:
-				_, is := check.FromDocument(d, checks.Probe())
-				issues = append(issues, is...)
-			default:
-				issues = append(issues, document.UnknownKind(d, "Policy", check.DocumentKind))
 			}
+			good, issues = append(good, p), append(issues, is...)
+		case check.DocumentKind:
+			_, is := check.FromDocument(d, checks.Probe())
+			issues = append(issues, is...)
+		case catalogue.DocumentKind:
+			if !cfg.Git.TrustActions {
+				warnings = append(warnings, fault.Issue{Place: d.Place, Msg: "Action/" + d.Name + " would be refused at a push: documents are not trusted with actions here", Hint: "git.trust_actions"})
+			}
+		default:
+			issues = append(issues, document.UnknownKind(d, "Policy", check.DocumentKind, catalogue.DocumentKind))
 		}
 	}
 	if len(issues) == 0 {
-		if _, err := rehearse.New(good, acts); err != nil {
+		if _, err := rehearse.New(good, known); err != nil {
 			issues.Add(files[0], "%v", err) // good one by one, not together
 		}
 	}
-	return found, issues, unknownCauses(docs), nil
+	return found, issues, append(warnings, unknownCauses(docs)...), nil
+}
+
+// withEntries is the actions with those that documents define; those of the local
+// config alone beside issues.
+func withEntries(acts *actions.Set, docs []document.Document) (remedy.Actions, fault.Issues) {
+	var is fault.Issues
+	written := map[string]actions.Written{}
+	for _, d := range docs {
+		if d.Kind != catalogue.DocumentKind {
+			continue
+		}
+		e, bad := catalogue.FromDocument(d)
+		if first, twice := written[d.Name]; twice {
+			bad.Add(d.Place, "Action/%s stands at %s too", d.Name, first.Place)
+		}
+		is, written[d.Name] = append(is, bad...), actions.Written{Entry: e, Place: d.Place}
+	}
+	if len(is) > 0 {
+		return acts, is
+	}
+	with, err := acts.With(written)
+	var theirs fault.Issues
+	switch {
+	case err == nil:
+		return with, nil
+	case errors.As(err, &theirs):
+		return acts, theirs
+	}
+	return acts, fault.Issues{{Msg: err.Error()}}
 }
 
 // unknownCauses names what policies depend on and these documents do not have. It

@@ -1,5 +1,5 @@
 // Package own is what a revision says about vigild itself: policies, checks,
-// silences and maintenance windows, adopted with it.
+// actions, silences and maintenance windows, adopted with it.
 //
 // Each kind has its room, which knows what a document of it means; here they are
 // asked one after another, all of them before the first is changed. [Checks]
@@ -18,59 +18,82 @@ import (
 	"strings"
 	"sync"
 
+	"vigil/actions/catalogue"
 	"vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/check/probe"
 	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/holds"
+	"vigil/engine/remedy"
 )
 
 // Engine is what the engine does with documents of one owner; see the methods of
 // policies.Keeper and holds.Book.
 type Engine interface {
-	ValidatePolicy(d document.Document) fault.Issues
-	FolderChanges(owner document.Owner, ds []document.Document) ([]string, error)
-	ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error
+	ValidatePolicy(d document.Document, with remedy.Actions) fault.Issues
+	FolderChanges(owner document.Owner, ds []document.Document, with remedy.Actions) ([]string, error)
+	ApplyRevision(ctx context.Context, actor string, owner document.Owner, ds []document.Document, b engine.Beside) error
+	Policies() []engine.PolicyView
 	ChangesOf(owner document.Owner, ds []document.Document) ([]string, error)
 	ApplyDocuments(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error
-}
-
-// Journal is the ledger; engine.Journal has it.
-type Journal interface {
-	Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error)
 }
 
 // Own adopts.
 type Own struct {
 	engine  Engine
 	checks  *Checks
-	journal Journal
+	actions *Actions
 
 	mu   sync.Mutex
 	kept []engine.CheckRow // as the ledger has them, by name
 }
 
 // New makes an Own.
-func New(e Engine, c *Checks, j Journal) *Own { return &Own{engine: e, checks: c, journal: j} }
+func New(e Engine, c *Checks, a *Actions) *Own { return &Own{engine: e, checks: c, actions: a} }
 
-// Validate looks at one document by itself.
-func (o *Own) Validate(d document.Document) fault.Issues {
-	switch d.Kind {
-	case "Policy":
-		return o.engine.ValidatePolicy(d)
-	case check.DocumentKind:
-		_, is := check.FromDocument(d, o.checks.probe)
-		return is
+// Validate looks at each document by itself, and at the policies among them with the
+// actions that they bring along.
+func (o *Own) Validate(ds []document.Document) (is fault.Issues) {
+	acts, wrong := o.actions.with(ds)
+	is = append(is, wrong...)
+	for _, d := range ds {
+		var more fault.Issues
+		switch d.Kind {
+		case catalogue.DocumentKind: // done
+		case "Policy":
+			more = o.engine.ValidatePolicy(d, acts)
+		case check.DocumentKind:
+			_, more = check.FromDocument(d, o.checks.probe)
+		default:
+			_, more = holds.FromDocument(d)
+		}
+		is = append(is, more...)
 	}
-	_, is := holds.FromDocument(d)
 	return is
+}
+
+// Actions are those that there would be once the documents are adopted; nil when
+// these are not right.
+func (o *Own) Actions(ds []document.Document) remedy.Actions {
+	acts, _ := o.actions.with(ds)
+	return acts
 }
 
 // Check says what Adopt would do, "create Policy/disk", and every issue of the
 // documents. It changes nothing.
 func (o *Own) Check(_ context.Context, ds []document.Document) (says []string, is fault.Issues) {
-	for _, ask := range []func(document.Owner, []document.Document) ([]string, error){o.engine.FolderChanges, o.engine.ChangesOf, o.checks.changes} {
+	acts, is := o.actions.with(ds)
+	if len(is) > 0 {
+		return nil, is
+	}
+	policies := func(owner document.Owner, ds []document.Document) ([]string, error) {
+		return o.engine.FolderChanges(owner, ds, acts)
+	}
+	entries := func(_ document.Owner, ds []document.Document) ([]string, error) {
+		return o.actions.changes(ds, o.engine.Policies), nil
+	}
+	for _, ask := range []func(document.Owner, []document.Document) ([]string, error){policies, o.engine.ChangesOf, o.checks.changes, entries} {
 		said, err := ask(document.Git, ds)
 		says = append(says, said...)
 		var more fault.Issues
@@ -107,6 +130,9 @@ func (o *Own) HasCheck(ds []document.Document, name string) bool {
 
 // Adopt makes the documents of owner Git exactly these; none takes all away. It may be called again
 // with the same ones: then it changes nothing but what is missing. Never twice at once.
+//
+// Policies, checks and actions are one transaction. An action is there before the
+// policies that name it, and goes after them.
 func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) error {
 	if _, is := o.Check(ctx, ds); len(is) > 0 {
 		return is
@@ -115,47 +141,60 @@ func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) 
 	if commit != "" {
 		actor = "commit:" + commit
 	}
-	if err := o.engine.ApplyFolder(ctx, actor, document.Git, ds); err != nil {
+	rows, err := measuring(ds)
+	if err != nil {
+		return err
+	}
+	next, err := o.actions.begin(actor, commit, ds)
+	if err != nil {
+		return err
+	}
+	b := engine.Beside{Audit: next.records}
+	desired := engine.DesiredDecision{}
+	if o.differs(rows) {
+		desired.Checks, b.Desired = &rows, &desired
+	}
+	if next.differs {
+		desired.Entries, b.Desired = &next.rows, &desired
+	}
+	if err := o.engine.ApplyRevision(ctx, actor, document.Git, ds, b); err != nil {
+		return errors.Join(err, next.back())
+	}
+	o.mu.Lock()
+	o.kept = rows
+	o.mu.Unlock()
+	if err := next.done(); err != nil {
 		return err
 	}
 	if err := o.engine.ApplyDocuments(ctx, actor, document.Git, ds); err != nil {
 		return err
 	}
-	if err := o.keep(ctx, ds); err != nil {
-		return err
-	}
 	return o.checks.Set(document.Git, ds)
 }
 
-// keep makes the checks that the ledger has exactly those among the documents.
-func (o *Own) keep(ctx context.Context, ds []document.Document) error {
-	var rows []engine.CheckRow
+// measuring are the checks among the documents as the ledger has them, by name.
+func measuring(ds []document.Document) (rows []engine.CheckRow, err error) {
 	for _, d := range ds {
 		if d.Kind != check.DocumentKind {
 			continue
 		}
 		text, err := d.Text()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows = append(rows, engine.CheckRow{Name: d.Name, Place: d.Place, Text: text})
 	}
 	slices.SortFunc(rows, func(a, b engine.CheckRow) int { return strings.Compare(a.Name, b.Name) })
+	return rows, nil
+}
+
+// differs says whether the ledger has other checks.
+func (o *Own) differs(rows []engine.CheckRow) bool {
 	o.mu.Lock()
-	same := slices.EqualFunc(rows, o.kept, func(a, b engine.CheckRow) bool {
+	defer o.mu.Unlock()
+	return !slices.EqualFunc(rows, o.kept, func(a, b engine.CheckRow) bool {
 		return a.Name == b.Name && a.Place == b.Place && bytes.Equal(a.Text, b.Text)
 	})
-	o.mu.Unlock()
-	if same {
-		return nil
-	}
-	if _, err := o.journal.Commit(ctx, &engine.Decision{Desired: &engine.DesiredDecision{Checks: &rows}}); err != nil {
-		return err
-	}
-	o.mu.Lock()
-	o.kept = rows
-	o.mu.Unlock()
-	return nil
 }
 
 // Restore puts the checks in force that the ledger has. One that cannot be read any

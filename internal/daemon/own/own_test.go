@@ -11,26 +11,47 @@ import (
 	"vigil/engine/check"
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/remedy"
 	"vigil/internal/daemon/own"
 )
 
-// engine says what it is told to say, and remembers what it adopted.
+// engine says what it is told to say, and remembers what it adopted; what is written
+// with the policies goes to its journal.
 type engine struct {
+	journal
 	policies, holds error
 	applied         []string
+	written         func() // while the policies change
+	views           []nouns.PolicyView
 }
 
-func (e *engine) ValidatePolicy(document.Document) fault.Issues { return nil }
+// ValidatePolicy wants the action that a policy is named after.
+func (e *engine) ValidatePolicy(d document.Document, with remedy.Actions) (is fault.Issues) {
+	if with != nil {
+		if _, known := with.Action(d.Name); !known {
+			is.Add(d.Place, "unknown action %s", d.Name)
+		}
+	}
+	return is
+}
 
-func (e *engine) FolderChanges(document.Owner, []document.Document) ([]string, error) {
+func (e *engine) FolderChanges(document.Owner, []document.Document, remedy.Actions) ([]string, error) {
 	return []string{"create Policy/p"}, e.policies
 }
+
+func (e *engine) Policies() []nouns.PolicyView { return e.views }
 
 func (e *engine) ChangesOf(document.Owner, []document.Document) ([]string, error) {
 	return []string{"create Silence/s"}, e.holds
 }
 
-func (e *engine) ApplyFolder(_ context.Context, actor string, o document.Owner, _ []document.Document) error {
+func (e *engine) ApplyRevision(_ context.Context, actor string, o document.Owner, _ []document.Document, b nouns.Beside) error {
+	if e.written != nil {
+		e.written()
+	}
+	if err := e.commit(b); err != nil {
+		return err
+	}
 	e.applied = append(e.applied, "policies by "+actor+" as "+string(o))
 	return nil
 }
@@ -40,18 +61,30 @@ func (e *engine) ApplyDocuments(_ context.Context, actor string, o document.Owne
 	return nil
 }
 
-// journal keeps the checks that it is told last, or refuses.
+// journal keeps the checks and entries that it is told last, or refuses.
 type journal struct {
 	checks  []nouns.CheckRow
+	entries []nouns.EntryRow
+	audit   []string
 	commits int
 	refuse  error
 }
 
-func (j *journal) Commit(_ context.Context, d *nouns.Decision) (nouns.Receipt, error) {
-	if j.refuse == nil {
-		j.checks, j.commits = *d.Desired.Checks, j.commits+1
+func (j *journal) commit(b nouns.Beside) error {
+	if j.refuse != nil || b.Desired == nil {
+		return j.refuse
 	}
-	return nouns.Receipt{}, j.refuse
+	j.commits++
+	if b.Desired.Checks != nil {
+		j.checks = *b.Desired.Checks
+	}
+	if b.Desired.Entries != nil {
+		j.entries = *b.Desired.Entries
+	}
+	for _, r := range b.Audit {
+		j.audit = append(j.audit, r.Actor+" "+r.Verb+" "+r.Object)
+	}
+	return nil
 }
 
 func checks(t *testing.T, owner document.Owner, names ...string) []document.Document {
@@ -87,7 +120,7 @@ func runner(t *testing.T) (*check.Runner, *own.Checks) {
 // and changes nothing.
 func TestChecks_OfFoldersAndGitStandBesideEachOther(t *testing.T) {
 	_, c := runner(t)
-	o := own.New(&engine{}, c, &journal{})
+	o := own.New(&engine{}, c, entries(t))
 	if err := c.Set(document.Folder, checks(t, document.Folder, "a", "b")); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +167,7 @@ func TestChecks_OfFoldersAndGitStandBesideEachOther(t *testing.T) {
 func TestAdopt_AllOrNothing(t *testing.T) {
 	_, c := runner(t)
 	e := &engine{}
-	o := own.New(e, c, &journal{})
+	o := own.New(e, c, entries(t))
 	bad := checks(t, document.Git, "c")
 	bad[0].Name = "host"
 	for name, tc := range map[string]struct {
@@ -167,8 +200,8 @@ func TestAdopt_AllOrNothing(t *testing.T) {
 // go on.
 func TestChecks_GoOnWithoutTheRepository(t *testing.T) {
 	_, c := runner(t)
-	j := &journal{refuse: errors.New("the disk is full")}
-	o := own.New(&engine{}, c, j)
+	j := &engine{journal: journal{refuse: errors.New("the disk is full")}}
+	o := own.New(j, c, entries(t))
 	ds := checks(t, document.Git, "b 5m", "a")
 	if err := o.Adopt(t.Context(), "abc", ds); !errors.Is(err, j.refuse) {
 		t.Fatalf("adopted, and not in the ledger: %v", err)
@@ -187,7 +220,7 @@ func TestChecks_GoOnWithoutTheRepository(t *testing.T) {
 	}
 
 	_, c = runner(t)
-	later := own.New(&engine{}, c, j)
+	later := own.New(j, c, entries(t))
 	broken := nouns.CheckRow{Name: "old", Place: "old.yaml:1:1", Text: []byte(`{"apiVersion":"vigil/v1","kind":"Check","metadata":{"name":"old"},"spec":{"kind":"tcp","speed":1}}`)}
 	if err := later.Restore(append(slices.Clone(j.checks), broken)); err == nil || !strings.Contains(err.Error(), "old.yaml:1:1") {
 		t.Errorf("a check that cannot be read: %v", err)
