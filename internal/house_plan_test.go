@@ -89,7 +89,7 @@ var plan = []room{
 	{dir: "engine/policies", floor: 2, ours: []string{"engine", "floors 0-1", "engine/evaluate", "engine/shard"}},
 	{dir: "engine/atonce", floor: 2, ours: []string{"engine", "floors 0-1"}},
 	{dir: "engine/holds", floor: 2, ours: []string{"engine", "floors 0-1"}},
-	{dir: "engine/direct", floor: 2, ours: []string{"engine", "floors 0-1"}},
+	{dir: "engine/direct", floor: 2, ours: []string{"engine", "floors 0-1", "engine/remedy/act"}},
 	{dir: "engine/revision/progress", floor: 2},
 	{dir: "engine/revision/ground", floor: 2, ours: []string{"engine", "floors 0-1", "engine/revision/progress"}},
 	{dir: "engine/revision/plan", floor: 2, ours: []string{"engine", "floors 0-1", "engine/remedy/foresee", "engine/revision/ground"}},

@@ -32,6 +32,10 @@ func Size(text string) int {
 	if err != nil {
 		return 0
 	}
+	return size(re)
+}
+
+func size(re *syntax.Regexp) int {
 	n, shared := steps(re)
 	return n + shared
 }
@@ -61,12 +65,13 @@ func NewPattern(text string) (Pattern, error) {
 	if len(text) > 1024 {
 		return Pattern{}, fmt.Errorf("the pattern has %d bytes, at most 1024 are taken", len(text))
 	}
-	if n := Size(text); n > maxSize {
-		return Pattern{}, fmt.Errorf("%.80q would take %d steps when it is compiled, at most %d are taken: shorten what is repeated", text, n, maxSize)
-	}
 	// Alone first: `a)|(?:b` would otherwise slip out of the anchors.
-	if _, err := regexp.Compile(text); err != nil {
+	alone, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
 		return Pattern{}, fmt.Errorf("%q is not a pattern: %v", text, err)
+	}
+	if n := size(alone); n > maxSize {
+		return Pattern{}, fmt.Errorf("%.80q would take %d steps when it is compiled, at most %d are taken: shorten what is repeated", text, n, maxSize)
 	}
 	re, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
