@@ -71,6 +71,12 @@ func TestHeal_WhatIsForeseenIsWhatHappens(t *testing.T) {
 		case kind == "file":
 			w["content"] = "new"
 		}
+		if os.Geteuid() == 0 && way == "folder" && rapid.Bool().Draw(rt, "of a user") {
+			if err := os.Chown(in, 7, 7); err != nil {
+				rt.Fatal(err)
+			}
+			w[rapid.SampledFrom([]string{"owner", "within"}).Draw(rt, "whose")] = rapid.SampledFrom([]string{"7", "8"}).Draw(rt, "who")
+		}
 		if rapid.Bool().Draw(rt, "parents") {
 			w["parents"] = true
 		}

@@ -124,6 +124,13 @@ func picture(t testing.TB, path string) string {
 	}
 	sys := st.Sys().(*syscall.Stat_t)
 	out := fmt.Sprintf("%v %d:%d", st.Mode(), sys.Uid, sys.Gid)
+	if st.Mode()&os.ModeSymlink != 0 {
+		to, err := os.Readlink(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out += " -> " + to
+	}
 	if st.Mode().IsRegular() {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -139,14 +146,25 @@ func picture(t testing.TB, path string) string {
 func TestHeal_UndoBringsBackWhatStood(t *testing.T) {
 	dir := t.TempDir()
 	s := healing(t, dir)
-	f := filepath.Join(dir, "f")
+	f, precious := filepath.Join(dir, "f"), script(t, dir, "precious", "and nobody's business")
+	theirs := picture(t, precious)
 	rapid.Check(t, func(rt *rapid.T) {
 		if err := os.RemoveAll(f); err != nil {
 			rt.Fatal(err)
 		}
 		kind := rapid.SampledFrom([]string{"file", "directory"}).Draw(rt, "kind")
 		perm := rapid.SampledFrom([]string{"0600", "0644", "4755", "0400"})
-		if rapid.Bool().Draw(rt, "there") {
+		link := kind == "file" && rapid.Bool().Draw(rt, "a link")
+		if link {
+			if err := os.Symlink(rapid.SampledFrom([]string{"precious", "none", "{{ target }}\xff"}).Draw(rt, "leads to"), f); err != nil {
+				rt.Fatal(err)
+			}
+			if os.Geteuid() == 0 {
+				if err := os.Lchown(f, 7, 8); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		} else if rapid.Bool().Draw(rt, "there") {
 			w := with{"path": f, "permissions": perm.Draw(rt, "permissions before")}
 			if os.Geteuid() == 0 {
 				w["owner"], w["group"] = rapid.SampledFrom([]string{"0", "7"}).Draw(rt, "owner"), "8"
@@ -163,7 +181,7 @@ func TestHeal_UndoBringsBackWhatStood(t *testing.T) {
 		switch {
 		case rapid.Bool().Draw(rt, "absent"):
 			w["absent"] = true
-		case kind == "file" && (before == "nothing" || rapid.Bool().Draw(rt, "writes")):
+		case kind == "file" && (before == "nothing" || link || rapid.Bool().Draw(rt, "writes")):
 			w["content"] = rapid.SampledFrom([]string{"", "before", "after"}).Draw(rt, "new content")
 			fallthrough
 		default:
@@ -185,8 +203,15 @@ func TestHeal_UndoBringsBackWhatStood(t *testing.T) {
 		if res := run(t, s, kind, w); res.Data["changed"] != false || picture(t, f) != after {
 			rt.Fatalf("the second time changes something: %+v", res)
 		}
-		if res := run(t, s, kind, back.With); !res.OK || picture(t, f) != before {
-			rt.Fatalf("%q became %q and was brought back to %q by %v: %+v", before, after, picture(t, f), back.With, res)
+		ask := request(kind, back.With)
+		ask.Back = true
+		for _, changes := range []bool{before != after, false} {
+			if res, err := a.Run(t.Context(), ask); err != nil || !res.OK || picture(t, f) != before || (res.Data["changed"] == true) != changes {
+				rt.Fatalf("%q became %q and was brought back to %q by %v: %+v, %v", before, after, picture(t, f), back.With, res, err)
+			}
+		}
+		if got := picture(t, precious); got != theirs {
+			rt.Fatalf("where a link leads was touched: %s", got)
 		}
 	})
 }

@@ -100,5 +100,6 @@ func (w want) before(st unix.Stat_t) map[string]any {
 			m[x.name] = x.is
 		}
 	}
+	w.stays(m)
 	return m
 }

@@ -30,6 +30,7 @@ type file struct {
 type fileWant struct {
 	want
 	sha, was string
+	link     string // of the target that a link had
 	content  *string
 	validate []string
 }
@@ -41,8 +42,9 @@ const notThere = "absent"
 
 // Resolve: path (required); content (text) or sha256 (of content that is kept),
 // or absent: true, or neither, which leaves the bytes alone; permissions, owner,
-// group (with absent, the owner is in whose folder it may be); was (the sha256 that the file has to have still, or "absent"); parents:
-// true makes missing folders; validate (a JSON list: argv, in which {} is the new
+// group; within (a user in whose folder it may be, else the owner); was (the sha256 that the file has to have still, or "absent"); parents:
+// true makes missing folders; link (the sha256 of the target, kept) where what was done is
+// taken back and a link stood there; validate (a JSON list: argv, in which {} is the new
 // file; it has to exit with 0).
 func (a file) Resolve(r remedy.Request) (remedy.Spec, error) {
 	_, s, err := a.read(r)
@@ -76,7 +78,8 @@ func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 	if w.was != "" && w.was != notThere && !hexSum.MatchString(w.was) {
 		p.Bad("was", "%q is no sha256 in hex, and not absent", w.was)
 	}
-	writes := w.sha != "" || w.content != nil
+	w.linked(p, r)
+	writes := w.writes()
 	switch {
 	case w.sha != "" && w.content != nil:
 		p.Bad("content", "content and sha256 exclude each other")
@@ -92,6 +95,8 @@ func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 	}
 	verb := "write "
 	switch {
+	case w.link != "":
+		verb = "put back the link "
 	case w.absent:
 		verb = "remove "
 	case !writes:
@@ -114,7 +119,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	if lost != nil && fault.KindOf(lost) != fault.NotFound {
 		return remedy.Result{}, lost
 	}
-	if err := a.keeps(w.path, content); err != nil {
+	if err := a.keeps(w.path, content); err != nil && w.link == "" {
 		return remedy.Result{}, err
 	}
 	h, res, err := a.begin(ctx, w.want)
@@ -135,6 +140,9 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 			return done(false, nil), nil
 		}
 		return remedy.Result{}, lost
+	}
+	if w.link != "" && lost == nil {
+		return a.relink(h, r, w, string(content), sum)
 	}
 	if content != nil && regular && sum == blob.Sum(content) {
 		content = nil // the bytes are right already
@@ -197,7 +205,7 @@ func (a file) Foresee(r remedy.Request, f *foresee.Ahead) error {
 	if err != nil {
 		return err
 	}
-	in := place.Intent{Writes: w.sha != "" || w.content != nil, Bytes: f.Bytes, Most: blob.Max}
+	in := place.Intent{Writes: w.writes(), Bytes: f.Bytes, Most: blob.Max}
 	if w.content != nil {
 		in.Bytes = int64(len(*w.content))
 	}
@@ -222,8 +230,8 @@ func (a file) bytes(w fileWant) ([]byte, error) {
 	switch {
 	case w.content != nil:
 		return []byte(*w.content), nil
-	case w.sha != "":
-		b, err := a.deps.Contents.Get(w.sha)
+	case w.sha+w.link != "":
+		b, err := a.deps.Contents.Get(w.sha + w.link) // there is one of them
 		if b == nil && err == nil {
 			b = []byte{}
 		}
@@ -298,6 +306,8 @@ func (a file) keep(h *held, r remedy.Request, w fileWant) (*remedy.Request, erro
 		back.With = w.missing()
 		w.unchanged(back.With)
 		return &back, nil
+	case h.st.Mode&unix.S_IFMT == unix.S_IFLNK && (w.absent || w.writes()):
+		return a.keepLink(h, r, w)
 	case h.st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, fault.New(fault.Unsupported, "%s is no regular file, and what it was does not come back", w.path)
 	}
@@ -305,7 +315,7 @@ func (a file) keep(h *held, r remedy.Request, w fileWant) (*remedy.Request, erro
 		return nil, fault.New(fault.Unsupported, "%s runs as its owner (mode %04o), and does not come back so", w.path, h.st.Mode&0o7777).Mend("git.trust_commands = true lets it")
 	}
 	back.With = w.before(h.st)
-	if !w.absent && w.sha == "" && w.content == nil {
+	if !w.absent && !w.writes() {
 		return &back, nil // the bytes are not touched
 	}
 	b, st, there, err := h.Read(blob.Max)

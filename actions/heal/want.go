@@ -1,6 +1,7 @@
 package heal
 
 import (
+	"cmp"
 	"context"
 	"path"
 
@@ -17,23 +18,26 @@ import (
 type want struct {
 	path    string
 	absent  bool
-	parents bool // those above that are missing are made
+	parents bool   // those above that are missing are made
+	within  string // in whose folder it may be, beside root's and vigild's; "" the owner's
 	attr    attributes
 }
 
 func (t touch) want(p *param.Reader) want {
-	return want{path: t.path(p), absent: flag(p, "absent"), parents: flag(p, "parents"), attr: readAttributes(p)}
+	return want{path: t.path(p), absent: flag(p, "absent"), parents: flag(p, "parents"), within: p.Text("within", false), attr: readAttributes(p)}
 }
 
 // foresee says what stops the act on this host after those before it, and notes what it
 // leaves; see foresee.Foreseer. in says what the act is about. What stands there now
 // is st.
 func (t touch) foresee(w want, f *foresee.Ahead, in place.Intent) (st unix.Stat_t, there bool, err error) {
-	attr := place.Attributes{Mode: -1, UID: -1, GID: -1}
-	if !w.absent {
-		if attr, err = w.attr.numbers(); err != nil {
-			return st, false, err
-		}
+	attr, err := w.attr.numbers()
+	if err != nil {
+		return st, false, err
+	}
+	within, err := w.host(attr.UID)
+	if err != nil {
+		return st, false, err
 	}
 	if f.Taken == nil {
 		f.Taken = map[uint64]int64{}
@@ -43,7 +47,7 @@ func (t touch) foresee(w want, f *foresee.Ahead, in place.Intent) (st unix.Stat_
 		l, known := f.At(path)
 		return l == foresee.Directory, l != foresee.Nothing, known
 	}
-	st, there, err = place.Foresee(w.path, place.Way{Owner: attr.UID, Parents: w.parents, Refused: t.conf.Refused}, in)
+	st, there, err = place.Foresee(w.path, place.Way{Owner: within, Parents: w.parents, Refused: t.conf.Refused}, in)
 	switch {
 	case w.absent:
 		f.Leaves(w.path, foresee.Nothing)
@@ -59,13 +63,28 @@ func (t touch) foresee(w want, f *foresee.Ahead, in place.Intent) (st unix.Stat_
 	return st, there, err
 }
 
+// host is in whose folder it may be.
+func (w want) host(owner int) (int, error) {
+	if w.within == "" {
+		return owner, nil
+	}
+	a, err := attributes{owner: w.within}.numbers()
+	return a.UID, err
+}
+
 // missing are the parameters that take away what was not there.
 func (w want) missing() map[string]any {
 	m := map[string]any{"path": w.path, "absent": true}
-	if w.attr.owner != "" {
-		m["owner"] = w.attr.owner
-	}
+	w.stays(m)
 	return m
+}
+
+// stays lets the way back go into the folder that the act went into, whoever the thing
+// belongs to by then.
+func (w want) stays(with map[string]any) {
+	if within := cmp.Or(w.within, w.attr.owner); within != "" {
+		with["within"] = within
+	}
 }
 
 // held is a place, what stands there, and the attributes that it is to have.
@@ -83,7 +102,11 @@ func (t touch) hold(w want) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := place.Open(w.path, place.Way{Owner: attr.UID, Parents: w.parents, Refused: t.conf.Refused})
+	within, err := w.host(attr.UID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := place.Open(w.path, place.Way{Owner: within, Parents: w.parents, Refused: t.conf.Refused})
 	if err != nil {
 		return nil, err
 	}

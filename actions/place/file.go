@@ -255,6 +255,50 @@ func (p *Place) Remove(folder bool) error {
 	return p.sync()
 }
 
+// Target is where the link in the place leads.
+func (p *Place) Target() (string, error) {
+	b := make([]byte, unix.PathMax+1)
+	n, err := unix.Readlinkat(p.fd, p.name, b)
+	if err != nil {
+		return "", p.failed("read the link", err)
+	}
+	return string(b[:n]), nil
+}
+
+// Link puts a symbolic link in the place of a file, a link or nothing, as Write does a
+// file; nothing is done to where it leads. Of a, the mode does not count.
+func (p *Place) Link(target string, a Attributes) (err error) {
+	old, there, err := p.Stat()
+	if err != nil {
+		return err
+	}
+	if kind := old.Mode & unix.S_IFMT; there && kind != unix.S_IFREG && kind != unix.S_IFLNK {
+		return noFile(p.Path)
+	}
+	if err := p.Sweep(); err != nil {
+		return err
+	}
+	tmp := p.temporary()
+	if err := unix.Symlinkat(target, p.fd, tmp); err != nil {
+		return p.failed("make the link", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = unix.Unlinkat(p.fd, tmp, 0)
+		}
+	}()
+	a = a.or(Attributes{0, os.Geteuid(), os.Getegid()})
+	if a.UID != os.Geteuid() || a.GID != os.Getegid() {
+		if err := unix.Fchownat(p.fd, tmp, a.UID, a.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return p.failed(dressing, err)
+		}
+	}
+	if err := unix.Renameat(p.fd, tmp, p.fd, p.name); err != nil {
+		return p.failed("rename the new link to", err)
+	}
+	return p.sync()
+}
+
 // Mkdir makes a folder, unless there is one.
 func (p *Place) Mkdir() error {
 	if err := unix.Mkdirat(p.fd, p.name, 0o755); err != nil && !errors.Is(err, unix.EEXIST) {

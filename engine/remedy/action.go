@@ -33,6 +33,7 @@ type Request struct {
 	Reason   string
 	Timeout  time.Duration
 	Started  clock.Stamp // of the attempt; a Prober compares what it sees with it
+	Back     bool        // what the keeper of the desired state did is taken back; no person and no policy asks so
 }
 
 // Spec is what a kind says of a request before anything happens.

@@ -63,6 +63,9 @@ func (s State) Final() bool {
 	return true
 }
 
+// LabelBack is "yes" on a remediation FromReconcile that takes something back.
+const LabelBack = "back"
+
 // Source says who asked for a remediation.
 type Source string
 

@@ -262,6 +262,19 @@ func TestRequestSaysWhy(t *testing.T) {
 	}
 }
 
+// TestOnlyTheKeeperTakesBack: labels are anybody's; an act takes back what was done only
+// where the keeper of the desired state says so.
+func TestOnlyTheKeeperTakesBack(t *testing.T) {
+	for _, s := range []Source{FromPolicy, FromAPI, FromReconcile, FromExternal, ""} {
+		for _, l := range []string{"yes", "no", ""} {
+			r := Remediation{Source: s, Labels: map[string]string{LabelBack: l}, Plan: Plan{Ladder: []Rung{{Action: "file"}}}}
+			if q, err := r.Request(); err != nil || q.Back != (s == FromReconcile && l == "yes") {
+				t.Errorf("from %q, labelled %q: %v %v", s, l, q.Back, err)
+			}
+		}
+	}
+}
+
 func moment(d time.Duration) clock.Stamp {
 	return clock.Stamp{Wall: 1_790_000_000_000_000, Boot: int64(time.Hour), BootID: "a"}.Add(d)
 }

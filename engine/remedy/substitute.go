@@ -161,6 +161,7 @@ func (r *Remediation) Request() (Request, error) {
 	q := Request{
 		Action: rung.Action, With: with, Target: r.Target, Policy: r.Policy,
 		Severity: r.Severity, Rung: r.Rung, Labels: r.Labels, Reason: r.purpose(),
+		Back: r.Source == FromReconcile && r.Labels[LabelBack] == "yes", // other sources' labels are anybody's
 	}
 	if rung.Timeout != nil {
 		q.Timeout = rung.Timeout.Std()

@@ -2,10 +2,12 @@ package revision_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"vigil/engine/reconcile"
@@ -131,15 +133,60 @@ func TestRevision_TheWayBackLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// TestPlan_NamesWhatDoesNotComeBack: a link that is replaced, and what follows a
-// change, are in the plan, with the word that they are not taken back.
-func TestPlan_NamesWhatDoesNotComeBack(t *testing.T) {
-	r := newRig(t).start()
-	if err := os.Symlink("elsewhere", r.path("link")); err != nil {
+// TestRevision_ALinkComesBack: one that a file replaced, one that a document took away, and
+// one that a folder was cleared of; nothing happens to where they lead.
+func TestRevision_ALinkComesBack(t *testing.T) {
+	r := newRig(t)
+	w := r.watchActs()
+	r.start()
+	r.good("a0", r.file("base", "base\n"))
+	if err := os.Mkdir(r.path("d"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	r.write("precious", "nobody's business\n")
+	links := map[string]string{"app": "precious", "gone": "/nowhere", "d/surplus": "../precious"}
+	for at, to := range links {
+		if err := os.Symlink(to, r.path(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.fail("last")
+	gone := fmt.Sprintf("---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: gone}\nspec: {path: %s, mode: absent}\n", r.path("gone"))
+	clear := fmt.Sprintf("---\napiVersion: vigil/v1\nkind: Directory\nmetadata: {name: d}\nspec: {path: %s, purge: true}\n", r.path("d"))
+	said, err := r.push("a1", r.file("base", "base\n"), r.file("app", "a file\n"), gone, clear,
+		r.file("last", "x", "  dependsOn: [File/app, File/gone, Directory/d]"))
+	if err == nil {
+		t.Fatal("it was good")
+	}
+	text := strings.Join(said, "\n")
+	for _, did := range []string{"File/app: write", "File/gone: remove", "Directory/d: remove"} {
+		if !strings.Contains(text, did) {
+			t.Errorf("%q was not done:\n%s", did, text)
+		}
+	}
+	if n := strings.Count(text, "\ntaken back: "); n != 3 {
+		t.Errorf("%d were taken back:\n%s", n, text)
+	}
+	for at, to := range links {
+		if got, err := os.Readlink(r.path(at)); got != to {
+			t.Errorf("%s is %q (%v), and was a link to %s", at, got, err, to)
+		}
+	}
+	if got := r.is("precious"); got != "nobody's business\n" {
+		t.Errorf("where links lead stands %q", got)
+	}
+}
+
+// TestPlan_NamesWhatDoesNotComeBack: what is neither a file nor a link and goes, and what
+// follows a change, are in the plan, with the word that they are not taken back.
+func TestPlan_NamesWhatDoesNotComeBack(t *testing.T) {
+	r := newRig(t).start()
+	if err := errors.Join(os.Symlink("elsewhere", r.path("link")), syscall.Mkfifo(r.path("pipe"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	pipe := fmt.Sprintf("---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: pipe}\nspec: {path: %s, mode: absent}\n", r.path("pipe"))
 	note := "  notify: [{action: file, with: {path: " + r.path("flag") + ", absent: true}}]"
-	p, err := r.Plan(t.Context(), r.commit("a1", r.file("link", "one\n", note), r.file("plain", "one\n", note)))
+	p, err := r.Plan(t.Context(), r.commit("a1", r.file("link", "one\n", note), r.file("plain", "one\n", note), pipe))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +194,7 @@ func TestPlan_NamesWhatDoesNotComeBack(t *testing.T) {
 	for _, s := range p.Steps {
 		got = append(got, s.Ref+": "+s.Final)
 	}
-	if want := "File/link: what stands there now is a link|File/plain: |File/link: a notice is not taken back"; strings.Join(got, "|") != want {
+	if want := "File/link: |File/pipe: what stands there now is neither a file nor a link|File/plain: |File/link: a notice is not taken back"; strings.Join(got, "|") != want {
 		t.Fatalf("%q", got)
 	}
 }

@@ -32,6 +32,7 @@ type request struct {
 	Reason   string            `json:"reason,omitempty"`
 	Timeout  time.Duration     `json:"timeout"`
 	Started  clock.Stamp       `json:"started,omitzero"`
+	Back     bool              `json:"back,omitempty"`
 }
 
 // Counted is what limits count an attempt by, beside its subject.

@@ -156,7 +156,11 @@ func (d *Folder) Heal(seen reconcile.Observed, diffs []reconcile.Difference) (st
 		case entry && x.Found == "directory":
 			steps = append(steps, reconcile.Step{Action: "directory", With: d.gone(at), Summary: "remove the empty folder " + at})
 		case entry:
-			steps = append(steps, reconcile.Step{Action: "file", With: d.gone(at), Summary: "remove " + at})
+			st := reconcile.Step{Action: "file", With: d.gone(at), Summary: "remove " + at}
+			if x.Found != "file" && x.Found != "link" {
+				st.Final = "it is neither a file nor a link"
+			}
+			steps = append(steps, st)
 		case x.Field == reconcile.Exists && d.absent:
 			with, own = d.gone(d.path), true
 		case x.Field == reconcile.Exists:

@@ -292,8 +292,12 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 	}
 	with := map[string]any{"path": f.path}
 	final := ""
-	if is := seen.State[reconcile.Exists]; is != "" && is != reconcile.Yes && is != reconcile.No {
-		final = "what stands there now is a " + is
+	switch seen.State[reconcile.Exists] {
+	case "", reconcile.Yes, reconcile.No, "link": // a link is put back as it was
+	case "directory":
+		final = "what stands there now is a folder"
+	default:
+		final = "what stands there now is neither a file nor a link"
 	}
 	if f.absent && f.part == nil {
 		with["absent"] = true

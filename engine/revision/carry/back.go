@@ -177,7 +177,9 @@ func (k *Carrier) partly(ctx context.Context, t *ground.Thing, u engine.Undo) (s
 	attrs := maps.Clone(u.With)
 	delete(attrs, "sha256")
 	delete(attrs, "was")
-	if _, added := attrs["absent"]; len(attrs) > 1 && !added {
+	_, added := attrs["absent"]
+	_, link := attrs["link"]
+	if _, in := attrs["within"]; !added && !link && (len(attrs) > 2 || len(attrs) > 1 && !in) {
 		steps = append(steps, reconcile.Step{Action: u.Action, With: attrs, Summary: u.Summary})
 	}
 	return steps, true

@@ -145,7 +145,7 @@ func (g *Ground) add(ctx context.Context, r *Round, f *Flow) error {
 	if !known {
 		return fault.New(fault.Unprocessable, "%s: there is no action %q here", s.Summary, s.Action)
 	}
-	req := remedy.Request{Action: s.Action, With: s.With, Target: f.T.Ref}
+	req := remedy.Request{Action: s.Action, With: s.With, Target: f.T.Ref, Back: f.Back}
 	spec, err := action.Resolve(req)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Summary, err)
@@ -229,9 +229,9 @@ const (
 	LabelResource = "resource"
 	labelKind     = "kind"
 	labelCommit   = "commit"
-	LabelHash     = "hash"   // of the document whose step it is, see Keyed
-	LabelLast     = "last"   // "yes" on the last step: afterwards the thing is right
-	LabelBack     = "back"   // "yes" on a step that takes something back
+	LabelHash     = "hash" // of the document whose step it is, see Keyed
+	LabelLast     = "last" // "yes" on the last step: afterwards the thing is right
+	LabelBack     = remedy.LabelBack
 	LabelNotice   = "notice" // "yes" on what follows a change
 	LabelUndo     = "undo"   // number of its way back in the journal
 )
