@@ -8,6 +8,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/remedy/misread"
 )
 
 // Bounds of a plan.
@@ -33,11 +34,20 @@ func (p *Plan) Check(actions Actions) fault.Issues {
 	if _, err := Expand(p.Target, samples()[0]); err != nil {
 		is.Add("/target", "%s", err)
 	}
+	literal(&is, "/target", p.Target)
 	for i := range p.Ladder {
+		literal(&is, fmt.Sprintf("/ladder/%d/with", i), p.Ladder[i].With)
 		p.Ladder[i].check(&is, fmt.Sprintf("/ladder/%d", i), actions, p.External)
 	}
 	p.checkTerms(&is)
 	return is
+}
+
+// literal refuses what was meant as a placeholder and would be taken as it stands.
+func literal(is *fault.Issues, place string, in any) {
+	misread.Each(place, in, func(place, wrote, means string) {
+		*is = append(*is, fault.Issue{Place: place, Msg: fmt.Sprintf("%q would be taken as it stands", wrote), Hint: "write " + means})
+	})
 }
 
 func (p *Plan) checkTerms(is *fault.Issues) {

@@ -1,0 +1,51 @@
+// Package misread finds what a person took for a placeholder and vigild does not:
+// it would act on a thing of that very name. It holds no state and does no I/O.
+package misread
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// maxDepth is how deep a parameter is looked into, as deep as one may nest.
+const maxDepth = 8
+
+// single is a name of ours in one pair of braces; a second brace on either side
+// makes it a placeholder, or a thing that is read as one.
+var single = regexp.MustCompile(`(?:^|[^{])([$%]?\{\s*(labels\.[^{}\s]+|target|policy)\s*\})(?:[^}]|$)`)
+
+// Text finds the first in a text: wrote is what stands there, means what it should
+// be; "" when there is none.
+func Text(text string) (wrote, means string) {
+	m := single.FindStringSubmatch(text)
+	if m == nil {
+		return "", ""
+	}
+	return m[1], "{{ " + m[2] + " }}"
+}
+
+// Each calls found for every text within a parameter that holds one, with the path
+// to it below place, in the order of keys.
+func Each(place string, in any, found func(place, wrote, means string)) { each(place, in, found, 0) }
+
+func each(place string, in any, found func(place, wrote, means string), depth int) {
+	if depth > maxDepth {
+		return
+	}
+	switch in := in.(type) {
+	case string:
+		if wrote, means := Text(in); wrote != "" {
+			found(place, wrote, means)
+		}
+	case []any:
+		for i, x := range in {
+			each(fmt.Sprintf("%s/%d", place, i), x, found, depth+1)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(in)) {
+			each(place+"/"+k, in[k], found, depth+1)
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package misread_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"vigil/engine/remedy/misread"
+)
+
+// TestText: one pair of braces around a name of ours is a mistake; two are the
+// placeholder, and other braces are the text's own.
+func TestText(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"{labels.service}":              {"{labels.service}", "{{ labels.service }}"},
+		"{labels.service}.service":      {"{labels.service}", "{{ labels.service }}"},
+		"a-{ labels.x }-b":              {"{ labels.x }", "{{ labels.x }}"},
+		"${labels.x}":                   {"${labels.x}", "{{ labels.x }}"},
+		"{target}":                      {"{target}", "{{ target }}"},
+		"of {policy}":                   {"{policy}", "{{ policy }}"},
+		"{{ labels.a }} and {labels.b}": {"{labels.b}", "{{ labels.b }}"},
+		"{{ labels.service }}":          {},
+		"{{labels.service}}.service":    {},
+		"{site}":                        {},
+		"{}":                            {},
+		`{"target": 1}`:                 {},
+		"labels.x":                      {},
+		"":                              {},
+	} {
+		if wrote, means := misread.Text(text); wrote != want[0] || means != want[1] {
+			t.Errorf("%q: %q means %q; want %q", text, wrote, means, want)
+		}
+	}
+}
+
+func TestEach(t *testing.T) {
+	var got []string
+	misread.Each("/with", map[string]any{"unit": "{labels.a}", "n": 1.0, "list": []any{"x", map[string]any{"y": "{target}"}}},
+		func(place, wrote, _ string) { got = append(got, place+" "+wrote) })
+	if want := []string{"/with/list/1/y {target}", "/with/unit {labels.a}"}; !slices.Equal(got, want) {
+		t.Error(fmt.Sprint(got))
+	}
+}
