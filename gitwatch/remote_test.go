@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,7 +162,7 @@ func TestRemoteOverSSHChecksTheHost(t *testing.T) {
 	first := work.Commit("first", motd)
 	work.Git("push", "-q", "origin", "main")
 	hostKey, clientKey := newSigner(t), newSigner(t)
-	addr := sshServer(t, hostKey.signer, clientKey.signer.PublicKey(), path)
+	addr := sshServer(t, hostKey.signer, clientKey.signer.PublicKey())
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		p := filepath.Join(dir, name)
@@ -183,9 +184,20 @@ func TestRemoteOverSSHChecksTheHost(t *testing.T) {
 	t.Run("known", func(t *testing.T) { start(t, edit(known(hostKey.signer))).lands(first) })
 	t.Run("another key", func(t *testing.T) { start(t, edit(known(newSigner(t).signer))).stalls("knownhosts: key mismatch") })
 	t.Run("unknown", func(t *testing.T) { start(t, edit("")).stalls("knownhosts: key is unknown") })
+	t.Run("a name that a shell would take apart", func(t *testing.T) {
+		dir := t.TempDir()
+		named := filepath.Join(dir, "it's !1 `touch a` $(touch b); touch c # \"x\" \\.git")
+		if err := os.Rename(path, named); err != nil {
+			t.Fatal(err)
+		}
+		path = (&url.URL{Path: named}).EscapedPath()
+		start(t, edit(known(hostKey.signer))).lands(first)
+		if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
+			t.Errorf("beside it stand %v, %v", es, err)
+		}
+	})
 	t.Run("no repository", func(t *testing.T) {
-		addr, path = sshServer(t, hostKey.signer, clientKey.signer.PublicKey(), "/nowhere"), "/nowhere"
-		host, port, _ = net.SplitHostPort(addr)
+		path = "/nowhere"
 		start(t, edit(known(hostKey.signer))).stalls("not appear to be a git repository")
 	})
 }
@@ -307,8 +319,8 @@ func newSigner(t *testing.T) keyPair {
 	return keyPair{s, string(pem.EncodeToMemory(block))}
 }
 
-// sshServer runs git-upload-pack on one repository for one key.
-func sshServer(t *testing.T, key ssh.Signer, client ssh.PublicKey, repo string) string {
+// sshServer gives one key's commands to a shell, as sshd does.
+func sshServer(t *testing.T, key ssh.Signer, client ssh.PublicKey) string {
 	t.Helper()
 	cfg := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
 		if string(k.Marshal()) != string(client.Marshal()) {
@@ -334,7 +346,12 @@ func sshServer(t *testing.T, key ssh.Signer, client ssh.PublicKey, repo string) 
 				if r.Type != "exec" {
 					continue
 				}
-				cmd := exec.Command("git-upload-pack", repo)
+				var asked struct{ Command string }
+				if err := ssh.Unmarshal(r.Payload, &asked); err != nil {
+					return
+				}
+				cmd := exec.Command("sh", "-c", asked.Command)
+				cmd.Dir = t.TempDir()
 				cmd.Stdout, cmd.Stderr = ch, ch.Stderr()
 				in, err := cmd.StdinPipe()
 				if err == nil {

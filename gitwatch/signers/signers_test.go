@@ -113,6 +113,44 @@ func TestSSHSignersAreHeldToTheList(t *testing.T) {
 	}
 }
 
+// TestPrincipalsArePatterns: as ssh-keygen(1) reads them: * and ? for any address, all of
+// which has to match, a list of them, and ! before one that must not, wherever it stands.
+func TestPrincipalsArePatterns(t *testing.T) {
+	_, priv, _ := ed25519.GenerateKey(rand.Reader)
+	alice := signer(t, priv)
+	for _, c := range []struct {
+		principals string
+		yes, no    []string
+	}{
+		{"alice@example.com", []string{"alice@example.com"}, []string{"alice@example.co", "alice@example.comm", "xalice@example.com", "Alice@example.com", "alice@exampleXcom"}},
+		{"*@example.com", []string{"a@example.com", "@example.com", "a@b@example.com"}, []string{"a@example.com.evil.org", "a@sub.example.com", "example.com"}},
+		{"a?ice@example.com", []string{"alice@example.com"}, []string{"aice@example.com", "allice@example.com"}},
+		{"a*e@*.com", []string{"alice@example.com", "ae@.com", "a.e@e@x.com"}, []string{"alice@example.org", "alicex@example.com@"}},
+		{"*", []string{"anybody@where.ever", "x"}, nil},
+		{"**a**b**", []string{"ab", "xaybz"}, []string{"ba", "a"}},
+		{"bob@x,alice@x", []string{"bob@x", "alice@x"}, []string{"bob@x,alice@x", "carol@x"}},
+		{`"bob@x, alice@x"`, []string{"bob@x", "alice@x"}, []string{" alice@x"}},
+		{"!alice@x,*@x", []string{"bob@x"}, []string{"alice@x"}},
+		{"*@x,!a*@x,alice@x", []string{"bob@x"}, []string{"alice@x", "a@x"}},
+		{"!alice@x", nil, []string{"alice@x", "bob@x"}},
+		{",,bob@x,", []string{"bob@x"}, []string{"alice@x", ""}},
+		{"[a-z]@x", []string{"[a-z]@x"}, []string{"a@x"}},
+	} {
+		allowed, err := signers.Parse("list", []byte(c.principals+" "+line(alice)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want, mails := range map[bool][]string{true: c.yes, false: c.no} {
+			for _, mail := range mails {
+				who, err := signers.Verify(sshSign(t, alice, "git", payload(mail)), allowed, when)
+				if got := err == nil && who == mail; got != want {
+					t.Errorf("%s may sign for %q: %v, want %v (%v)", c.principals, mail, got, want, err)
+				}
+			}
+		}
+	}
+}
+
 func TestListsAreTakenWholeOrNotAtAll(t *testing.T) {
 	_, priv, _ := ed25519.GenerateKey(rand.Reader)
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
