@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"vigil/actions/catalogue"
 	"vigil/actions/launch"
 	"vigil/actions/launch/trust"
 	"vigil/engine/fault"
@@ -41,9 +42,28 @@ func (c Config) Foresee() (warnings fault.Issues, err error) {
 		look("process."+p.Name+".ready.exec", launch.Program{Argv: p.Ready.Exec})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Catalogue)) {
-		e := c.Catalogue[name]
-		look("actions."+name+".argv", launch.Program{Argv: e.Argv, User: e.User, Group: e.Group, Dir: e.Cwd, SHA256: e.SHA256})
-		look("actions."+name+".probe", launch.Program{Argv: e.Probe})
+		run, probe := programs(c.Catalogue[name])
+		look("actions."+name+".argv", run)
+		look("actions."+name+".probe", probe)
 	}
 	return warnings, nil
+}
+
+// programs are what an entry would start; of another kind than exec nothing.
+func programs(e catalogue.Entry) (run, probe launch.Program) {
+	return launch.Program{Argv: e.Argv, User: e.User, Group: e.Group, Dir: e.Cwd, SHA256: e.SHA256}, launch.Program{Argv: e.Probe}
+}
+
+// Foresee says why a program of the entry would not start as things stand, nil for
+// nothing. It starts nothing and blocks on disk.
+func (w Written) Foresee() error {
+	run, probe := programs(w.Entry)
+	for _, p := range []launch.Program{run, probe} {
+		if len(p.Argv) > 0 {
+			if err := launch.Foresee(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -31,9 +31,12 @@ func (s *Set) With(written map[string]Written) (remedy.Actions, error) {
 		return nil, is
 	}
 	s.changing.Lock()
-	c, built := *s.conf.Load(), s.table.Load().built
+	c, now := *s.conf.Load(), s.table.Load()
 	s.changing.Unlock()
-	t, err := s.assemble(c, built, written)
+	if len(written) == 0 && len(now.written) == 0 {
+		return now, nil
+	}
+	t, err := s.assemble(c, now.built, written)
 	if err != nil {
 		return nil, err
 	}
@@ -72,15 +75,16 @@ func (s *Set) Former(name string) string { return s.table.Load().gone[name] }
 
 // Origin says of a kind or an entry where it is defined: built in, the local config,
 // or the place and the commit of the repository; "" there is none.
-func (s *Set) Origin(name string) string {
-	t := s.table.Load()
+func (s *Set) Origin(name string) string { return s.table.Load().origin(name) }
+
+func (t *table) origin(name string) string {
 	if w, ok := t.written[name]; ok {
 		return fmt.Sprintf("%s of commit %.10s", w.Place, w.Commit)
 	}
 	if _, ok := t.actions[name]; !ok {
 		return ""
 	}
-	if slices.Contains(kindNames(), name) {
+	if _, kind := t.built[name]; kind {
 		return "built in"
 	}
 	return "the local config"
@@ -99,6 +103,27 @@ func many(written map[string]Written) fault.Issues {
 		}
 	}
 	return nil
+}
+
+// Listed is one action that can be named, and where it is defined.
+type Listed struct {
+	Name, Kind, Description string
+	From                    string // see Origin
+	Params                  map[string]string
+}
+
+// Catalogue lists every kind and entry as they are at this moment, by name.
+func (s *Set) Catalogue() []Listed {
+	t := s.table.Load()
+	out := make([]Listed, 0, len(t.actions))
+	for _, name := range t.Names() {
+		l := Listed{Name: name, Kind: name, From: t.origin(name)}
+		if e, ok := t.book.Entry(name); ok {
+			l.Kind, l.Description, l.Params = e.Kind, e.Description, e.Params
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // fits says what is wrong with entries of the repository beside a config.

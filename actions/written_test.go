@@ -97,6 +97,13 @@ func TestSet_EntriesOfTheRepositoryStayOverAReload(t *testing.T) {
 	if o, err := s.RunEntry(t.Context(), "theirs", nil); err != nil || o.Output != "two\n" {
 		t.Errorf("for a check: %+v, %v", o, err)
 	}
+	froms := map[string]string{}
+	for _, l := range s.Catalogue() {
+		froms[l.Name+" "+l.Kind] = l.From
+	}
+	if froms["theirs exec"] != s.Origin("theirs") || froms["ours exec"] != "the local config" || froms["wait wait"] != "built in" || len(froms) != len(s.Names()) {
+		t.Errorf("listed %v", froms)
+	}
 	with, err := s.With(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,9 @@ type Deps struct {
 	// how many records were good so far; Corrupt: it is broken. nil: not here.
 	Verify func(ctx context.Context, progress func(n int64)) (audit.Head, error)
 
+	// Catalogue lists what can be named as an action; nil: not here.
+	Catalogue func() []engine.ActionView
+
 	// Git answers git clients under /git/; nil: there is no repository here.
 	// guard.From tells it who asks: a push of somebody who may not never gets there.
 	Git     http.Handler
@@ -162,7 +165,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
 		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
 		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup, Confirm: d.Confirm,
-		Prune: d.Prune, Verify: d.Verify,
+		Prune: d.Prune, Verify: d.Verify, Catalogue: d.Catalogue,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})
 	s.desired = desired.New(desired.Deps{Desired: d.Desired, Reader: d.DesiredReader, Reverse: d.Reverse})

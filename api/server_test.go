@@ -53,7 +53,7 @@ func serve(t testing.TB, change func(*api.Config, *api.Deps)) *served {
 	cfg.Listen, cfg.Socket = "127.0.0.1:0", filepath.Join(dir, "run", "vigil.sock")
 	f := apitest.New(clock.System())
 	l := &lines{make(chan string, 1000)}
-	deps := api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Prune: f.Prune, Verify: f.AuditVerify, Clock: clock.System(), Log: slog.New(slog.NewTextHandler(l, nil)), Version: "test", Node: "here"}
+	deps := api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Catalogue: f.Catalogue, Prune: f.Prune, Verify: f.AuditVerify, Clock: clock.System(), Log: slog.New(slog.NewTextHandler(l, nil)), Version: "test", Node: "here"}
 	s := &served{fake: f, tokens: map[string]string{}, log: l, done: make(chan error, 1)}
 	for _, r := range guard.Roles {
 		secret, hash := guard.NewSecret()

@@ -44,6 +44,13 @@ type PolicyView struct {
 	Updated   clock.Stamp    `json:"-"`
 }
 
+// ActionView is one action that can be named, and where it is defined.
+type ActionView struct {
+	Name, Kind        string            // the kind of an entry; of a kind itself its name
+	From, Description string            // From: built in, the local config, or place and commit of the repository
+	Params            map[string]string // of an entry: name to pattern
+}
+
 // FiringView is one instance as it stands.
 type FiringView struct {
 	Policy      string        `json:"policy"`

@@ -71,6 +71,12 @@ func New(entries map[string]Entry, d Deps) (*Catalogue, error) {
 // Actions is every entry by its name.
 func (c *Catalogue) Actions() map[string]remedy.Action { return c.actions }
 
+// Entry is what stands in an entry.
+func (c *Catalogue) Entry(name string) (Entry, bool) {
+	e, ok := c.entries[name]
+	return e, ok
+}
+
 // Run runs an exec entry for a check. What it leaves running is killed; stderr
 // is kept apart. Blocks; an error means that it was not started.
 func (c *Catalogue) Run(ctx context.Context, name string, params map[string]string) (launch.Outcome, error) {

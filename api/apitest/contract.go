@@ -173,6 +173,7 @@ var Ours = []Case{
 	{Line: "series without selector", Method: "GET", Path: "/api/v1/series", Status: 422},
 	{Line: "range", Method: "GET", Path: "/api/v1/series/range?match=app_load", Status: 200, Has: map[string]any{"series.0.points.0.1": Some, "points": Some}},
 	{Line: "range that ends before it begins", Method: "GET", Path: "/api/v1/series/range?match=a&from=20&to=10", Status: 422},
+	{Line: "catalogue", Method: "GET", Path: "/api/v1/catalogue", Status: 200, Has: map[string]any{"actions.0.name": Some, "actions.0.kind": Some, "actions.0.from": Some}},
 	{Line: "create token", Method: "POST", Path: "/api/v1/tokens", Body: `{"name":"ci","role":"viewer","for":"90d"}`, Status: 201, Has: map[string]any{"name": "ci", "role": "viewer", "secret": Some, "expires_at": Some}, Reply: map[string]string{"Cache-Control": "no-store"}},
 	{Line: "create token twice", Method: "POST", Path: "/api/v1/tokens", Body: `{"name":"ci","role":"viewer"}`, Status: 409},
 	{Line: "create token of a bad role", Method: "POST", Path: "/api/v1/tokens", Body: `{"name":"x","role":"god"}`, Status: 422, Loc: "enum@body.role"},

@@ -68,6 +68,14 @@ func (f *Fake) Audit(_ context.Context, after int64, object string, limit int) (
 	return out, nil
 }
 
+// Catalogue is an entry of the local config and one of the repository.
+func (f *Fake) Catalogue() []engine.ActionView {
+	return []engine.ActionView{
+		{Name: "note", Kind: "exec", From: "the local config"},
+		{Name: "purge", Kind: "http", From: "acts.yaml:1:1 of commit 0123456789", Description: "empties the cache", Params: map[string]string{"site": "[a-z]+"}},
+	}
+}
+
 // Prune removes the records up to one whose hash the caller knows.
 func (f *Fake) Prune(_ context.Context, actor string, upto audit.Head) error {
 	f.mu.Lock()

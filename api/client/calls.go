@@ -277,6 +277,11 @@ func (c *Client) ConfirmClock(ctx context.Context) (contract.OK, error) {
 	return post[contract.OK](ctx, c, "/api/v1/clock/confirm", nil)
 }
 
+// Catalogue lists what can be named as an action, and where it is defined.
+func (c *Client) Catalogue(ctx context.Context) (contract.Catalogue, error) {
+	return get[contract.Catalogue](ctx, c, "/api/v1/catalogue", nil)
+}
+
 // Tokens lists all tokens.
 func (c *Client) Tokens(ctx context.Context) (contract.TokenList, error) {
 	return get[contract.TokenList](ctx, c, "/api/v1/tokens", nil)

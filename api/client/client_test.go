@@ -37,7 +37,7 @@ func start(t *testing.T) (*client.Client, *apitest.Fake) {
 	cfg := api.Defaults()
 	cfg.Listen, cfg.Socket = api.Off, filepath.Join(dir, "v", "s")
 	f := apitest.New(clock.System())
-	s, err := api.New(cfg, api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Prune: f.Prune, Verify: f.AuditVerify, Clock: clock.System(), Version: "test",
+	s, err := api.New(cfg, api.Deps{Engine: f, Reader: f, Samples: f, Tokens: f, Catalogue: f.Catalogue, Prune: f.Prune, Verify: f.AuditVerify, Clock: clock.System(), Version: "test",
 		Reload: func(context.Context, string) (int, error) { return 3, nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +188,11 @@ func TestClientSpeaksTheContract(t *testing.T) {
 		must("delete token", err)
 		if tok.Secret == "" || len(ts.Tokens) != 1 {
 			t.Error(tok, ts)
+		}
+		cat, err := c.Catalogue(ctx)
+		must("catalogue", err)
+		if len(cat.Actions) != 2 || cat.Actions[1].Params["site"] == "" {
+			t.Error(cat)
 		}
 		_, err = c.DeletePolicy(ctx, p.Name)
 		must("delete policy", err)

@@ -182,3 +182,17 @@ type QueueHealth struct {
 	RedisConnected bool   `json:"redis_connected" doc:"Whether the queue can be read"`
 	QueueDepth     int    `json:"queue_depth"`
 }
+
+// CatalogueEntry is one action that can be named.
+type CatalogueEntry struct {
+	Name        string            `json:"name"`
+	Kind        string            `json:"kind" doc:"Of an entry exec or http, of a built-in kind its name"`
+	From        string            `json:"from" doc:"built in, the local config, or place and commit of the repository"`
+	Description string            `json:"description,omitempty"`
+	Params      map[string]string `json:"params,omitempty" doc:"Of an entry: the pattern that the whole value of each parameter has to match"`
+}
+
+// Catalogue is every action that can be named, by name.
+type Catalogue struct {
+	Actions []CatalogueEntry `json:"actions"`
+}

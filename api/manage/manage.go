@@ -69,7 +69,8 @@ type Deps struct {
 	Prune    func(ctx context.Context, actor string, upto audit.Head) error // audit records; nil: not here
 	// Verify walks the audit chain between its two ends, which it knows, and tells
 	// how many records were good so far; nil: not here.
-	Verify func(ctx context.Context, progress func(n int64)) (audit.Head, error)
+	Verify    func(ctx context.Context, progress func(n int64)) (audit.Head, error)
+	Catalogue func() []engine.ActionView // nil: not here
 }
 
 // Manage is the management face.
@@ -93,6 +94,7 @@ func New(d Deps) *Manage {
 // Register adds every operation to the face.
 func (m *Manage) Register(r *face.Registrar) {
 	m.actions(r)
+	m.catalogue(r)
 	m.queue(r)
 	m.queueDebug(r)
 	m.holds(r)

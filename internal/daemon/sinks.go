@@ -8,6 +8,7 @@ import (
 	"vigil/engine/check"
 	"vigil/engine/document"
 	"vigil/engine/fault"
+	"vigil/engine/remedy/act"
 	"vigil/internal/daemon/source"
 )
 
@@ -59,9 +60,21 @@ func launcher(set *actions.Set, dirs []string) check.Launch {
 		var err error
 		if _, entry := set.Action(c.Name); entry {
 			out, err = set.RunEntry(ctx, c.Name, c.Params)
+		} else if set.Former(c.Name) != "" { // a plugin of that name is not what was meant
+			err = act.Unknown(set, c.Name)
 		} else {
 			out, err = set.RunPlugin(ctx, dirs, c.Name, c.Args, c.User, c.Timeout, c.MaxOutput)
 		}
 		return check.Ended{Exit: out.Exit, TimedOut: out.TimedOut, Output: []byte(out.Output)}, err
 	}
+}
+
+// catalogue lists the actions for the API.
+func (h *house) catalogue() []engine.ActionView {
+	all := h.set.Catalogue()
+	out := make([]engine.ActionView, len(all))
+	for i, a := range all {
+		out[i] = engine.ActionView{Name: a.Name, Kind: a.Kind, From: a.From, Description: a.Description, Params: a.Params}
+	}
+	return out
 }

@@ -19,6 +19,7 @@ import (
 type ActionCmd struct {
 	List    actionListCmd    `cmd:"" help:"List remediations, newest first."`
 	Show    actionShowCmd    `cmd:"" help:"Show one with its attempts."`
+	Names   actionNamesCmd   `cmd:"" help:"What can be named as an action, and where it is defined."`
 	Run     actionRunCmd     `cmd:"" help:"Ask for an act now."`
 	Approve actionApproveCmd `cmd:"" help:"Say yes to one that waits for approval."`
 	Cancel  actionCancelCmd  `cmd:"" help:"Cancel one that has not ended."`

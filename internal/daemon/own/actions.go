@@ -90,9 +90,9 @@ func (a *Actions) changes(ds []document.Document, policies func() []engine.Polic
 		old, stood := was[d.Name]
 		switch {
 		case !stood:
-			says = append(says, "create Action/"+d.Name)
+			says = append(says, "create Action/"+d.Name+doubt(d))
 		case err != nil || !bytes.Equal(old, text):
-			says = append(says, "change Action/"+d.Name)
+			says = append(says, "change Action/"+d.Name+doubt(d))
 		}
 		delete(was, d.Name)
 	}
@@ -104,6 +104,19 @@ func (a *Actions) changes(ds []document.Document, policies func() []engine.Polic
 		says = append(says, say)
 	}
 	return says
+}
+
+// doubt is why an entry would not start, in brackets: no reason to refuse it, since its
+// program may come with the same revision.
+func doubt(d document.Document) string {
+	e, is := catalogue.FromDocument(d)
+	if len(is) > 0 {
+		return ""
+	}
+	if err := (actions.Written{Entry: e}).Foresee(); err != nil {
+		return " (as things stand it would not start: " + err.Error() + ")"
+	}
+	return ""
 }
 
 // naming are the policies of others that name an action.

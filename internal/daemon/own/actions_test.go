@@ -105,6 +105,11 @@ func TestActions_ComeAndGoWithTheRevision(t *testing.T) {
 	if says, _ := o.Check(t.Context(), nil); !slices.Contains(says, "delete Action/c (named by Policy/p of owner api, which cannot act then)") {
 		t.Errorf("it says %v", says)
 	}
+	if says, _ := o.Check(t.Context(), parse(t, action("c", "/bin/true"), action("d", "/nowhere/at/all"))); !slices.ContainsFunc(says, func(s string) bool {
+		return strings.HasPrefix(s, "create Action/d (as things stand it would not start: /nowhere/at/all")
+	}) {
+		t.Errorf("it says %v", says)
+	}
 	if err := adopt("", nil); err != nil || len(those(s, "a", "b", "c")) > 0 || len(e.entries) > 0 {
 		t.Errorf("%v, %v in force, %v kept", err, those(s, "a", "b", "c"), e.entries)
 	}
