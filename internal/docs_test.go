@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"vigil/engine/ledger/conform"
 )
 
-// testNames is every test, fuzz target and benchmark of the tree.
+// testNames is every test, fuzz target and benchmark of the tree, and every check
+// that a ledger is put through.
 func testNames(t *testing.T) []string {
 	t.Helper()
 	var out []string
@@ -23,12 +26,15 @@ func testNames(t *testing.T) []string {
 			}
 		}
 	}
+	for _, c := range conform.Checks() { // one list, run by a test of each ledger
+		out = append(out, "TestLedgerConforms/"+c.Name)
+	}
 	return out
 }
 
 var (
 	named  = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z0-9]\w*$`)
-	quoted = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z0-9]\\w*)`")
+	quoted = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z0-9]\\w*(?:/[A-Z]\\w*)?)`")
 )
 
 func readDoc(t *testing.T, path string) string {

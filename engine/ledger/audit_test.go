@@ -1,14 +1,10 @@
 package ledger_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"vigil/engine"
 	"vigil/engine/audit"
@@ -98,85 +94,4 @@ func TestTamperingIsFoundAndNamed(t *testing.T) {
 		t.Fatalf("a cut tail passes: %v", err)
 	}
 	raw("INSERT INTO audit SELECT * FROM kept WHERE seq > 35")
-}
-
-// TestExportThenPrune: what was exported verifies offline, may be pruned by
-// whoever knows its hash, and the rest still verifies, also after a restart.
-func TestExportThenPrune(t *testing.T) {
-	r := newRig(t, config(t.TempDir()))
-	ctx := context.Background()
-	for range 1200 { // more than a page
-		r.commit(&engine.Decision{Audit: []audit.Record{record("a", "policy:x"), record("b", "policy:y")}})
-		if r.AuditHead().Seq >= 1100 {
-			break
-		}
-	}
-	var out bytes.Buffer
-	end, err := r.Export(ctx, 1, &out)
-	if err != nil || end != r.AuditHead() {
-		t.Fatalf("%v %v", end, err)
-	}
-	if err := audit.VerifyExport(&out, audit.NewVerifier(audit.Head{}), end); err != nil {
-		t.Fatal(err)
-	}
-	rs, err := r.Audit(ctx, 499, "", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	upto := rs[0].Head()
-	wrong := upto
-	wrong.Hash[0] ^= 1
-	wantKind(t, r.Prune(ctx, "local", wrong), fault.Precondition)
-	wantKind(t, r.Prune(ctx, "local", r.AuditHead()), fault.Conflict)
-	if err := r.Prune(ctx, "local", upto); err != nil {
-		t.Fatal(err)
-	}
-	wantKind(t, r.Prune(ctx, "local", upto), fault.Conflict)
-	r.verify()
-	r.reopen()
-	if h := r.verify(); h.Seq != end.Seq+1 {
-		t.Fatalf("the chain ends at %d", h.Seq)
-	}
-	if rs, err := r.Audit(ctx, 0, "", 1); err != nil || rs[0].Seq != 501 {
-		t.Fatalf("%v %v", rs, err)
-	}
-	if last(t, r).Verb != "audit.prune" || !strings.Contains(last(t, r).Reason, upto.Hash.String()) {
-		t.Fatalf("%+v", last(t, r))
-	}
-}
-
-// TestAuditIsReadBack: by place, by object, by several objects, in order.
-func TestAuditIsReadBack(t *testing.T) {
-	r := newRig(t, config(t.TempDir()))
-	ctx := context.Background()
-	for i := range 9 {
-		r.commit(&engine.Decision{Audit: []audit.Record{record("v", []string{"policy:a", "remediation:1", "attempt:1-1-1"}[i%3])}})
-	}
-	seqs := func(rs []audit.Record, err error) (out []int64) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, x := range rs {
-			out = append(out, x.Seq)
-		}
-		return out
-	}
-	for _, tt := range []struct{ want, got []int64 }{
-		{[]int64{4, 5}, seqs(r.Audit(ctx, 3, "", 2))},
-		{[]int64{4, 7}, seqs(r.Audit(ctx, 1, "policy:a", 0))},
-		{[]int64{1, 3, 4}, seqs(r.AuditAbout(ctx, []string{"policy:a", "attempt:1-1-1"}, 3))},
-		{nil, seqs(r.AuditAbout(ctx, nil, 3))},
-		{nil, seqs(r.Audit(ctx, 0, "none", 3))},
-	} {
-		if d := cmp.Diff(tt.want, tt.got); d != "" {
-			t.Error(d)
-		}
-	}
-	want := audit.Seal(audit.Hash{}, func() audit.Record { x := record("v", "policy:a"); x.Seq = 1; return x }())
-	rs, _ := r.Audit(ctx, 0, "", 1)
-	if d := cmp.Diff(want, rs[0]); d != "" {
-		t.Error(d)
-	}
-	_, err := r.AuditAbout(ctx, make([]string, 501), 1)
-	wantKind(t, err, fault.TooLarge)
 }

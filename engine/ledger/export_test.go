@@ -57,5 +57,13 @@ func (l *Ledger) TrimDesired(keep desired.Keep) error {
 	return nil
 }
 
+// TrimTo keeps as many of what is over as it says, and not as many as cfg does.
+func (l *Ledger) TrimTo(ctx context.Context, closed, finished int) error {
+	cfg := l.cfg
+	l.cfg.Closed, l.cfg.Finished = closed, finished
+	defer func() { l.cfg = cfg }()
+	return l.trim(ctx)
+}
+
 // Trim does what Run does now and then.
 func (l *Ledger) Trim(ctx context.Context) error { return l.trim(ctx) }

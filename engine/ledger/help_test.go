@@ -12,12 +12,10 @@ import (
 	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/clock"
-	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/ledger"
-	"vigil/engine/policy"
+	"vigil/engine/ledger/conform/stand"
 	"vigil/engine/remedy"
-	"vigil/engine/series"
 )
 
 // rig is a ledger with a clock that only moves when it is told to, or by a
@@ -132,71 +130,12 @@ func (r *rig) claim(m remedy.Remediation) (remedy.Move, error) {
 	})
 }
 
-// start is the move that opens the next attempt.
-func start(m remedy.Remediation, epoch int64, now clock.Stamp) remedy.Move {
-	m.State, m.Attempt, m.Started = remedy.Running, m.Attempt+1, now
-	a := &remedy.Attempt{
-		Epoch: epoch, Remediation: m.ID, N: m.Attempt, Action: "purge", Subject: m.Subject, Class: remedy.Unsafe, Started: now,
-		Request: remedy.Request{Action: "purge", With: map[string]any{"site": "a", "n": 1.5, "force": true}, Severity: "critical", Rung: 1, Values: map[string]string{"value": "0.97"}, Timeout: time.Minute},
-	}
-	a.Request.Attempt = a.ID()
-	return remedy.Move{Next: m, Open: a, Audit: []audit.Record{record("attempt.start", a.ID())}}
-}
+// The rows of the suite, by the names of this room's tests.
+var (
+	start, finish, record, order, firing, put, small, queued = stand.Start, stand.Finish, stand.Record, stand.Order, stand.Firing, stand.Policy, stand.Small, stand.Queued
 
-// finish is the move that closes an attempt and succeeds.
-func finish(m remedy.Remediation, a remedy.Attempt, now clock.Stamp) remedy.Move {
-	a.Finished, a.Result, a.Capture = now, remedy.Result{OK: true, Output: "done"}, []byte(`{"top":[]}`)
-	m.State, m.Finished, m.AttemptEnd = remedy.Succeeded, now, now
-	return remedy.Move{Next: m, Close: &a, Audit: []audit.Record{record("attempt.finish", a.ID())}}
-}
-
-func record(verb, object string) audit.Record {
-	return audit.Record{
-		At: clock.Stamp{Wall: 5, Boot: 6, BootID: "boot-a"}, Actor: "policy:p", Verb: verb, Object: object,
-		Reason: "because", Evidence: []byte(`{"value":0.97}`),
-	}
-}
-
-func order(target, subject string) remedy.Remediation {
-	d := document.Duration(30 * time.Second)
-	return remedy.Remediation{
-		Source: remedy.FromPolicy, Policy: "hot", Fingerprint: 1<<63 + 7, Labels: map[string]string{"host": target}, Target: target,
-		Severity: "warning", Priority: "medium", Actor: "policy:hot", State: remedy.Queued, Subject: subject,
-		Created: clock.Stamp{Wall: 1_764_000_000_000_000, Boot: 1, BootID: "boot-a"},
-		Plan:    remedy.Plan{Ladder: []remedy.Rung{{Action: "purge", With: map[string]any{"site": "a"}, Timeout: &d, Tries: 2}}, Mode: "act"},
-	}
-}
-
-func firing(policyName, host string, version int64) engine.FiringRow {
-	ls := series.New(series.Label{Name: "__name__", Value: "cpu"}, series.Label{Name: "host", Value: host})
-	s := clock.Stamp{Wall: 1_764_000_000_000_000, Boot: 77, BootID: "boot-a"}
-	return engine.FiringRow{
-		Policy: policyName, Fingerprint: ls.Fingerprint(), Labels: ls, Target: host, Version: version, Evaluation: 9,
-		State: policy.Firing{State: policy.StateFiring, Since: s, Fired: s, Recent: []bool{true, false}, Changes: []clock.Stamp{s}, Value: 0.97, Seen: 123},
-	}
-}
-
-func put(name string, version int64) engine.PolicyRow {
-	return engine.PolicyRow{Name: name, Owner: "api", Place: "api", Enabled: true, Text: []byte(`{"name":"` + name + `"}`), Version: version,
-		Created: clock.Stamp{Wall: 1, Boot: 2, BootID: "b"}, Updated: clock.Stamp{Wall: 3, Boot: 4, BootID: "b"}}
-}
-
-// small is a decision of everyday size: firing, remediation, two records.
-func small(version int64) *engine.Decision {
-	d := queued()
-	d.Position = uint64(version + 1)
-	d.Firings = []engine.FiringRow{firing("hot", "web1", version)}
-	d.Audit = append(d.Audit, record("firing.fire", "firing:hot"))
-	return d
-}
-
-func queued() *engine.Decision {
-	return &engine.Decision{
-		At:           clock.Stamp{Wall: 1_764_000_000_000_000, Boot: 1, BootID: "boot-a"},
-		Remediations: []remedy.Remediation{order("web1", "systemd:web.service")},
-		Audit:        []audit.Record{record("remediation.queue", "remediation:1")},
-	}
-}
+	at, revision, resource, drift, ended, suspend, undo, all = stand.At, stand.Revision, stand.Resource, stand.Drift, stand.Ended, stand.Suspend, stand.Undo, stand.All
+)
 
 func wantKind(t testing.TB, err error, k fault.Kind) {
 	t.Helper()

@@ -1,47 +1,46 @@
-package ledger_test
+package conform
 
 import (
 	"bytes"
 	"context"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"vigil/engine"
 	"vigil/engine/fault"
+	"vigil/engine/ledger/conform/stand"
 )
 
-// TestReplaysAreKept: written, written again with the answer, forgotten, and
+// replaysAreKept: written, written again with the answer, forgotten, and
 // read back in order by the next process.
-func TestReplaysAreKept(t *testing.T) {
+func replaysAreKept(r *stand.Rig) {
 	ctx := context.Background()
-	r := newRig(t, config(t.TempDir()))
-	first := engine.Replay{Key: "a", Sum: [32]byte{1}, At: at(1)}
-	second := engine.Replay{Key: "b", Sum: [32]byte{2}, At: at(2), Done: true, Status: 204}
-	for _, x := range []engine.Replay{{Key: "old", Sum: [32]byte{3}, At: at(0)}, first} {
+	first := engine.Replay{Key: "a", Sum: [32]byte{1}, At: stand.At(1)}
+	second := engine.Replay{Key: "b", Sum: [32]byte{2}, At: stand.At(2), Done: true, Status: 204}
+	for _, x := range []engine.Replay{{Key: "old", Sum: [32]byte{3}, At: stand.At(0)}, first} {
 		if err := r.PutReplay(ctx, x, nil); err != nil {
-			t.Fatal(err)
+			r.Fatal(err)
 		}
 	}
 	if err := r.PutReplay(ctx, second, []string{"old", "none"}); err != nil {
-		t.Fatal(err)
+		r.Fatal(err)
 	}
 	first.Done, first.Status, first.Media, first.Body = true, 201, "application/json", []byte(`{"id":1}`)
 	if err := r.PutReplay(ctx, first, nil); err != nil {
-		t.Fatal(err)
+		r.Fatal(err)
 	}
 	if err := r.PutReplay(ctx, engine.Replay{Key: "c", Sum: [32]byte{4}, Body: bytes.Repeat([]byte{1}, 1<<20)}, nil); fault.KindOf(err) != fault.TooLarge {
-		t.Errorf("a giant: %v", err)
+		r.Errorf("a giant: %v", err)
 	}
-	r.reopen()
+	r.Reopen()
 	got, err := r.Replays(ctx)
 	if diff := cmp.Diff([]engine.Replay{first, second}, got); err != nil || diff != "" {
-		t.Errorf("%v\n%s", err, diff)
+		r.Errorf("%v\n%s", err, diff)
 	}
 	if err := r.ForgetReplays(ctx, []string{"a", "b"}); err != nil {
-		t.Fatal(err)
+		r.Fatal(err)
 	}
 	if got, err := r.Replays(ctx); err != nil || len(got) != 0 {
-		t.Errorf("%v %v", got, err)
+		r.Errorf("%v %v", got, err)
 	}
 }

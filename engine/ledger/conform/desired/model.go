@@ -1,22 +1,21 @@
-package ledger_test
+package desired
 
 import (
 	"cmp"
 	"context"
 	"maps"
 	"slices"
-	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"vigil/engine"
-	"vigil/engine/ledger/desired"
+	"vigil/engine/ledger/conform/stand"
 	"vigil/engine/reconcile"
 )
 
-// wanted is what the ledger should hold of desired state, as plain maps.
+// wanted is what the store should hold of desired state, as plain maps.
 type wanted struct {
 	revisions                         map[int64]engine.Revision
 	resources                         map[string]engine.Resource
@@ -100,24 +99,24 @@ func (m wanted) snapshot() *engine.DesiredSnapshot {
 	}
 }
 
-// TestDesiredStateFollowsTheModel: any sequence of decisions, restarts, crashes
+// desiredStateFollowsTheModel: any sequence of decisions, restarts, crashes
 // and trims leaves exactly what plain maps would hold.
-func TestDesiredStateFollowsTheModel(t *testing.T) {
-	histories(t, 8, 30, func(rt *rapid.T, r *rig) func() {
+func desiredStateFollowsTheModel(r *stand.Rig) {
+	r.Histories(8, 30, func(rt *rapid.T, r *stand.Rig) func() {
 		m := wanted{map[int64]engine.Revision{}, map[string]engine.Resource{}, map[int64]engine.Drift{}, map[string]engine.Suspend{}, map[int64]engine.Undo{}, 0, 0, 0}
 		return func() {
 			switch rapid.IntRange(0, 11).Draw(rt, "what") {
 			case 0:
-				r.reopen()
+				r.Reopen()
 			case 1:
-				r.crash()
-				r.open()
+				r.Crash()
+				r.Start()
 			case 2:
 				m.trim(rt, r)
 			default:
 				d := drawDesired(rt, m)
 				next, ok := m.apply(d)
-				r.agrees(rt, &engine.Decision{Desired: d}, ok)
+				r.Agrees(rt, &engine.Decision{Desired: d}, ok)
 				m = next
 			}
 			m.compare(rt, r)
@@ -125,7 +124,7 @@ func TestDesiredStateFollowsTheModel(t *testing.T) {
 	})
 }
 
-func (m wanted) compare(rt *rapid.T, r *rig) {
+func (m wanted) compare(rt *rapid.T, r *stand.Rig) {
 	s, err := r.Desired(context.Background())
 	if err != nil {
 		rt.Fatal(err)
@@ -149,10 +148,10 @@ func (m wanted) compare(rt *rapid.T, r *rig) {
 	}
 }
 
-// trim forgets in the model what the ledger forgot, once it has been seen that
+// trim forgets in the model what the store forgot, once it has been seen that
 // it was allowed to.
-func (m wanted) trim(rt *rapid.T, r *rig) {
-	keep := desired.Keep{Revisions: rapid.Int64Range(0, 3).Draw(rt, "revisions"), Drifts: rapid.Int64Range(0, 3).Draw(rt, "drifts"), Suspends: 1}
+func (m wanted) trim(rt *rapid.T, r *stand.Rig) {
+	keep := stand.Keep{Finished: 1000, Closed: 1000, Revisions: rapid.Int64Range(0, 3).Draw(rt, "revisions"), Drifts: rapid.Int64Range(0, 3).Draw(rt, "drifts"), Suspends: 1}
 	newest, landed := int64(0), int64(0)
 	for _, v := range m.revisions {
 		if v.State == engine.RevisionGood {
@@ -161,7 +160,7 @@ func (m wanted) trim(rt *rapid.T, r *rig) {
 			}
 		}
 	}
-	if err := r.TrimDesired(keep); err != nil {
+	if err := r.Place.Trim(r.Store, keep); err != nil {
 		rt.Fatal(err)
 	}
 	named := map[int64]bool{newest: true, landed: true}
@@ -199,10 +198,10 @@ func drawDesired(rt *rapid.T, m wanted) *engine.DesiredDecision {
 	last := m.lastRevision
 	if mostly("new revision") {
 		last += rapid.Int64Range(1, 2).Draw(rt, "gap")
-		v := revision(last, engine.RevisionSeen)
+		v := stand.Revision(last, engine.RevisionSeen)
 		v.State, v.Return = rapid.SampledFrom(states).Draw(rt, "state"), rapid.Int64Range(0, last-1).Draw(rt, "return")*rapid.Int64Range(0, 1).Draw(rt, "returns")
 		v.Subject, v.Author, v.Reason, v.Why, v.When, v.Confirmed = text("subject"), text("author"), text("reason"), text("why"), when("when"), mostly("confirmed")
-		v.Seen = at(rapid.Int64Range(0, 1000).Draw(rt, "seen"))
+		v.Seen = stand.At(rapid.Int64Range(0, 1000).Draw(rt, "seen"))
 		d.Revisions = append(d.Revisions, v)
 	}
 	for _, v := range sorted(m.revisions, func(v engine.Revision) bool { return v.State.Open() || v.State == engine.RevisionGood }) {
@@ -215,32 +214,32 @@ func drawDesired(rt *rapid.T, m wanted) *engine.DesiredDecision {
 		}
 		v.State, v.Starts, v.Why = rapid.SampledFrom(from).Draw(rt, "next"), v.Starts+1, text("why")
 		if !v.State.Open() {
-			v.Ended = at(v.N)
+			v.Ended = stand.At(v.N)
 		}
 		d.Revisions = append(d.Revisions, v)
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "drifts") {
-		f := drift(m.lastDrift+1+int64(len(d.Drifts)), rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "name"), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(rt, "field"))
+		f := stand.Drift(m.lastDrift+1+int64(len(d.Drifts)), rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "name"), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(rt, "field"))
 		f.Wanted, f.Difference.Found, f.Suspect, f.Since = text("wanted"), text("found"), text("suspect"), when("since")
 		d.Drifts = append(d.Drifts, f)
 	}
 	for _, f := range sorted(m.drifts, func(f engine.Drift) bool { return f.Ended.IsZero() }) {
 		if mostly("end") {
-			d.Drifts = append(d.Drifts, ended(f, "healed"))
+			d.Drifts = append(d.Drifts, stand.Ended(f, "healed"))
 		}
 	}
 	if mostly("resource") {
-		v := resource(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "name"), text("commit"))
+		v := stand.Resource(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "name"), text("commit"))
 		v.Last, v.Adopted, v.Prune, v.Heals.Last, v.Heals.Count = state(), mostly("adopted"), mostly("prune"), when("healed"), rapid.IntRange(0, 9).Draw(rt, "heals")
 		d.Resources = append(d.Resources, v)
 	} else {
 		d.Forgotten = []string{rapid.SampledFrom([]string{"File/a", "File/b", "File/c"}).Draw(rt, "forgotten")}
 	}
 	if mostly("suspend") {
-		s := suspend(rapid.StringMatching("[a-c]{1,2}").Draw(rt, "id"))
+		s := stand.Suspend(rapid.StringMatching("[a-c]{1,2}").Draw(rt, "id"))
 		if was, ok := m.suspends[s.ID]; ok {
 			s = was
-			s.Ended = at(7)
+			s.Ended = stand.At(7)
 		}
 		d.Suspends = append(d.Suspends, s)
 	}
@@ -249,10 +248,10 @@ func drawDesired(rt *rapid.T, m wanted) *engine.DesiredDecision {
 		if !mostly("of the newest") {
 			of = rapid.Int64Range(1, of).Draw(rt, "of")
 		}
-		u := undo(m.lastUndo+1+i, of, nil)
+		u := stand.Undo(m.lastUndo+1+i, of, nil)
 		u.Summary, u.Final = text("summary"), text("final")
 		if mostly("before") {
-			before := resource("motd", text("commit"))
+			before := stand.Resource("motd", text("commit"))
 			before.Last, before.Adopted, before.Prune = state(), mostly("was adopted"), mostly("was to be pruned")
 			u.Before = &before
 		}
