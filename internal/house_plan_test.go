@@ -16,7 +16,7 @@ type room struct {
 // groups are names for several rooms in the column "may import".
 var groups = map[string][]string{
 	"floor 0":    {"engine/series", "engine/audit", "engine/fault", "engine/clock"},
-	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/policy/record", "engine/policy/story", "engine/check", "engine/remedy", "engine/remedy/decide", "engine/remedy/window", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/load", "engine/reconcile/sealed"},
+	"floors 0-1": {"engine/series", "engine/audit", "engine/fault", "engine/clock", "engine/document", "engine/policy", "engine/policy/record", "engine/policy/story", "engine/check", "engine/remedy", "engine/remedy/decide", "engine/remedy/given", "engine/remedy/record", "engine/remedy/window", "engine/reconcile", "engine/reconcile/kind", "engine/reconcile/load", "engine/reconcile/sealed"},
 }
 
 const (
@@ -63,7 +63,9 @@ var plan = []room{
 	{dir: "engine/check/bus", floor: 1, ours: []string{}, guests: []string{gSystemd, gDBus}},
 	{dir: "engine/remedy", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy/misread"}},
 	{dir: "engine/remedy/misread", floor: 1},
-	{dir: "engine/remedy/decide", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy"}},
+	{dir: "engine/remedy/given", floor: 1, ours: []string{"engine/clock", "engine/document", "engine/remedy"}},
+	{dir: "engine/remedy/decide", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy", "engine/remedy/given"}},
+	{dir: "engine/remedy/record", floor: 1, ours: []string{"floor 0", "engine/remedy", "engine/remedy/decide", "engine/remedy/given"}},
 	{dir: "engine/remedy/window", floor: 1, ours: []string{"engine/fault"}, guests: []string{gGronx}},
 	{dir: "engine/remedy/foresee", floor: 1, ours: []string{"engine/remedy"}},
 	{dir: "engine/remedy/act", floor: 1, ours: []string{"engine/fault", "engine/remedy"}},

@@ -1,12 +1,11 @@
 package decide
 
 import (
-	"encoding/json"
 	"time"
 
-	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/given"
 )
 
 // Case is what the worker found out before a claim, without a lock.
@@ -37,13 +36,13 @@ func (c *Rules) Decide(r remedy.Remediation, h remedy.History, a Case) remedy.Mo
 	if r.State == remedy.GaveUp {
 		c.wake(s, v)
 	}
-	ev := func() json.RawMessage { return verdictEvidence(&s.Next, &a.Facts, &h, asked) }
 	if s.Next.State != remedy.GaveUp || v.Answer == remedy.Drop {
-		c.answer(s, r, h, a, v, ev)
+		c.answer(s, h, a, v)
 	}
 	if _, err := s.Done(); err != nil {
 		return remedy.Move{Next: r, Verdict: remedy.Verdict{Gate: remedy.GateRequest, Answer: remedy.Hold, Reason: err.Error()}}
 	}
+	vouch(s, func() given.Evidence { return c.claimed(given.OnClaim, &r, &a.Facts, &h, asked, a.Now) })
 	return s.Move
 }
 
@@ -75,25 +74,25 @@ func (c *Rules) wake(s *remedy.Step, v remedy.Verdict) {
 	}
 }
 
-func (c *Rules) answer(s *remedy.Step, r remedy.Remediation, h remedy.History, a Case, v remedy.Verdict, ev func() json.RawMessage) {
+func (c *Rules) answer(s *remedy.Step, h remedy.History, a Case, v remedy.Verdict) {
 	switch v.Answer {
 	case remedy.Admit:
-		c.open(s, h, a, ev())
+		c.open(s, h, a)
 	case remedy.Hold:
-		pause(s, v, ev)
+		pause(s, v)
 		c.onHold(s, h, a, v)
 	case remedy.Refuse:
 		s.Event(remedy.Denied)
 		s.Next.Gate, s.Next.Reason = v.Gate, v.Reason
-		s.Tell("vigild", "gate.refuse", v.Gate+": "+v.Reason, ev())
+		s.Tell("vigild", "gate.refuse", v.Gate+": "+v.Reason, nil)
 	case remedy.Drop:
-		s.Withdraw(v.Reason, ev())
+		s.Withdraw(v.Reason, nil)
 	}
 }
 
 // pause leaves a remediation to the gate that holds it. It is told once, not at
 // each look.
-func pause(s *remedy.Step, v remedy.Verdict, ev func() json.RawMessage) {
+func pause(s *remedy.Step, v remedy.Verdict) {
 	held := s.Next.Gate == v.Gate && !s.Next.Since.IsZero()
 	since := s.Next.Since
 	s.Event(remedy.Paused)
@@ -103,7 +102,7 @@ func pause(s *remedy.Step, v remedy.Verdict, ev func() json.RawMessage) {
 		return
 	}
 	s.Next.Since = s.Now
-	s.Tell("vigild", "gate.hold", v.Gate+": "+v.Reason, ev())
+	s.Tell("vigild", "gate.hold", v.Gate+": "+v.Reason, nil)
 }
 
 // onHold keeps what a hold has to remember.
@@ -123,7 +122,7 @@ func (c *Rules) onHold(s *remedy.Step, h remedy.History, a Case, v remedy.Verdic
 }
 
 // open opens the attempt: after the transaction it is on disk, before any effect.
-func (c *Rules) open(s *remedy.Step, h remedy.History, a Case, ev json.RawMessage) {
+func (c *Rules) open(s *remedy.Step, h remedy.History, a Case) {
 	s.Event(remedy.Claimed)
 	r := &s.Next
 	r.Try++
@@ -144,7 +143,7 @@ func (c *Rules) open(s *remedy.Step, h remedy.History, a Case, ev json.RawMessag
 	if cost := c.terms(r).cost(a.Facts.Spec); cost > 0 && !r.Plan.Asked && !writesBack(r, a.Facts.Spec) {
 		s.Budget = &remedy.Budget{Points: c.points(h.Budget, a.Now) - cost, At: a.Now}
 	}
-	s.TellOf("attempt:"+at.ID(), r.Who(), "attempt.start", a.Facts.Spec.Summary, ev)
+	s.TellOf("attempt:"+at.ID(), r.Who(), "attempt.start", a.Facts.Spec.Summary, nil)
 }
 
 // forsake gives up what nobody decided on in time. It is looked at by Due alone,
@@ -156,45 +155,8 @@ func (c *Rules) forsake(r remedy.Remediation, now clock.Stamp) remedy.Move {
 		return s.Move
 	}
 	c.giveUp(s, "nobody said what became of the act within "+short(c.Unseen.Std()))
+	vouch(s, func() given.Evidence { return c.ended(given.OnClaim, &r, given.End{}, now) })
 	return s.Move
-}
-
-// answered is one gate's answer as evidence.
-type answered struct {
-	Gate   string `json:"gate"`
-	Answer string `json:"answer"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// verdictEvidence is what a decision at the gates stood on.
-func verdictEvidence(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, asked []remedy.Verdict) json.RawMessage {
-	gates := make([]answered, len(asked))
-	for i, v := range asked {
-		gates[i] = answered{v.Gate, v.Answer.String(), v.Reason}
-	}
-	cond := f.Evidence
-	if !json.Valid(cond) {
-		cond = nil
-	}
-	return audit.Evidence(struct {
-		Gates      []answered      `json:"gates"`
-		Action     string          `json:"action"`
-		Subject    string          `json:"subject"`
-		Class      remedy.Class    `json:"class"`
-		Cost       float64         `json:"cost"`
-		Rung       int             `json:"rung"`
-		Try        int             `json:"try"`
-		Evaluation uint64          `json:"evaluation,omitempty"`
-		Points     *remedy.Budget  `json:"budget,omitempty"`
-		Condition  json.RawMessage `json:"condition,omitempty"`
-	}{gates, actionAt(&r.Plan, r.Rung), f.Spec.Subject, f.Spec.Class, f.Spec.Cost, r.Rung, r.Try, f.Evaluation, budgetOf(h), cond})
-}
-
-func budgetOf(h *remedy.History) *remedy.Budget {
-	if h.Budget.At.IsZero() {
-		return nil
-	}
-	return &h.Budget
 }
 
 func actionAt(p *remedy.Plan, rung int) string {

@@ -102,6 +102,13 @@ func (c *Rules) limits(r *remedy.Remediation, f *remedy.Facts, h *remedy.History
 // over is how long it takes until one more start is within the limit; zero when
 // it is so now.
 func over(starts []clock.Stamp, l remedy.Limit, now clock.Stamp) time.Duration {
+	_, left := within(starts, l, now)
+	return left
+}
+
+// within counts the starts that lie within a limit's time, and says how long it
+// takes until one more fits; zero when it does now.
+func within(starts []clock.Stamp, l remedy.Limit, now clock.Stamp) (n int, left time.Duration) {
 	per := l.Per.Std()
 	var live []time.Duration // ages within the period
 	for _, s := range starts {
@@ -110,12 +117,12 @@ func over(starts []clock.Stamp, l remedy.Limit, now clock.Stamp) time.Duration {
 		}
 	}
 	if len(live) < l.Max || l.Max < 1 {
-		return 0
+		return len(live), 0
 	}
 	// One more fits when at most Max-1 are left. Ages of earlier boots are lower
 	// bounds, so the starts' order says nothing here.
 	slices.Sort(live)
-	return per - live[l.Max-1]
+	return len(live), per - live[l.Max-1]
 }
 
 // budget: gate 10. The host's autonomy budget, a token bucket.

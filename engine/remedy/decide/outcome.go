@@ -7,6 +7,7 @@ import (
 	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/given"
 )
 
 // Jitter is a number in [0, 1), drawn outside since what decides is pure.
@@ -40,6 +41,9 @@ func (c *Rules) Ended(r remedy.Remediation, a remedy.Attempt, res remedy.Result,
 			s.Next.Gate = remedy.GateRecheck // the action has looked again, as that gate does
 		}
 	}
+	vouch(s, func() given.Evidence {
+		return c.ended(given.OnEnd, &r, given.End{Attempt: a.ID(), OK: res.OK, Error: res.Error, Unseen: res.Unseen, Stale: res.Stale, Class: a.Class, Quiet: int64(quietBefore), Jitter: float64(j)}, now)
+	})
 	return s.Done()
 }
 
@@ -61,14 +65,20 @@ func (c *Rules) NotStarted(r remedy.Remediation, a *remedy.Attempt, why string, 
 	s := remedy.Begin(r, now)
 	object := "remediation:" + strconv.FormatInt(r.ID, 10)
 	var quiet time.Duration
+	var id string
 	if a != nil {
-		object = "attempt:" + a.ID()
+		id = a.ID()
+		object = "attempt:" + id
 		quiet = shut(s, a, remedy.Result{Error: why}, now)
 	} else {
 		s.Next.Try++
 	}
 	s.TellOf(object, r.Who(), "attempt.start_failed", "could not be started: "+why, nil)
+	told := func() given.Evidence {
+		return c.ended(given.OnNoStart, &r, given.End{Attempt: id, Error: why, Quiet: int64(quiet), Jitter: float64(j)}, now)
+	}
 	if a != nil && r.State != remedy.Running {
+		vouch(s, told)
 		return s.Move, nil
 	}
 	if r.State == remedy.GaveUp {
@@ -76,6 +86,7 @@ func (c *Rules) NotStarted(r remedy.Remediation, a *remedy.Attempt, why string, 
 	}
 	s.Next.Error = why
 	c.failed(s, "could not be started: "+why, quiet, j)
+	vouch(s, told)
 	return s.Done()
 }
 
@@ -90,6 +101,7 @@ func (c *Rules) Reject(r remedy.Remediation, why string, now clock.Stamp) (remed
 	s.Next.Gate, s.Next.Reason = remedy.GateRequest, why
 	s.Verdict = remedy.Verdict{Gate: remedy.GateRequest, Answer: remedy.Refuse, Reason: why}
 	s.Tell("vigild", "gate.refuse", remedy.GateRequest+": "+why, nil)
+	vouch(s, func() given.Evidence { return c.ended(given.OnReject, &r, given.End{Error: why}, now) })
 	return s.Done()
 }
 
@@ -108,6 +120,11 @@ func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verifi
 		s.Tell(r.Who(), "verify.unasked", v.Reason, v.Evidence)
 		return s.Done()
 	}
+	proof := func() given.Evidence {
+		e := c.ended(given.OnProof, &r, given.End{OK: v.OK, Error: v.Reason, Jitter: float64(j)}, now)
+		e.Given.Past = &given.Tally{Breaker: given.FuseOf(h.Breaker, now)}
+		return e
+	}
 	if v.OK {
 		s.Event(remedy.Proved)
 		s.Next.Reason, s.Next.Error, s.Next.GaveUps = v.Reason, "", 0
@@ -118,6 +135,7 @@ func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verifi
 				s.TellOf("subject:"+r.Subject, "vigild", "breaker.close", "an act on it helped", nil)
 			}
 		}
+		vouch(s, proof)
 		return s.Done()
 	}
 	s.Tell(r.Who(), "verify.failed", v.Reason, v.Evidence)
@@ -133,6 +151,7 @@ func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verifi
 	}
 	s.Next.Error = v.Reason
 	c.failed(s, "did not help: "+v.Reason, 0, j)
+	vouch(s, proof)
 	return s.Done()
 }
 
@@ -216,8 +235,7 @@ func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen remedy.Si
 	why := map[remedy.Sight]string{remedy.NotSeen: "nothing tells whether it was done", remedy.SeenDone: "the probe says that it was done", remedy.SeenNotDone: "it was asked, and it was not done"}[seen]
 	s.TellOf("attempt:"+a.ID(), "vigild", "attempt.recovered", string(a.Class)+": "+why, nil)
 	switch {
-	case r.State != remedy.Running:
-		return s.Move, nil
+	case r.State != remedy.Running: // a person cancelled it
 	case seen == remedy.SeenDone:
 		s.Event(remedy.Found)
 	case repeat:
@@ -228,6 +246,9 @@ func (c *Rules) Recovered(r remedy.Remediation, a remedy.Attempt, seen remedy.Si
 	default:
 		c.lose(s, res.Error+" and nothing tells whether it was done")
 	}
+	vouch(s, func() given.Evidence {
+		return c.ended(given.OnRecovery, &r, given.End{Attempt: a.ID(), Class: a.Class, Sight: seen}, now)
+	})
 	return s.Done()
 }
 
@@ -239,5 +260,6 @@ func (c *Rules) Orphaned(r remedy.Remediation, now clock.Stamp) (remedy.Move, er
 	s.Next.Lease, s.Next.LeaseUntil = "", clock.Stamp{}
 	s.Next.Reason = "nobody is at work on it any more"
 	s.Tell("vigild", "remediation.repeat", s.Next.Reason, nil)
+	vouch(s, func() given.Evidence { return c.ended(given.OnOrphan, &r, given.End{}, now) })
 	return s.Done()
 }

@@ -11,6 +11,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/given"
 )
 
 // claimed opens an attempt in a calm scene.
@@ -51,7 +52,7 @@ func TestClaimOpensTheAttempt(t *testing.T) {
 		t.Errorf("%+v", m.Audit)
 	}
 	var ev struct {
-		Gates     []answered
+		Gates     []given.Answered
 		Condition map[string]float64
 	}
 	if err := json.Unmarshal(m.Audit[0].Evidence, &ev); err != nil || len(ev.Gates) != 13 || ev.Condition["value"] != 0.7 {

@@ -1,11 +1,11 @@
 package decide
 
 import (
-	"encoding/json"
 	"slices"
 
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/given"
 )
 
 // outward are the gates that stand before the acts of others too, in their order:
@@ -30,14 +30,15 @@ func (c *Rules) Taking(r remedy.Remediation, f remedy.Facts, taken remedy.Move, 
 	if v.Answer == remedy.Admit {
 		return taken, nil
 	}
-	return keep(r, f, v, asked, now)
+	return c.keep(r, f, v, asked, now)
 }
 
 // keep holds what is for others.
-func keep(r remedy.Remediation, f remedy.Facts, v remedy.Verdict, asked []remedy.Verdict, now clock.Stamp) (remedy.Move, error) {
+func (c *Rules) keep(r remedy.Remediation, f remedy.Facts, v remedy.Verdict, asked []remedy.Verdict, now clock.Stamp) (remedy.Move, error) {
 	s := remedy.Begin(r, now)
 	s.Verdict = v
-	pause(s, v, func() json.RawMessage { return verdictEvidence(&s.Next, &f, &remedy.History{}, asked) })
+	pause(s, v)
+	vouch(s, func() given.Evidence { return c.claimed(given.OnOutside, &r, &f, &remedy.History{}, asked, now) })
 	return s.Done()
 }
 
@@ -48,7 +49,7 @@ func keep(r remedy.Remediation, f remedy.Facts, v remedy.Verdict, asked []remedy
 func (c *Rules) Untaken(r remedy.Remediation, f remedy.Facts, now clock.Stamp) (remedy.Move, error) {
 	v, asked := c.AskOutside(&r, &f, now)
 	if v.Answer != remedy.Admit {
-		return keep(r, f, v, asked, now)
+		return c.keep(r, f, v, asked, now)
 	}
 	s := remedy.Begin(r, now)
 	if r.State == remedy.Held {
@@ -67,6 +68,11 @@ func (c *Rules) Untaken(r remedy.Remediation, f remedy.Facts, now clock.Stamp) (
 	why := "no outside remediator took " + actionAt(&r.Plan, r.Rung) + " within " + short(limit)
 	s.Next.Error = why
 	c.onwards(s, why)
+	vouch(s, func() given.Evidence {
+		e := c.claimed(given.OnUnclaimed, &r, &f, &remedy.History{}, asked, now)
+		e.Given.Row.Ladder = stepsOf(&r)
+		return e
+	})
 	return s.Done()
 }
 

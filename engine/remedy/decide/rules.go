@@ -13,16 +13,48 @@
 package decide
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"vigil/engine/audit"
+	"vigil/engine/fault"
 	"vigil/engine/remedy"
 )
 
 // Rules are the configuration as the gates apply it.
-type Rules struct{ remedy.Config }
+type Rules struct {
+	remedy.Config
+	digest string // of the configuration, for evidence
+}
 
 // New makes rules of a valid configuration.
 func New(c remedy.Config) (*Rules, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Rules{c}, nil
+	return Stored(Told(c))
 }
+
+// ConfigVerb and ConfigObject are those of the record that keeps a configuration.
+const (
+	ConfigVerb   = "config.gates"
+	ConfigObject = "config:remedy"
+)
+
+// Told is a configuration as an audit record keeps it, for evidence refers to it by
+// its digest alone.
+func Told(c remedy.Config) json.RawMessage { return audit.Evidence(c) }
+
+// Stored makes rules of a configuration that Told wrote. Corrupt: it is none.
+func Stored(told json.RawMessage) (*Rules, error) {
+	sum := sha256.Sum256(told)
+	c := &Rules{digest: hex.EncodeToString(sum[:8])}
+	if err := json.Unmarshal(told, &c.Config); err != nil {
+		return nil, fault.Wrap(fault.Corrupt, err, "the configuration of the gates")
+	}
+	return c, nil
+}
+
+// Digest names the configuration in evidence.
+func (c *Rules) Digest() string { return c.digest }
