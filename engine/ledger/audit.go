@@ -195,6 +195,9 @@ func (l *Ledger) Prune(ctx context.Context, actor string, upto audit.Head) error
 		}); err != nil {
 			return err
 		}
+		if err := restand(t, upto.Seq, l.deps.Clock()); err != nil {
+			return err
+		}
 		if err := t.Save(); err != nil { // the trigger lets go what the state says is pruned
 			return err
 		}
