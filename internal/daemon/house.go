@@ -14,12 +14,14 @@ import (
 	"vigil/api"
 	"vigil/engine"
 	"vigil/engine/atonce"
+	"vigil/engine/audit"
 	"vigil/engine/check"
 	"vigil/engine/clock"
 	"vigil/engine/document"
 	"vigil/engine/hall"
 	"vigil/engine/ledger"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 	"vigil/engine/remedy/worker"
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
@@ -212,6 +214,13 @@ func (h *house) engineReady(ctx context.Context) error {
 	case <-h.engine.Ready():
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	// Before the worker runs, so that it stands before what it decides.
+	if err := h.ledger.Stand(ctx, audit.Record{
+		At: h.d.clock(), Actor: "vigild", Verb: decide.ConfigVerb, Object: decide.ConfigObject,
+		Reason: "the gates decide by this configuration", Evidence: decide.Told(h.d.cfg.Remedy),
+	}); err != nil {
+		return err
 	}
 	return h.applyBuiltin(ctx, h.d.cfg)
 }

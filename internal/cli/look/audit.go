@@ -53,7 +53,7 @@ func (c *auditListCmd) Run(ctx context.Context, s *session.Session) error {
 
 type auditVerifyCmd struct {
 	File      string `help:"An exported file instead of the daemon's chain." placeholder:"FILE"`
-	Decisions bool   `help:"With --file: evaluate every decision again from the evidence in its record."`
+	Decisions bool   `help:"With --file: make every decision again, of conditions and of gates, from the evidence in its record."`
 }
 
 // Run verifies.
@@ -106,21 +106,30 @@ func (c *auditVerifyCmd) file(s *session.Session) error {
 		Records   int64  `json:"records"`
 		Head      string `json:"head"`
 		Decisions *int   `json:"decisions,omitempty"` // that came out as they were written
-	}{true, v.Count(), v.Head().Hash.String(), nil}
+		Bare      int    `json:"without_evidence,omitempty"`
+		Unknown   int    `json:"of_unknown_configuration,omitempty"`
+	}{true, v.Count(), v.Head().Hash.String(), nil, 0, 0}
 	if c.Decisions {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return fault.Wrap(fault.Unavailable, err, "audit file")
 		}
-		n, err := offline.Decisions(f)
+		d, err := offline.Decisions(f)
 		if err != nil {
 			return err
 		}
-		out.Decisions = &n
+		n := d.Again()
+		out.Decisions, out.Bare, out.Unknown = &n, d.Bare, d.Unknown
 	}
 	return s.Print(out, func() error {
 		_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", out.Records, out.Head)
 		if err == nil && out.Decisions != nil {
 			_, err = fmt.Fprintf(s.Out, "%d decisions come out as they were written\n", *out.Decisions)
+		}
+		if err == nil && out.Bare > 0 {
+			_, err = fmt.Fprintf(s.Out, "%d records about remediations hold no evidence to decide again by: older ones, and those of no gate\n", out.Bare)
+		}
+		if err == nil && out.Unknown > 0 {
+			_, err = fmt.Fprintf(s.Out, "%d were decided by a configuration that is not in this file: put the exports before it in front\n", out.Unknown)
 		}
 		return err
 	})

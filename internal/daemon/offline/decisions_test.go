@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 	"vigil/engine/policy"
 	"vigil/engine/policy/record"
+	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 	"vigil/engine/series"
 )
 
@@ -64,9 +67,140 @@ func TestDecisionsComeOutAsTheyWereWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := audit.Seal(audit.Hash{}, audit.Record{Seq: 1, Actor: "policy:hot", Verb: "firing.fire", Object: "firing:hot/1", Evidence: c.evidence})
-			n, err := Decisions(bytes.NewReader(audit.MarshalLine(r)))
-			if n != c.n || c.want == "" && err != nil || c.want != "" && (fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), c.want)) {
+			d, err := Decisions(bytes.NewReader(audit.MarshalLine(r)))
+			n := d.Firings
+			if c.want == "" && n != c.n || c.want == "" && err != nil || c.want != "" && (fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%d, %v; want %d, %q", n, err, c.n, c.want)
+			}
+		})
+	}
+}
+
+// life is what is told of a remediation, move after move, as the ledger writes it down.
+type life struct {
+	t     *testing.T
+	rules *decide.Rules
+	recs  []audit.Record
+}
+
+func (l *life) tell(rs ...audit.Record) {
+	l.recs = append(l.recs, rs...)
+}
+
+// export seals what was told, from one record on, and writes it down.
+func (l *life) export(from int) *bytes.Reader {
+	var prev audit.Hash
+	var out []byte
+	for i, r := range l.recs {
+		r.Seq = int64(i + 1)
+		r = audit.Seal(prev, r)
+		if prev = r.Hash; i >= from {
+			out = append(out, audit.MarshalLine(r)...)
+		}
+	}
+	return bytes.NewReader(out)
+}
+
+// lived is a remediation that a storm holds, that then acts, fails, is tried again,
+// does not help, and is given up with its breaker open.
+func lived(t *testing.T) *life {
+	t.Helper()
+	conf := remedy.Defaults()
+	conf.Break.Failures = 1
+	rules, err := decide.New(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &life{t: t, rules: rules}
+	now := clock.Stamp{Wall: 1_790_000_000_000_000, Boot: int64(time.Hour), BootID: "a"}
+	l.tell(audit.Record{At: now, Actor: "vigild", Verb: decide.ConfigVerb, Object: decide.ConfigObject, Evidence: decide.Told(conf)})
+	r := remedy.Remediation{ID: 3, Source: remedy.FromPolicy, Policy: "hot", Target: "web", State: remedy.Queued,
+		Plan: remedy.Plan{Ladder: []remedy.Rung{{Action: "service", Tries: 2}}}}
+	f := remedy.Facts{Holds: 1, Warm: true, Trusted: true, Spec: remedy.Spec{Subject: "systemd:web.service", Kind: "service", Class: remedy.Probed, Cost: 2, Summary: "restart web.service"}}
+	cond, is := policy.Compile(policy.Spec{Match: "heat", Fire: "value > 5"})
+	if len(is) > 0 {
+		t.Fatal(is)
+	}
+	in := cond.Instance(series.FromMap("heat", nil))
+	in.Observe(0, 1, series.Point{T: 1000, V: 9})
+	in.Evaluate(1000, true, 0)
+	f.Evidence = audit.Evidence(in.Explain())
+	step := func(m remedy.Move, err error) remedy.Move {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.tell(m.Audit...)
+		r, now = m.Next, now.Add(10*time.Minute)
+		return m
+	}
+	var stormy remedy.History
+	for _, s := range []string{"a", "b", "c", "d", "e"} {
+		stormy.Subjects = append(stormy.Subjects, remedy.Touched{Subject: s, At: now})
+	}
+	claim := func(h remedy.History) remedy.Move {
+		return step(rules.Decide(r, h, decide.Case{Facts: f, Epoch: 1, Now: now}), nil)
+	}
+	claim(stormy)
+	m := claim(remedy.History{})
+	step(rules.Ended(r, *m.Open, remedy.Result{Error: "exit 1"}, now, 0.5))
+	m = claim(remedy.History{LastEnd: r.AttemptEnd, LastEndBy: r.ID})
+	step(rules.Ended(r, *m.Open, remedy.Result{OK: true}, now, 0.5))
+	step(rules.Verified(r, remedy.History{}, remedy.Verification{Reason: "still hot", Evidence: []byte(`{"value":9}`)}, now, 0.5))
+	return l
+}
+
+// TestGatesComeOutAsTheyWereWritten: what the gates answered, what was opened, the
+// wait, the breaker and the storm brake come out of an export again; what somebody
+// changed and sealed anew is named, in the record itself and in those that its move
+// tells beside it. Older records and unknown configurations are counted.
+func TestGatesComeOutAsTheyWereWritten(t *testing.T) {
+	var verbs []string
+	for _, r := range lived(t).recs {
+		verbs = append(verbs, r.Verb)
+	}
+	if got, want := strings.Join(verbs, " "), "config.gates gate.hold storm.brake attempt.start attempt.end remediation.retry attempt.start attempt.end verify.failed breaker.open remediation.gave_up"; got != want {
+		t.Fatalf("the life is %s, want %s", got, want)
+	}
+	swap := func(i int, old, by string) func(*life) {
+		return func(l *life) {
+			was := l.recs[i].Evidence
+			l.recs[i].Evidence = bytes.Replace(was, []byte(old), []byte(by), 1)
+			if bytes.Equal(was, l.recs[i].Evidence) {
+				l.t.Fatalf("%s is not in %s", old, was)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(*life)
+		from  int
+		want  Decided
+		err   string
+	}{
+		"honest":                          {func(*life) {}, 0, Decided{Remediations: 5}, ""},
+		"the configuration is told later": {func(l *life) { l.recs = append(l.recs[1:], l.recs[0]) }, 0, Decided{Remediations: 5}, ""},
+		"without its configuration":       {func(*life) {}, 1, Decided{Unknown: 5}, ""},
+		"cut amid a move":                 {func(l *life) { l.tell(l.recs[0]) }, 5, Decided{Remediations: 3}, ""},
+		"of before it was kept":           {swap(3, `"given"`, `"given_not"`), 0, Decided{Remediations: 4, Bare: 1}, ""},
+		"another verdict":                 {swap(1, `"answer":"hold"`, `"answer":"refuse"`), 0, Decided{}, "audit record 2 (remediation:3): gate storm is written as refuse (storm brake"},
+		"a gate that was passed over":     {swap(3, `"storm",`, ``), 0, Decided{}, "gate breaker, in the place of storm, is written as admit"},
+		"another fact":                    {swap(3, `"holds":1`, `"holds":-1`), 0, Decided{}, "audit record 4 (attempt:1-3-1): gate recheck is written as admit and comes out as drop"},
+		"another wait":                    {swap(5, `"jitter":0.5`, `"jitter":0.9`), 0, Decided{}, "the time until is written as 1000000000 and comes out as 1800000000"},
+		"another configuration":           {swap(0, `"Failures":1`, `"Failures":9`), 0, Decided{Unknown: 5}, ""},
+		"another breaker":                 {swap(10, `"breaker":{"failures":1`, `"breaker":{"failures":2`), 0, Decided{}, "the breaker is written as"},
+		"another act":                     {func(l *life) { l.recs[3].Reason = "stop web.service" }, 0, Decided{}, `its reason is written as "stop web.service" and comes out as "restart web.service"`},
+		"another end beside it":           {func(l *life) { l.recs[4].Reason = "done" }, 0, Decided{}, `record 5 before it (attempt:1-3-1): its reason is written as "done" and comes out as "failed: exit 1"`},
+		"another brake beside it":         {func(l *life) { l.recs[2].Verb = "storm.calm" }, 0, Decided{}, `audit record 3 (host): its verb is written as "storm.calm"`},
+		"no brake":                        {func(l *life) { l.recs = append(l.recs[:2:2], l.recs[3:]...) }, 0, Decided{}, `comes out as "storm.brake"`},
+		"no evidence at all":              {swap(3, `{"gates"`, `["gates"`), 0, Decided{}, "audit record 4"},
+		"a condition that is not so":      {swap(3, `"text":"value > 5","value":"true"`, `"text":"value > 5","value":"false"`), 0, Decided{}, "value > 5 is written as false and comes out as true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := lived(t)
+			c.spoil(l)
+			got, err := Decisions(l.export(c.from))
+			if c.err == "" && (err != nil || got != c.want) || c.err != "" && (fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), c.err)) {
+				t.Errorf("%+v, %v; want %+v, %q", got, err, c.want, c.err)
 			}
 		})
 	}
