@@ -87,6 +87,7 @@ func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec)
 func holding(l *evaluate.Look) policy.Truth {
 	switch l.Row.State.State {
 	case policy.StateFiring, policy.StateRecovering, policy.StateFlapping:
+	case policy.StateSuppressed: // it fires below its cause, which a gate of its own asks about
 	case policy.StateUnknown:
 		return policy.Unknown
 	default:

@@ -49,3 +49,30 @@ func TestActedOnAgainAfterTheCooldown(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatStandsIsActedOnAgain: a firing that stands is acted on again when what was
+// under way for it was withdrawn because its condition had gone for a moment, whether
+// it waited or had given up; what a person ended stays ended.
+func TestWhatStandsIsActedOnAgain(t *testing.T) {
+	now := clock.Stamp{Wall: 1_790_000_000_000_000, Boot: int64(time.Hour), BootID: "a"}
+	ended := now.Add(-10 * time.Minute)
+	for name, c := range map[string]struct {
+		last remedy.Remediation
+		idle bool
+	}{
+		"withdrawn":                       {remedy.Remediation{State: remedy.Cancelled, Gate: remedy.GateRecheck}, true},
+		"withdrawn after it had given up": {remedy.Remediation{State: remedy.Failed, Gate: remedy.GateRecheck}, true},
+		"cancelled by a person":           {remedy.Remediation{State: remedy.Cancelled}, false},
+		"called failed by a person":       {remedy.Remediation{State: remedy.Failed}, false},
+		"given up, and will wake":         {remedy.Remediation{State: remedy.GaveUp}, false},
+	} {
+		c.last.Created, c.last.Finished = ended, ended
+		k := &Core{Reader: last{r: c.last}, Cooldown: time.Minute}
+		x := &Instance{En: &Entry{Name: "hot", P: Policy{Doc: engine.PolicyDocument{Remedy: &remedy.Plan{}}}}}
+		x.Row.State.Fired = now.Add(-time.Hour)
+		r, _ := k.raise(x)
+		if got := k.idle(t.Context(), r, now); got != c.idle {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

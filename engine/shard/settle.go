@@ -210,10 +210,12 @@ func (c *Core) idle(ctx context.Context, x raise, now clock.Stamp) bool {
 	switch r.State {
 	case remedy.Succeeded:
 		return since >= x.cooldown
-	case remedy.Cancelled:
-		return r.Gate == "recheck" && since >= x.cooldown
+	case remedy.Cancelled, remedy.Failed: // failed: it had given up when its condition went
+		if r.Gate == remedy.GateRecheck {
+			return since >= x.cooldown
+		}
 	case remedy.Refused:
-		if r.Gate == "mode" && r.Plan.Mode != x.mode {
+		if r.Gate == remedy.GateMode && r.Plan.Mode != x.mode {
 			return true
 		}
 	}

@@ -1,0 +1,44 @@
+package hall_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"vigil/engine/clock"
+	"vigil/engine/policy"
+	"vigil/engine/remedy"
+	"vigil/engine/series"
+)
+
+// TestWhatADeeperCauseHidesStillHolds: a firing that a deeper cause suppresses has not
+// gone away. What waits for it is held by the cause, and is not withdrawn.
+func TestWhatADeeperCauseHidesStillHolds(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.put(t, strings.NewReplacer("name: breach", "name: db", "breach_value", "db_value").Replace(breach))
+	r.put(t, strings.Replace(breach, "spec:", "spec:\n  depends_on: [db]", 1))
+	r.push(t, 5, series.NoTime, "breach_value", "service", "web")
+	until(t, "a remediation is made", func() bool { return len(r.remediations(t)) == 1 })
+	x := r.remediations(t)[0]
+	r.push(t, 5, series.NoTime, "db_value", "service", "db")
+	until(t, "the cause fires", func() bool { return len(r.remediations(t)) == 2 })
+	r.push(t, 5, clock.System()().Millis()+1, "breach_value", "service", "web")
+	state := func() policy.State {
+		for _, f := range r.Firings() {
+			if f.Policy == "breach" {
+				return f.State
+			}
+		}
+		return ""
+	}
+	until(t, "it is suppressed", func() bool { return state() == policy.StateSuppressed })
+	f, err := r.Judge.Facts(context.Background(), x, remedy.Spec{})
+	if err != nil || f.Holds != 1 || f.Cause == "" {
+		t.Errorf("holds %d, cause %q, %v", f.Holds, f.Cause, err)
+	}
+	r.push(t, 0, clock.System()().Millis()+2, "breach_value", "service", "web")
+	until(t, "it is ok", func() bool { return state() == "" })
+	if f, err := r.Judge.Facts(context.Background(), x, remedy.Spec{}); err != nil || f.Holds != -1 {
+		t.Errorf("it cleared, and holds %d, %v", f.Holds, err)
+	}
+}
