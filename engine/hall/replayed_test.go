@@ -10,6 +10,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
+	"vigil/engine/policy"
 )
 
 // deaf is a journal that takes nothing any more once it was told so, as one whose
@@ -69,4 +70,39 @@ func TestReplayedSamplesAreAsOldAsTheyAre(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClockSetBackBeforeTheReplay: what is replayed may lie in a future that did not
+// come, when the clock was set back before the start. What comes then is taken in all
+// the same.
+func TestClockSetBackBeforeTheReplay(t *testing.T) {
+	var mu sync.Mutex
+	at := clock.Stamp{Wall: time.Now().UnixMicro(), Boot: int64(5 * time.Hour), BootID: "one"}
+	now := func() clock.Stamp {
+		mu.Lock()
+		defer mu.Unlock()
+		return at
+	}
+	later := func(wall time.Duration, boot string) {
+		mu.Lock()
+		defer mu.Unlock()
+		at = at.Add(time.Minute)
+		at.Wall, at.BootID = at.Wall+wall.Microseconds(), boot
+	}
+	dir, j := t.TempDir(), &deaf{}
+	r := startDeps(t, dir, now, func(_ *engine.Config, d *engine.Deps) { j.Journal, d.Journal = d.Journal, j })
+	r.put(t, breach)
+	j.on.Store(true)
+	r.push(t, 5, now().Millis(), "breach_value", "service", "web")
+	r.stop()
+
+	later(-5*24*time.Hour, "two")
+	r = startAt(t, dir, now)
+	if b := r.push(t, 5, now().Millis(), "breach_value", "service", "web"); b.Items[0].Refused > 0 {
+		t.Fatalf("the sample is refused: %s", b.Items[0].Reason)
+	}
+	until(t, "it fires", func() bool { return len(r.Firings()) == 1 && r.Firings()[0].State == policy.StateFiring })
+	later(0, "two")
+	r.push(t, 0, now().Millis(), "breach_value", "service", "web")
+	until(t, "it clears", func() bool { return len(r.Firings()) == 0 })
 }

@@ -35,6 +35,10 @@ type change struct {
 // be of another era: smaller steps are out-of-order samples.
 const backStep = 10 * time.Second
 
+// ahead is further than a sample may lie in the future when it is taken in: what is
+// replayed and lies there was taken in before the clock was set back.
+const ahead = 10 * time.Minute
+
 // observe takes one batch in: per distinct timestamp, ascending, all points,
 // then each touched instance once. s.Mu is held. Where alone says that no other
 // batch is of this round, and all points are of one time, what changed is written
@@ -49,6 +53,9 @@ func (s *Shard) observe(ctx context.Context, b *Block, alone bool, now clock.Sta
 		}
 	}
 	s.lastAt = b.at
+	if !b.replay && s.beyond {
+		s.era, s.beyond = s.era+1, false
+	}
 
 	hits := s.scratch[:0]
 	sorted, one := true, true
@@ -71,6 +78,9 @@ func (s *Shard) observe(ctx context.Context, b *Block, alone bool, now clock.Sta
 			}
 			return a.seq - b.seq
 		})
+	}
+	if n := len(hits); b.replay && n > 0 && hits[n-1].t > b.at.Millis()+ahead.Milliseconds() {
+		s.beyond = true
 	}
 	s.scratch = nil
 	whole := true

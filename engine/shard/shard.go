@@ -31,6 +31,7 @@ type Shard struct {
 
 	lastAt clock.Stamp // of the newest block: a step backwards opens a new era
 	era    uint32
+	beyond bool // what was replayed lies in a future that did not come
 }
 
 // New makes a shard; nothing runs until Run.

@@ -128,15 +128,18 @@ func (c *Rules) SettleAndWithin(r *remedy.Remediation) (settle, within time.Dura
 }
 
 // Times are from when samples count for the verification of r and until when they
-// are waited for. What was interrupted by a stop is given its whole time again.
+// are waited for. What was interrupted by a stop is given its whole time again: what
+// was seen before it is not counted any more.
 func (c *Rules) Times(r *remedy.Remediation, now clock.Stamp) (after, deadline clock.Stamp) {
 	settle, within := c.SettleAndWithin(r)
 	after = r.AttemptEnd.Add(settle)
-	deadline = after.Add(within)
-	if left, same := deadline.Sub(now); !same || left <= 0 {
-		deadline = now.Add(settle + within)
+	switch left, same := after.Sub(now); {
+	case !same:
+		return after, now.Add(settle + within)
+	case left > 0:
+		return after, after.Add(within)
 	}
-	return after, deadline
+	return after, now.Add(within)
 }
 
 // Captures says whether evidence is taken before an act of r.
