@@ -249,7 +249,7 @@ func (r *reader) verified(x *audit.Record, m remedy.Remediation, ok bool) {
 	switch {
 	case ok && good == 0:
 		r.say(x, "verified, and %d samples since the act say that %s is down, none that it is up", bad, m.Target)
-	case !ok && bad == 0 && good >= 3:
+	case !ok && bad == 0 && good >= t.successes:
 		r.say(x, "said not to have helped, and all %d samples since the act say that %s is up", good, m.Target)
 	}
 }

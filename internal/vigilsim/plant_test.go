@@ -1,18 +1,182 @@
 package vigilsim
 
 import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
 	"vigil/engine"
+	"vigil/engine/clock"
 	"vigil/engine/remedy"
 )
 
-// plant is a bug of the engine that a test puts in, between the rooms.
+// plant is a bug of the engine that a test puts in between the rooms: what the gates
+// look back on, what they are told, what comes of a verification, and what is written.
+// The zero plant is none.
 type plant struct {
-	history func(*remedy.History)                           // what the gates look back on
-	facts   func(*remedy.Facts)                             // what they are told
-	verify  func(remedy.Verification) remedy.Verification   // what came of it
-	move    func(before remedy.Remediation, m *remedy.Move) // what a claim writes
+	history func(h *remedy.History)
+	facts   func(f *remedy.Facts)
+	verify  func(v *remedy.Verification)
+	move    func(before *remedy.Remediation, m *remedy.Move)
+	forgets bool // what an apply writes is acknowledged and thrown away, now and then
+
+	more string               // what the script has more of, so that it shows soon
+	conf func(*remedy.Config) // and under which configuration
 }
 
-func (p plant) journal(j engine.Journal) engine.Journal { return j }
-func (p plant) ledger(l remedy.Ledger) remedy.Ledger    { return l }
-func (p plant) judge(j remedy.Judge) remedy.Judge       { return j }
+func (p plant) journal(j engine.Journal) engine.Journal {
+	if p.history == nil && p.move == nil {
+		return j
+	}
+	return plantedJournal{j, p}
+}
+
+func (p plant) ledger(l remedy.Ledger) remedy.Ledger {
+	if p.history == nil && p.move == nil && !p.forgets {
+		return l
+	}
+	return &plantedLedger{Ledger: l, p: p}
+}
+
+func (p plant) judge(j remedy.Judge) remedy.Judge {
+	if p.facts == nil && p.verify == nil {
+		return j
+	}
+	return plantedJudge{j, p}
+}
+
+// claim is a claim that decides by what the plant makes of it.
+func (p plant) claim(c remedy.Claim) remedy.Claim {
+	decide := c.Decide
+	c.Decide = func(r remedy.Remediation, h remedy.History) remedy.Move {
+		if p.history != nil && r.State != remedy.Verifying {
+			p.history(&h)
+		}
+		m := decide(r, h)
+		if p.move != nil {
+			p.move(&r, &m)
+		}
+		return m
+	}
+	return c
+}
+
+type plantedJournal struct {
+	engine.Journal
+	p plant
+}
+
+func (j plantedJournal) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error) {
+	for i, c := range d.Claims {
+		d.Claims[i] = j.p.claim(c)
+	}
+	return j.Journal.Commit(ctx, d)
+}
+
+type plantedLedger struct {
+	remedy.Ledger
+	p plant
+	n int
+}
+
+func (l *plantedLedger) Claim(ctx context.Context, c remedy.Claim) (remedy.Move, error) {
+	return l.Ledger.Claim(ctx, l.p.claim(c))
+}
+
+func (l *plantedLedger) Apply(ctx context.Context, version int64, m remedy.Move) error {
+	if l.p.move != nil {
+		if r, err := l.Ledger.Remediation(ctx, m.Next.ID); err == nil {
+			l.p.move(&r, &m)
+		}
+	}
+	if l.n++; l.p.forgets && l.n%3 == 0 {
+		return nil
+	}
+	return l.Ledger.Apply(ctx, version, m)
+}
+
+type plantedJudge struct {
+	remedy.Judge
+	p plant
+}
+
+func (j plantedJudge) Facts(ctx context.Context, r remedy.Remediation, s remedy.Spec) (remedy.Facts, error) {
+	f, err := j.Judge.Facts(ctx, r, s)
+	if err == nil && j.p.facts != nil {
+		j.p.facts(&f)
+	}
+	return f, err
+}
+
+func (j plantedJudge) Verify(ctx context.Context, r remedy.Remediation, after, deadline clock.Stamp) (remedy.Verification, error) {
+	v, err := j.Judge.Verify(ctx, r, after, deadline)
+	if err == nil && j.p.verify != nil {
+		j.p.verify(&v)
+	}
+	return v, err
+}
+
+// TestSimulationFindsPlantedBugs: a simulation that finds nothing in an engine that is
+// wrong proves nothing about one that is right.
+func TestSimulationFindsPlantedBugs(t *testing.T) {
+	tests := []struct {
+		name string
+		p    plant
+		want string // what the watcher says of it
+		seed uint64 // the first that shows it
+	}{
+		{"limits of a subject are not counted", plant{history: func(h *remedy.History) { h.BySubject = nil }}, "at most", 1},
+		{"limits of a kind are not counted", plant{history: func(h *remedy.History) { h.ByKind = nil }, conf: func(c *remedy.Config) { c.KindLimit.Max = 3 }}, "of kind", 1},
+		{"limits of a policy are not counted", plant{history: func(h *remedy.History) { h.ByPolicy = nil }}, "of policy", 1},
+		{"no cool-down", plant{history: func(h *remedy.History) { h.LastEnd = clock.Stamp{} }}, "cool-down is", 1},
+		{"the budget is never spent", plant{move: func(_ *remedy.Remediation, m *remedy.Move) { m.Budget = nil }, conf: func(c *remedy.Config) { c.Budget = remedy.BudgetConfig{Points: 6, Refill: 1} }}, "overspends", 1},
+		{"no storm brake", plant{history: func(h *remedy.History) { h.Storm, h.Subjects = clock.Stamp{}, nil }}, "storm brake", 1},
+		{"the storm is over at once", plant{history: func(h *remedy.History) { h.Storm = clock.Stamp{} }}, "storm brake", 1},
+		{"an open breaker holds nothing", plant{history: func(h *remedy.History) { h.Breaker = remedy.Breaker{} }}, "the breaker of", 1},
+		{"a pause is not heard", plant{facts: func(f *remedy.Facts) { f.Paused = "" }, more: "hold"}, "during a pause", 1},
+		{"a silence is not heard", plant{facts: func(f *remedy.Facts) { f.Window = "" }, more: "hold"}, "silenced", 1},
+		{"hands-off is not heard", plant{facts: func(f *remedy.Facts) { f.HandsOff = "" }, more: "hold"}, "hands off", 1},
+		{"the condition is not looked at again", plant{facts: func(f *remedy.Facts) { f.Holds = 1 }}, "which was up", 1},
+		{"a deeper cause is not heard of", plant{facts: func(f *remedy.Facts) { f.Cause = "" }, more: "cascade"}, "which it depends on", 1},
+		{"the host's boot is not waited for", plant{facts: func(f *remedy.Facts) { f.Warm = true }, more: "kill"}, "after the host's boot", 1},
+		{"every verification succeeds", plant{verify: func(v *remedy.Verification) { v.OK = true }}, "none that it is up", 1},
+		{"no verification succeeds", plant{verify: func(v *remedy.Verification) { v.OK = false }}, "said not to have helped", 1},
+		{"an unsafe act is taken for one that may be repeated", plant{move: func(_ *remedy.Remediation, m *remedy.Move) {
+			if m.Open != nil {
+				m.Open.Class = remedy.Convergent
+			}
+		}, more: "arm ask"}, "nobody has said what became", 1},
+		{"a rung is left out", plant{move: func(r *remedy.Remediation, m *remedy.Move) {
+			if m.Next.Rung > r.Rung && m.Next.Rung+1 < len(r.Plan.Ladder) {
+				m.Next.Rung++
+			}
+		}}, "after rung", 1},
+		{"giving up is for ever", plant{move: func(_ *remedy.Remediation, m *remedy.Move) {
+			if m.Next.State == remedy.GaveUp {
+				m.Next.Until = clock.Stamp{}
+			}
+		}}, "waits for ever", 1},
+		{"what is held is forgotten", plant{move: func(_ *remedy.Remediation, m *remedy.Move) {
+			if m.Next.State == remedy.Held {
+				m.Next.Until = m.Next.Until.Add(1000 * time.Hour)
+			}
+		}}, "not well", 1},
+		{"what was acknowledged is thrown away", plant{forgets: true, more: "kill"}, "was acknowledged", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for s := tt.seed; s < tt.seed+12; s++ {
+				bad, _, _ := simulate(t, s, 3*time.Hour, tt.p)
+				if text := brief(bad); strings.Contains(text, tt.want) {
+					t.Logf("seed %d: %s", s, text[:min(200, len(text))])
+					return
+				} else if text != "" {
+					t.Logf("seed %d says something else: %s", s, text[:min(200, len(text))])
+				}
+			}
+			t.Errorf("no seed shows it")
+		})
+	}
+}

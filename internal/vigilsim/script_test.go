@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"vigil/engine/document"
@@ -42,7 +43,7 @@ func policies(r *rand.Rand, c *remedy.Config) (texts []string, ts map[string]ter
 	ts = map[string]terms{}
 	own := terms{
 		cooldown: time.Duration(30+r.IntN(300)) * time.Second, limit: remedy.Limit{Max: 2 + r.IntN(4), Per: document.Duration(time.Hour)},
-		tries: []int{1 + r.IntN(3), 1, 1}, settle: 5 * time.Second, mode: "act", plain: true,
+		tries: []int{1 + r.IntN(3), 1, 1}, settle: 5 * time.Second, successes: 1, mode: "act", plain: true,
 	}
 	add := func(name, text string, t terms) { texts, ts[name] = append(texts, text), t }
 	down := func(name, match, more string) string {
@@ -66,7 +67,7 @@ spec:
       - {action: notify}
     cooldown: %s
     limit: {max: %d, per: 1h}`, own.tries[0], own.cooldown, own.limit.Max)), own)
-	others := terms{cooldown: c.Cooldown.Std(), limit: c.Limit, tries: []int{2, 1, 1, 1}, settle: 15 * time.Second, mode: "act", plain: true, deeper: "db"}
+	others := terms{cooldown: c.Cooldown.Std(), limit: c.Limit, tries: []int{2, 1, 1, 1}, settle: 15 * time.Second, successes: 2, mode: "act", plain: true, deeper: "db"}
 	add("down", down("down", `svc_up{service!="db",service!="log",service!="pay"}`, `  depends_on: [db-down]
   remedy:
     target: "{{ labels.service }}"
@@ -76,7 +77,7 @@ spec:
       - {action: reset, settle: 15s}
       - {action: notify, settle: 15s}
     verify: {within: 90s, successes: 2}`), others)
-	slow := terms{cooldown: c.Cooldown.Std(), limit: c.Limit, tries: []int{1, 2}, settle: 5 * time.Second, mode: "act"}
+	slow := terms{cooldown: c.Cooldown.Std(), limit: c.Limit, tries: []int{1, 2}, settle: 5 * time.Second, successes: 1, mode: "act"}
 	add("slow", `
 apiVersion: vigil/v1
 kind: Policy
@@ -93,7 +94,7 @@ spec:
       - {action: restart, tries: 2}
     backoff: {base: 30s, cap: 10m}
 `, slow)
-	shadow := terms{cooldown: c.Cooldown.Std(), limit: c.Limit, tries: []int{1}, settle: 5 * time.Second, mode: "shadow", plain: true}
+	shadow := terms{cooldown: c.Cooldown.Std(), limit: c.Limit, tries: []int{1}, settle: 5 * time.Second, successes: 1, mode: "shadow", plain: true}
 	add("watch", down("watch", `svc_up{service="log"}`, `  mode: shadow
   remedy: {target: "{{ labels.service }}", ladder: [{action: restart}]}`), shadow)
 	ask := shadow
@@ -103,11 +104,14 @@ spec:
 	return texts, ts
 }
 
-// script draws what happens in so much time. Everything in it is over by then.
-func script(r *rand.Rand, span time.Duration, names []string) (es []event) {
-	busy := max(span.Hours()/24, 0.15) // a short one is a dense one
-	many := func(perDay float64) int {
+// script draws what happens in so much time; more is what there is five times as much of.
+func script(r *rand.Rand, span time.Duration, names []string, more string) (es []event) {
+	busy := max(span.Hours()/24, 0.2) // a short one is a dense one
+	many := func(what string, perDay float64) int {
 		n := perDay * busy
+		if slices.Contains(strings.Fields(more), what) {
+			n *= 5
+		}
 		whole := int(n)
 		if r.Float64() < n-float64(whole) {
 			whole++
@@ -119,18 +123,18 @@ func script(r *rand.Rand, span time.Duration, names []string) (es []event) {
 	add := func(at time.Duration, what string, do func(s *sim)) { es = append(es, event{at, what, do}) }
 	name := func() string { return names[r.IntN(len(names))] }
 
-	for range many(30) {
+	for range many("failure", 30) {
 		n, f := name(), failed(r, length)
 		add(moment(), n+" fails: "+f.kind, func(s *sim) { s.fail(n, f) })
 	}
-	for range many(2) { // a flood
+	for range many("flood", 2) { // a flood
 		at := moment()
 		for _, n := range names {
 			f := failed(r, length)
 			add(at+time.Duration(r.IntN(3))*time.Second, "flood: "+n+" fails: "+f.kind, func(s *sim) { s.fail(n, f) })
 		}
 	}
-	for range many(2) { // a cascade
+	for range many("cascade", 2) { // a cascade
 		at, lasts := moment(), length(5*time.Minute, 30*time.Minute)
 		for i, n := range names {
 			f := failure{kind: "cascade", heals: map[string]int{}, firm: time.Time{}}
@@ -144,11 +148,11 @@ func script(r *rand.Rand, span time.Duration, names []string) (es []event) {
 			})
 		}
 	}
-	for range many(3) {
+	for range many("silence", 3) {
 		n, d := name(), length(30*time.Second, 15*time.Minute)
 		add(moment(), n+" is silent", func(s *sim) { s.mute(n, d) })
 	}
-	for range many(6) {
+	for range many("hold", 6) {
 		kind, n, d, early := []string{"pause", "silence", "hands_off"}[r.IntN(3)], name(), length(5*time.Minute, 90*time.Minute), r.IntN(2) == 0
 		at := moment()
 		add(at, kind+" "+n, func(s *sim) { s.hold(kind, n, d) })
@@ -156,34 +160,34 @@ func script(r *rand.Rand, span time.Duration, names []string) (es []event) {
 			add(at+d/3, "release "+kind, func(s *sim) { s.release(kind, n) })
 		}
 	}
-	for range many(2) {
+	for range many("jump", 2) {
 		d := []time.Duration{2 * time.Minute, -2 * time.Minute, time.Hour, -time.Hour, 30 * time.Hour, -30 * time.Hour, 400 * 24 * time.Hour, -5 * 24 * time.Hour}[r.IntN(8)]
 		add(moment(), fmt.Sprintf("the wall clock is set by %s", d), func(s *sim) { s.jump(d) })
 	}
 	kinds := []string{"claim.before", "claim.after", "apply.before", "apply.after", "commit.before", "commit.after", "decision.before", "decision.after"}
-	for range many(8) {
+	for range many("arm", 8) {
 		k, n, gap := kinds[r.IntN(len(kinds))], 1+r.IntN(3), length(0, 4*time.Minute)
 		add(moment(), fmt.Sprintf("to be killed at %s %d", k, n), func(s *sim) { s.arm(k, n, gap) })
 	}
-	for range many(3) {
+	for range many("kill", 3) {
 		gap, boot := length(0, 3*time.Minute), r.IntN(3) == 0
 		add(moment(), fmt.Sprintf("kill, reboot %v", boot), func(s *sim) { s.kill(gap, boot) })
 	}
-	for range many(0.4) { // a daemon that dies again and again
+	for range many("again", 0.4) { // a daemon that dies again and again
 		at := moment()
 		for i := range 4 {
 			add(at+time.Duration(i)*time.Minute, "kill again", func(s *sim) { s.kill(time.Second, false) })
 		}
 	}
-	for range many(3) {
+	for range many("stop", 3) {
 		gap := length(0, 5*time.Minute)
 		add(moment(), "stop and start", func(s *sim) { s.restart(gap) })
 	}
-	for range many(10) {
+	for range many("ask", 10) {
 		n, v := name(), []string{"restart", "reload", "reset", "notify"}[r.IntN(4)]
 		add(moment(), "a person asks to "+v+" "+n, func(s *sim) { s.ask(v, n) })
 	}
-	for range many(20) {
+	for range many("word", 20) {
 		word, odd := []string{"cancel", "retry", "approve"}[r.IntN(3)], r.IntN(100)
 		add(moment(), "a person says "+word, func(s *sim) { s.person(word, odd) })
 	}
@@ -191,13 +195,13 @@ func script(r *rand.Rand, span time.Duration, names []string) (es []event) {
 		done := r.IntN(3) > 0
 		add(at, "a person judges", func(s *sim) { s.judge(done) })
 	}
-	for range many(2) {
+	for range many("policy", 2) {
 		p, d := []string{"slow", "down", "ask", "db-down"}[r.IntN(4)], length(5*time.Minute, 40*time.Minute)
 		at := moment()
 		add(at, p+" is turned off", func(s *sim) { s.enable(p, false) })
 		add(at+d, p+" is turned on", func(s *sim) { s.enable(p, true) })
 	}
-	for range many(1.5) {
+	for range many("policy", 1.5) {
 		at := moment()
 		add(at, "slow is deleted", func(s *sim) { s.drop("slow") })
 		add(at+length(time.Second, 10*time.Minute), "slow is put", func(s *sim) { s.putAll() })

@@ -31,6 +31,7 @@ type sim struct {
 	up     time.Time // when it is to be started again
 	texts  []string
 	last   time.Time // of the last round
+	looked time.Time
 	counts tally
 	swayed map[int64]bool // remediations that a person said a word about
 }
@@ -61,6 +62,9 @@ func simulate(t *testing.T, seed uint64, span time.Duration, p plant) (bad, stor
 	synctest.Test(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		conf := configured(r)
+		if p.conf != nil {
+			p.conf(&conf)
+		}
 		c := newClocks()
 		texts, ts := policies(r, &conf)
 		w := newWorld(seed, c, rules{conf: conf, terms: ts, grace: engine.Defaults().BootGrace})
@@ -78,7 +82,7 @@ func simulate(t *testing.T, seed uint64, span time.Duration, p plant) (bad, stor
 		for _, x := range w.services {
 			names = append(names, x.name)
 		}
-		s.run(script(r, span, names), span)
+		s.run(script(r, span, names, p.more), span)
 		bad, story, n = w.bad, w.story, s.counts
 	})
 	return bad, story, n
@@ -177,6 +181,10 @@ func (s *sim) until(at time.Time) bool {
 		if !now.Before(s.last.Add(every)) {
 			s.last = now
 			s.round()
+		}
+		if !now.Before(s.looked.Add(lookEvery)) {
+			s.looked = now
+			s.look()
 		}
 		if s.given() {
 			return false
@@ -379,7 +387,13 @@ func (s *sim) unwell() string {
 	}
 	for _, f := range s.life.engine.Firings() {
 		if f.State != policy.StateOK {
-			return fmt.Sprintf("%s of %s is %s", f.Policy, f.Target, f.State)
+			out := fmt.Sprintf("%s of %s is %s", f.Policy, f.Target, f.State)
+			if story, err := s.life.engine.WhyNot(context.Background(), f.Policy, f.Target); err == nil {
+				for _, l := range story.Lines {
+					out += "; " + l.Text
+				}
+			}
+			return out
 		}
 	}
 	rs, _, err := s.life.ledger.Remediations(context.Background(), engine.RemediationFilter{

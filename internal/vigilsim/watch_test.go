@@ -17,13 +17,14 @@ type rules struct {
 
 // terms are a policy's own.
 type terms struct {
-	cooldown time.Duration
-	limit    remedy.Limit
-	tries    []int // of each rung
-	settle   time.Duration
-	mode     string
-	plain    bool // it fires while the newest sample is down, and on nothing else
-	deeper   string
+	cooldown  time.Duration
+	limit     remedy.Limit
+	tries     []int // of each rung
+	settle    time.Duration
+	successes int // of a verification
+	mode      string
+	plain     bool // it fires while the newest sample is down, and on nothing else
+	deeper    string
 }
 
 func (r *rules) of(policy string) terms {
@@ -70,6 +71,9 @@ func (w *world) watch(a *act) {
 	}
 	w.forbidden(a)
 	w.counted(a, t)
+	if said, is := w.word[a.id]; is && !said {
+		w.say("%s acts though nobody has said what became of an unsafe act of remediation %d", a.attempt, a.id)
+	}
 	if a.policy == "" {
 		return
 	}
@@ -80,9 +84,6 @@ func (w *world) watch(a *act) {
 		if !w.yes[a.id] {
 			w.say("%s acts, policy %s only suggests, and nobody approved", a.attempt, a.policy)
 		}
-	}
-	if said, is := w.word[a.id]; is && !said {
-		w.say("%s acts though nobody has said what became of an unsafe act of remediation %d", a.attempt, a.id)
 	}
 	w.condition(a, t)
 }
