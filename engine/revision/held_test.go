@@ -252,6 +252,57 @@ func TestRevision_SaysWhatItWaitsFor(t *testing.T) {
 	}
 }
 
+// TestRevision_ATakingBackThatTheMachineCutsShortGoesOn: a step back that fails while the
+// machine goes down is not crossed off: the next start takes it back, and so does this
+// one when the machine stays up after all.
+func TestRevision_ATakingBackThatTheMachineCutsShortGoesOn(t *testing.T) {
+	for _, stays := range []bool{false, true} {
+		r := newRig(t)
+		w := r.watchActs()
+		r.start()
+		r.good("a1", r.file("a", "one\n"))
+		w.mu.Lock()
+		w.bad["b"] = true
+		w.meanwhile["b"] = func() { w.fail("a") } // which is written by then, and is to be taken back
+		w.meanwhile["a"] = func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.bad["a"] {
+				r.leaving.Store(true)
+			}
+		}
+		w.mu.Unlock()
+		n, err := r.Land(t.Context(), engine.Revision{Commit: r.commit("a2", r.file("a", "two\n"), r.file("b", "two\n", "  dependsOn: [File/a]"))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		_ = r.Await(ctx, n, func(l string) {
+			if strings.Contains(l, "going down") {
+				stop()
+			}
+		})
+		if s := must[*engine.DesiredSnapshot](t)(r.ledger.Desired(t.Context())); r.State().State != engine.RevisionUndoing || len(s.Undo) != 1 || s.Undo[0].Ref != "File/a" {
+			t.Fatalf("%+v, the journal has %+v", r.State(), s.Undo)
+		}
+		if !stays {
+			r.stop()
+		}
+		w.mu.Lock()
+		delete(w.bad, "a")
+		w.mu.Unlock()
+		r.leaving.Store(false)
+		if !stays {
+			r.start()
+		}
+		r.until("it is taken back", func() bool { return r.State().State == engine.RevisionBad })
+		if s := r.State(); r.is("a") != "one\n" || strings.Contains(s.Why, "write "+r.path("a")) || stays && !strings.Contains(s.Why, "not taken back: write "+r.path("b")) {
+			t.Errorf("a=%q, %+v", r.is("a"), s)
+		}
+		r.stop()
+	}
+}
+
 // TestRevision_AMachineThatGoesDownIsNotToBlame: what fails while the machine goes down
 // leaves the revision to the next start, which goes on with it; and when it does not
 // go down after all, the revision has failed.

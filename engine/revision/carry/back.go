@@ -2,6 +2,7 @@ package carry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,6 +50,12 @@ func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
 			left = append(left, u.Summary+" ("+u.Final+")")
 		}
 		err := k.undoOne(ctx, row, u)
+		for errors.Is(err, errLeaving) { // until it is gone, or stays after all
+			if k.left(ctx, row, err) {
+				return
+			}
+			err = k.undoOne(ctx, row, u)
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -96,6 +103,10 @@ func (k *Carrier) journal(ctx context.Context) ([]engine.Undo, error) {
 	return s.Undo, nil
 }
 
+// errLeaving is in the error of a step back that failed while the machine goes down: it
+// stays in the journal.
+var errLeaving = errors.New("the machine is going down")
+
 // undoOne takes one step back and remembers of the thing what was remembered
 // before.
 func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Undo) error {
@@ -124,8 +135,12 @@ func (k *Carrier) undoOne(ctx context.Context, row *engine.Revision, u engine.Un
 		restore(r)
 		return k.Write(ctx, r)
 	}
-	end := func(_ context.Context, r *ground.Round, err error) {
+	end := func(ctx context.Context, r *ground.Round, err error) {
 		over, done = true, err
+		if err != nil && k.Leaving != nil && k.Leaving(ctx) {
+			done = fmt.Errorf("%w: %w", errLeaving, err)
+			return
+		}
 		restore(r)
 	}
 	f := &ground.Flow{T: t, Revision: row.N, Back: true, Steps: []reconcile.Step{{Action: u.Action, With: u.With, Summary: u.Summary}}}
