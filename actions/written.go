@@ -19,16 +19,16 @@ type Written struct {
 	Place, Commit string
 }
 
-// maxWritten bounds how many there are.
-const maxWritten = maxEntries
+// MaxWritten bounds how many there are.
+const MaxWritten = maxEntries
 
 // With is the actions as they would be with exactly these entries of the
 // repository beside those of the local config; it changes nothing. Issues name what
-// cannot be: a name that is taken, a program or a secret of vigild itself, too many
-// or too large ones. Concurrent.
+// cannot be: a name that is taken, a program or a secret of vigild itself, too many.
+// Concurrent.
 func (s *Set) With(written map[string]Written) (remedy.Actions, error) {
-	if is := many(written); len(is) > 0 {
-		return nil, is
+	if len(written) > MaxWritten {
+		return nil, fault.New(fault.TooLarge, "there are %d actions in the repository, at most %d are taken", len(written), MaxWritten)
 	}
 	s.changing.Lock()
 	c, now := *s.conf.Load(), s.table.Load()
@@ -56,7 +56,7 @@ func (s *Set) Adopt(written map[string]Written) error {
 	}
 	t.gone = maps.Clone(old.gone)
 	for name, w := range old.written {
-		if len(t.gone) >= maxWritten {
+		if len(t.gone) >= MaxWritten {
 			break
 		}
 		if t.gone == nil {
@@ -88,21 +88,6 @@ func (t *table) origin(name string) string {
 		return "built in"
 	}
 	return "the local config"
-}
-
-// many says of which there are too many.
-func many(written map[string]Written) fault.Issues {
-	if len(written) > maxWritten {
-		return fault.Issues{{Msg: fmt.Sprintf("there are %d actions in the repository, at most %d are taken", len(written), maxWritten)}}
-	}
-	patterns := 0
-	for _, name := range slices.Sorted(maps.Keys(written)) {
-		if patterns += written[name].Patterns(); patterns > catalogue.MaxPatterns {
-			return fault.Issues{{Place: written[name].Place, Hint: "shorten what they repeat",
-				Msg: fmt.Sprintf("the patterns of the actions in the repository take more than %d steps together", catalogue.MaxPatterns)}}
-		}
-	}
-	return nil
 }
 
 // Listed is one action that can be named, and where it is defined.

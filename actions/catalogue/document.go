@@ -69,9 +69,10 @@ func (s spec) entry() Entry {
 }
 
 // FromDocument reads an entry from a document, with the rules of the local config
-// and a bound on its size. Whether anybody may define it, and whether its name is
-// free, is not asked here. All issues are told at once. Pure.
-func FromDocument(d document.Document) (Entry, fault.Issues) {
+// and a bound on its size; its patterns may take so many steps (see MaxPatterns), which
+// are counted before anything is compiled. Whether anybody may define it, and whether
+// its name is free, is not asked here. All issues are told at once. Pure.
+func FromDocument(d document.Document, steps int) (Entry, fault.Issues) {
 	text, err := d.Text()
 	var bad fault.Issues
 	switch {
@@ -85,6 +86,10 @@ func FromDocument(d document.Document) (Entry, fault.Issues) {
 	var s spec
 	is := d.Spec.Decode(&s)
 	e := s.entry()
+	if len(is) == 0 && e.Patterns() > steps {
+		is = fault.Issues{{Place: d.Spec.Place("params"), Hint: "shorten what they repeat",
+			Msg: fmt.Sprintf("with this one the patterns of the actions take more than %d steps together", MaxPatterns)}}
+	}
 	if len(is) == 0 {
 		is = Placed(Validate(map[string]Entry{d.Name: e}, nil), d)
 	}

@@ -39,7 +39,7 @@ func TestDocument_HasTheWordsOfTheConfig(t *testing.T) {
 		}
 		spec.WriteString("  " + word + ": " + words[word] + "\n")
 	}
-	e, is := catalogue.FromDocument(document1(t, spec.String()))
+	e, is := catalogue.FromDocument(document1(t, spec.String()), catalogue.MaxPatterns)
 	if text := is.Error(); len(is) != 1 || !strings.Contains(text, "belong to kind http") { // what the local config says to such an entry
 		t.Errorf("issues %v", is)
 	}
@@ -67,9 +67,10 @@ func TestDocument_NamesThePlace(t *testing.T) {
 		"  kind: http\n  url: 'http://{p}/'\n  params: {p: '.*'}\n":                    "a.yaml:6:8: ",
 		"  kind: http\n  url: 'http://h.example/'\n  headers: {A: 'Bearer file:x'}\n":  "a.yaml:7:16",
 		"  kind: exec\n  argv: [/bin/echo]\n  comand: x\n":                             "a.yaml:7:3",
+		"  kind: exec\n  argv: [/bin/echo]\n  params:\n    p: '(abcdefghi){200}'\n":    "a.yaml:8:5: with this one the patterns",
 		"  kind: exec\n  argv: [/bin/echo, \"" + strings.Repeat("x", 70<<10) + "\"]\n": "a.yaml:1:1: an action takes at most 64 KiB",
 	} {
-		if _, is := catalogue.FromDocument(document1(t, spec)); len(is) == 0 || !strings.HasPrefix(is[0].Place+": "+is[0].Msg, want) {
+		if _, is := catalogue.FromDocument(document1(t, spec), 1000); len(is) == 0 || !strings.HasPrefix(is[0].Place+": "+is[0].Msg, want) {
 			t.Errorf("%.80q: %v, want %s", spec, is, want)
 		}
 	}
@@ -83,7 +84,7 @@ func FuzzDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, spec string) {
 		ds, _ := document.Parse("a.yaml", []byte("apiVersion: vigil/v1\nkind: Action\nmetadata: {name: a}\nspec:\n"+spec), document.Git)
 		for _, d := range ds {
-			e, is := catalogue.FromDocument(d)
+			e, is := catalogue.FromDocument(d, catalogue.MaxPatterns)
 			if len(is) > 0 {
 				if !strings.HasPrefix(is[0].Place, "a.yaml:") {
 					t.Fatalf("no place: %v", is)

@@ -98,7 +98,7 @@ func withEntries(acts *actions.Set, docs []document.Document) (remedy.Actions, f
 		if d.Kind != catalogue.DocumentKind {
 			continue
 		}
-		e, bad := catalogue.FromDocument(d)
+		e, bad := catalogue.FromDocument(d, catalogue.MaxPatterns)
 		if first, twice := written[d.Name]; twice {
 			bad.Add(d.Place, "Action/%s stands at %s too", d.Name, first.Place)
 		}

@@ -41,12 +41,19 @@ func NewActions(b Book, trusted bool) *Actions {
 
 // read reads the entries among documents, and all that is wrong with each by itself.
 func read(commit string, ds []document.Document) (out map[string]actions.Written, is fault.Issues) {
-	out = map[string]actions.Written{}
+	out, left, n := map[string]actions.Written{}, catalogue.MaxPatterns, 0
 	for _, d := range ds {
 		if d.Kind != catalogue.DocumentKind {
 			continue
 		}
-		e, bad := catalogue.FromDocument(d)
+		if n++; n > actions.MaxWritten {
+			is.Add(d.Place, "more than %d actions in one repository", actions.MaxWritten)
+			break
+		}
+		e, bad := catalogue.FromDocument(d, left)
+		if len(bad) == 0 {
+			left -= e.Patterns()
+		}
 		is = append(is, bad...)
 		out[d.Name] = actions.Written{Entry: e, Place: d.Place, Commit: commit}
 	}
@@ -109,7 +116,7 @@ func (a *Actions) changes(ds []document.Document, policies func() []engine.Polic
 // doubt is why an entry would not start, in brackets: no reason to refuse it, since its
 // program may come with the same revision.
 func doubt(d document.Document) string {
-	e, is := catalogue.FromDocument(d)
+	e, is := catalogue.FromDocument(d, catalogue.MaxPatterns)
 	if len(is) > 0 {
 		return ""
 	}

@@ -143,7 +143,7 @@ func TestActions_WhatIsRefused(t *testing.T) {
 		"a pattern":                  {"apiVersion: vigil/v1\nkind: Action\nmetadata: {name: x}\nspec: {kind: exec, argv: [/bin/true, '{p}'], params: {p: '(a'}}\n", "acts.yaml:4:58: \"(a\" is not a pattern"},
 		"a huge pattern":             {"apiVersion: vigil/v1\nkind: Action\nmetadata: {name: x}\nspec: {kind: exec, argv: [/bin/true, '{p}'], params: {p: '(abcdefghijklmnopqrstuvwxyz){1,1000}'}}\n", "steps when it is compiled"},
 		"a long argv":                {action("x", "/bin/true, "+strings.Repeat("x", 512<<10)+", "+strings.Repeat("y", 511<<10)), "at most 64 KiB"},
-		"too many":                   {many(1001, "x"), "there are 1001 actions in the repository, at most 1000"},
+		"too many":                   {many(1001, "x"), "more than 1000 actions in one repository"},
 		"too many steps":             {many(40, "(abcdefghij){1000}"), "take more than 250000 steps together"},
 	} {
 		s, e := set(t, "here"), &engine{}
