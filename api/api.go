@@ -37,6 +37,7 @@ import (
 	"vigil/api/replay"
 	"vigil/engine"
 	"vigil/engine/audit"
+	"vigil/engine/check"
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 )
@@ -75,6 +76,8 @@ type Deps struct {
 	Ready func() (reasons, degraded []string)
 	// Stats are the other rooms' figures, for /metrics.
 	Stats []meter.Source
+	// Checks is how vigild's own checks stand; nil: there are none.
+	Checks func() []check.CheckStats
 	// Reload reads the policy folders again and says how many policies there are.
 	Reload func(ctx context.Context, actor string) (policies int, err error)
 	// Backup copies the stores into a folder that it makes; nil: not here.
@@ -164,7 +167,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s.manage = manage.New(manage.Deps{
 		Engine: d.Engine, Reader: d.Reader, Samples: d.Samples, Keys: keys, Clock: d.Clock, Log: d.Log,
 		Version: d.Version, Node: d.Node, Auth: cfg.Auth, Started: s.started,
-		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup, Confirm: d.Confirm,
+		Ready: s.ready, Ingested: func() uint64 { return s.ingest.Stats().Samples }, Backup: d.Backup, Confirm: d.Confirm, Checks: d.Checks,
 		Prune: d.Prune, Verify: d.Verify, Catalogue: d.Catalogue,
 	})
 	s.rules = policies.New(policies.Deps{Engine: d.Engine, Ready: s.ready, Reload: d.Reload, Clock: d.Clock})

@@ -75,6 +75,7 @@ type Status struct {
 	Holds      []Hold         `json:"holds" doc:"What is not acted on now"`
 	Lag        float64        `json:"evaluation_lag_seconds"`
 	Samples    uint64         `json:"samples_received"`
+	Checks     Checks         `json:"checks" doc:"How vigild's own checks stand"`
 }
 
 // BackupRequest asks for a copy of the stores.

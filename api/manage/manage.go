@@ -21,6 +21,7 @@ import (
 	"vigil/api/guard"
 	"vigil/engine"
 	"vigil/engine/audit"
+	"vigil/engine/check"
 	"vigil/engine/clock"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
@@ -64,6 +65,7 @@ type Deps struct {
 	Started  clock.Stamp
 	Ready    func() (reasons, degraded []string)
 	Ingested func() uint64
+	Checks   func() []check.CheckStats                                      // nil: there are none
 	Backup   func(ctx context.Context, dir string) error                    // nil: not here
 	Confirm  func(ctx context.Context, actor string) error                  // that the wall clock is right; nil: not here
 	Prune    func(ctx context.Context, actor string, upto audit.Head) error // audit records; nil: not here

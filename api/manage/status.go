@@ -22,7 +22,7 @@ func (m *Manage) status(r *face.Registrar) {
 				Node: m.Node, Version: m.Version, Started: contract.Time(m.Started), Uptime: up.Seconds(), HostUptime: float64(now.Boot) / 1e9,
 				Ready: len(reasons) == 0, Reasons: face.List(reasons), Degraded: face.List(degraded), Auth: m.Auth,
 				Policies: st.Policies, Instances: st.Instances, Firing: st.Firing, Pending: st.Pending, Lag: st.LagSeconds,
-				Actions: map[string]int{}, Holds: m.wireHolds(""), Samples: m.Ingested(),
+				Actions: map[string]int{}, Holds: m.wireHolds(""), Samples: m.Ingested(), Checks: m.checks(),
 			}
 			counts, err := m.Reader.Counts(ctx, clock.Stamp{})
 			if err != nil {

@@ -152,7 +152,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	h.server, err = api.New(cfg.API, api.Deps{
 		Engine: h.engine, Reader: h.ledger, Samples: h.store, Tokens: h.ledger, Fixed: tokens,
 		Clock: d.clock, Log: log.With("room", "api"), Version: d.opt.Version, Node: node, Deferred: cfg.Store.Durability == tsdb.Interval,
-		Ready: h.ready, Stats: h.self.sources, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.Confirm,
+		Ready: h.ready, Stats: h.self.sources, Checks: func() []check.CheckStats { return h.checks.Stats().Each }, Reload: h.reloadPolicies, Backup: h.Backup, Confirm: h.Confirm,
 		Catalogue: h.catalogue, Prune: h.ledger.Prune, Verify: h.ledger.AuditVerify, Replays: h.ledger, Git: h.desired.Handler(), GitName: cfg.Git.Name, Webhook: h.desired.Webhook(), Desired: h.desired.Face(), DesiredReader: h.ledger, Reverse: h.desired.Reverse(),
 	})
 	if err != nil {

@@ -98,9 +98,36 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 			return err
 		}
 	}
+	if err := unwell(s, st.Checks); err != nil {
+		return err
+	}
 	if len(st.Holds) > 0 {
 		fmt.Fprintln(s.Out)
 		return s.HoldTable(st.Holds)
+	}
+	return nil
+}
+
+// unwell lists the checks that are not as they were asked to be, whether or not a
+// policy watches them.
+func unwell(s *session.Session, c contract.Checks) error {
+	if len(c.Unwell) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, x := range c.Unwell {
+		well := "never"
+		if x.LastSuccess != nil {
+			well = session.Since(*x.LastSuccess)
+		}
+		rows = append(rows, []string{x.State, x.Name, x.Kind, well, x.Reason})
+	}
+	fmt.Fprintln(s.Out)
+	if err := s.Table([]string{"STATE", "CHECK", "KIND", "WELL", "REASON"}, rows); err != nil {
+		return err
+	}
+	if more := c.States["down"] + c.States["error"] + c.States["grace"] - len(c.Unwell); more > 0 {
+		fmt.Fprintf(s.Out, "and %d more\n", more)
 	}
 	return nil
 }
