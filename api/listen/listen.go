@@ -3,7 +3,8 @@
 //
 // The Unix socket lies in a folder of our own (0700) and is ours alone (0600);
 // its peers are known by the kernel's word (SO_PEERCRED). Connections are
-// capped in all and per address, with some spared for the socket.
+// capped in all and per address, with some spared for the socket; users of this host
+// have shares of their own.
 //
 // It refuses a folder that others own, a file in the socket's place, and to
 // serve: it accepts and counts, api/guard decides. Open binds and Close frees;
@@ -234,20 +235,29 @@ func newConnections(all, each int) *connections {
 	return &connections{all: all, each: each, by: map[string]int{}}
 }
 
-func (c *connections) enter(key string, local bool) bool {
+// enter takes a place in all, and one of most under key; those of the Unix socket
+// count in all alone.
+func (c *connections) enter(key string, most int, local bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	limit := c.all
 	if local {
 		limit += spared
 	}
-	if c.n >= limit || !local && c.by[key] >= c.each {
+	if c.n >= limit || !local && c.by[key] >= most {
 		c.cut++
 		return false
 	}
 	c.n++
 	c.by[key]++
 	return true
+}
+
+// under is how many are open under key.
+func (c *connections) under(key string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[key]
 }
 
 func (c *connections) leave(key string) {
@@ -278,15 +288,32 @@ func (l *counted) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		p := peerOf(conn)
-		key, own := guard.Key(p.Addr), p.Own(os.Geteuid())
+		own := p.Own(os.Geteuid())
+		key, most := l.place(conn, p)
 		if p.Unix && !own { // the door refuses them; until then they are one address
 			key = "unix:strangers"
 		}
-		if l.c.enter(key, own) {
+		if l.c.enter(key, most, own) {
 			return &countedConn{Conn: conn, leave: sync.OnceFunc(func() { l.c.leave(key) })}, nil
 		}
 		_ = conn.Close()
 	}
+}
+
+// place is the key under which a connection counts, and how many there may be. All
+// users of this host come from one address: half of its places are anybody's, and
+// once they are taken each user has as many more.
+func (l *counted) place(conn net.Conn, p guard.Peer) (key string, most int) {
+	key, most = guard.Key(p.Addr), l.c.each
+	remote, ok1 := conn.RemoteAddr().(*net.TCPAddr)
+	local, ok2 := conn.LocalAddr().(*net.TCPAddr)
+	if !ok1 || !ok2 || !p.Addr.IsLoopback() && p.Addr != local.AddrPort().Addr().Unmap() {
+		return key, most
+	}
+	if most /= 2; l.c.under(key) < most {
+		return key, most
+	}
+	return key + ownerOf(remote.AddrPort(), local.AddrPort()), l.c.each - most
 }
 
 type countedConn struct {
