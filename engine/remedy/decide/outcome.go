@@ -121,7 +121,7 @@ func (c *Rules) Verified(r remedy.Remediation, h remedy.History, v remedy.Verifi
 		return s.Done()
 	}
 	proof := func() given.Evidence {
-		e := c.ended(given.OnProof, &r, given.End{OK: v.OK, Error: v.Reason, Jitter: float64(j)}, now)
+		e := c.ended(given.OnProof, &r, given.End{OK: v.OK, Error: v.Reason, Fell: v.Fell, Jitter: float64(j)}, now)
 		e.Given.Past = &given.Tally{Breaker: given.FuseOf(h.Breaker, now)}
 		return e
 	}

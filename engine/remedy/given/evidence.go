@@ -174,6 +174,7 @@ type End struct {
 	Error   string       `json:"error,omitempty"` // or the reason
 	Unseen  bool         `json:"unseen,omitempty"`
 	Stale   bool         `json:"stale,omitempty"`
+	Fell    bool         `json:"fell,omitempty"` // what the act brought up ended again
 	Class   remedy.Class `json:"class,omitempty"`
 	Opened  bool         `json:"opened,omitempty"` // an attempt was open
 	Quiet   int64        `json:"quiet,omitempty"`  // ns that nothing was tried before the attempt

@@ -192,7 +192,7 @@ func again(rec audit.Record, e *given.Evidence, c *decide.Rules) (remedy.Move, e
 		}
 		return c.NotStarted(r, &a, end.Error, now, j)
 	case given.OnProof:
-		return c.Verified(r, h, remedy.Verification{OK: end.OK, Reason: end.Error}, now, j)
+		return c.Verified(r, h, remedy.Verification{OK: end.OK, Fell: end.Fell, Reason: end.Error}, now, j)
 	case given.OnRecovery:
 		return c.Recovered(r, a, end.Sight, now)
 	case given.OnOrphan:

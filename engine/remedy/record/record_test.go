@@ -202,7 +202,7 @@ func (t draw) decided(c *decide.Rules, now clock.Stamp) (remedy.Move, bool) {
 		m, err = c.NotStarted(r, nil, why, now, j)
 	case "proof":
 		r.State = remedy.Verifying
-		m, err = c.Verified(r, h, remedy.Verification{OK: t.seldom("helped"), Unasked: t.seldom("unasked"), Reason: why}, now, j)
+		m, err = c.Verified(r, h, remedy.Verification{OK: t.seldom("helped"), Unasked: t.seldom("unasked"), Fell: t.seldom("fell"), Reason: why}, now, j)
 	case "recovery":
 		m, err = c.Recovered(r, a, rapid.SampledFrom([]remedy.Sight{remedy.NotSeen, remedy.SeenDone, remedy.SeenNotDone}).Draw(t.T, "seen"), now)
 	case "orphan":
