@@ -9,6 +9,7 @@ import (
 	"vigil/engine/policy"
 	"vigil/engine/policy/record"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 )
 
 // Outcome is what one round of a shard found, before it is a decision.
@@ -116,26 +117,11 @@ func remediate(d *engine.Decision, x *Instance, reason string, now clock.Stamp) 
 		At: now, Actor: r.Actor, Verb: "remediation.queue", Object: FiringObject(r.Policy, r.Fingerprint),
 		Reason: fmt.Sprintf("%s: %s", r.Plan.Ladder[0].Action, reason),
 	})
-	if why := x.barred(r); why != "" {
-		r.State, r.Gate, r.Reason, r.Finished = remedy.Refused, remedy.GateMode, why, now
-		d.Audit = append(d.Audit, audit.Record{
-			At: now, Actor: "vigild", Verb: "gate.refuse", Object: FiringObject(r.Policy, r.Fingerprint), Reason: r.Gate + ": " + why,
-		})
+	if m, barred := decide.Barred(r, x.Trusted(x.En.Shard.c.Open), FiringObject(r.Policy, r.Fingerprint), now); barred {
+		r = m.Next
+		d.Audit = append(d.Audit, m.Audit...)
 	}
 	d.Remediations = append(d.Remediations, r)
-}
-
-// barred says why what is for an outside remediator must not be offered to it.
-// Our own acts are asked by the gates when their turn comes; nobody asks these.
-func (x *Instance) barred(r remedy.Remediation) string {
-	switch {
-	case r.Source != remedy.FromExternal:
-	case !x.Trusted(x.En.Shard.c.Open):
-		return "its series was written by an unauthenticated caller (origin=open), and the policy does not say accept: open"
-	case r.Plan.Mode == "shadow":
-		return "shadow: would have asked an outside remediator for: " + r.Plan.Ladder[0].Action
-	}
-	return ""
 }
 
 func priorityOf(severity string) string {

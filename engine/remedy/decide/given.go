@@ -29,7 +29,7 @@ func (c *Rules) claimed(what string, r *remedy.Remediation, f *remedy.Facts, h *
 	e := given.Evidence{
 		Action: actionAt(&r.Plan, r.Rung), Subject: f.Spec.Subject, Class: f.Spec.Class, Cost: f.Spec.Cost,
 		Rung: r.Rung, Try: r.Try, Evaluation: f.Evaluation,
-		Given: c.given(what, r, now), Gates: make([]given.Answered, len(asked)),
+		Given: c.given(what, r, now), Gates: make(given.Answers, len(asked)),
 	}
 	if what != given.OnClaim { // no spec was made: they speak of what it was last about
 		e.Subject = r.Subject

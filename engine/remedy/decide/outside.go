@@ -42,6 +42,33 @@ func (c *Rules) keep(r remedy.Remediation, f remedy.Facts, v remedy.Verdict, ask
 	return s.Done()
 }
 
+// Barred is the move of one that is made for an outside remediator, when its policy
+// would not do it itself: it is refused at once, and told about its firing, since it
+// has no id yet. Our own acts are asked by the gates when their turn comes; nobody
+// asks these. False: it may be offered.
+func Barred(r remedy.Remediation, trusted bool, firing string, now clock.Stamp) (remedy.Move, bool) {
+	var why string
+	switch {
+	case r.Source != remedy.FromExternal:
+		return remedy.Move{Next: r}, false
+	case !trusted:
+		why = "its series was written by an unauthenticated caller (origin=open), and the policy does not say accept: open"
+	case r.Plan.Mode == "shadow":
+		why = "shadow: would have asked an outside remediator for: " + actionAt(&r.Plan, r.Rung)
+	default:
+		return remedy.Move{Next: r}, false
+	}
+	s := remedy.Begin(r, now)
+	s.Event(remedy.Denied)
+	s.Next.Gate, s.Next.Reason = remedy.GateMode, why
+	s.TellOf(firing, "vigild", "gate.refuse", remedy.GateMode+": "+why, nil)
+	vouch(s, func() given.Evidence {
+		v := remedy.Verdict{Gate: remedy.GateMode, Answer: remedy.Refuse, Reason: why}
+		return new(Rules).claimed(given.OnOffer, &r, &remedy.Facts{Trusted: trusted}, nil, []remedy.Verdict{v}, now)
+	})
+	return s.Move, true
+}
+
 // Untaken is the move for one that waits for an outside remediator and whose turn
 // has come: a gate holds it, its time begins, or it is over and nobody took it.
 // Then the next rung waits, and at the end of the ladder it has failed. While a

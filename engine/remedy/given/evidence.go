@@ -7,6 +7,7 @@ package given
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"vigil/engine/clock"
 	"vigil/engine/document"
@@ -21,7 +22,7 @@ const Edition = 1
 // its audit record holds it: with the record itself and the configuration of that
 // digest it is all that deciding again takes.
 type Evidence struct {
-	Gates      []Answered      `json:"gates,omitempty"` // in the order they were asked
+	Gates      Answers         `json:"gates,omitempty"`
 	Action     string          `json:"action,omitempty"`
 	Subject    string          `json:"subject,omitempty"`
 	Class      remedy.Class    `json:"class,omitempty"`
@@ -34,7 +35,10 @@ type Evidence struct {
 	Then       *Then           `json:"then,omitempty"`
 }
 
-// Answered is one gate's answer. One that admitted is but its name.
+// Answers are those of the gates, in the order they were asked.
+type Answers []Answered
+
+// Answered is one gate's answer.
 type Answered struct {
 	Gate   string `json:"gate"`
 	Answer string `json:"answer"`
@@ -43,12 +47,24 @@ type Answered struct {
 
 type spelled Answered // without methods
 
-// MarshalJSON writes what admitted as its name.
-func (a Answered) MarshalJSON() ([]byte, error) {
-	if a.Answer == remedy.Admit.String() && a.Reason == "" {
-		return json.Marshal(a.Gate)
+// MarshalJSON writes a gate that admitted as its name alone. Most do, at each act.
+func (as Answers) MarshalJSON() ([]byte, error) {
+	b := append(make([]byte, 0, 192), '[')
+	for i, a := range as {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if a.Answer == remedy.Admit.String() && a.Reason == "" {
+			b = strconv.AppendQuote(b, a.Gate) // a word of ours
+			continue
+		}
+		one, err := json.Marshal(spelled(a))
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, one...)
 	}
-	return json.Marshal(spelled(a))
+	return append(b, ']'), nil
 }
 
 // UnmarshalJSON reads both spellings.
@@ -69,6 +85,7 @@ const (
 	OnRecovery  = "recovery"
 	OnOrphan    = "orphan"
 	OnReject    = "reject"
+	OnOffer     = "offer"     // whether it may be offered to outside remediators at all
 	OnOutside   = "outside"   // held before an outside remediator took it
 	OnUnclaimed = "not_taken" // waits for an outside remediator
 )
@@ -76,7 +93,7 @@ const (
 // Given is what a decision was given. Moments are seen from that of the record.
 type Given struct {
 	Edition int    `json:"edition"`
-	Config  string `json:"config"` // its digest; "" where no digest was made
+	Config  string `json:"config,omitempty"` // its digest; none where none is looked at
 	What    string `json:"what,omitempty"`
 	Row     Row    `json:"row"`
 	Facts   *Seen  `json:"facts,omitempty"` // what the gates were told

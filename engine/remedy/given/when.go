@@ -2,6 +2,7 @@ package given
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"vigil/engine/clock"
@@ -39,8 +40,8 @@ func (w When) At(now clock.Stamp) clock.Stamp {
 	return now.Add(time.Duration(w.off))
 }
 
-// IsZero leaves never out of the JSON.
-func (w When) IsZero() bool { return !w.set }
+// Never says whether it is never.
+func (w When) Never() bool { return !w.set }
 
 // Equal compares two that are seen from one moment.
 func (w When) Equal(o When) bool {
@@ -55,7 +56,7 @@ func (w When) MarshalJSON() ([]byte, error) {
 	if w.other != nil {
 		return json.Marshal(w.other)
 	}
-	return json.Marshal(w.off)
+	return strconv.AppendInt(nil, w.off, 10), nil
 }
 
 // UnmarshalJSON reads either.

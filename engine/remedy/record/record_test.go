@@ -37,7 +37,7 @@ func (t draw) text(name string) string {
 	if !t.seldom(name) {
 		return ""
 	}
-	return rapid.StringMatching(`[a-zé<&" ]{1,9}`).Draw(t.T, name+" said")
+	return rapid.StringMatching(`[a-zé<&" ]{1,9}`).Draw(t.T, name+" said") + rapid.SampledFrom([]string{"", "", "\xff\xfe\xfd", "\u2028"}).Draw(t.T, name+" ends")
 }
 
 // stamp lies before or behind now, in this boot or another, or is never.
@@ -176,7 +176,7 @@ func (t draw) decided(c *decide.Rules, now clock.Stamp) (remedy.Move, bool) {
 	why := t.text("error")
 	var m remedy.Move
 	var err error
-	switch what := rapid.SampledFrom([]string{"claim", "claim", "claim", "taking", "not taken", "end", "no start", "not opened", "proof", "recovery", "orphan", "reject"}).Draw(t.T, "what"); what {
+	switch what := rapid.SampledFrom([]string{"claim", "claim", "claim", "taking", "offer", "not taken", "end", "no start", "not opened", "proof", "recovery", "orphan", "reject"}).Draw(t.T, "what"); what {
 	case "claim":
 		if t.yes("calm") { // so that the gates that count are asked
 			r.State, r.Until, r.Plan.Mode, r.Approval, r.Plan.Approval, h.Open = remedy.Queued, clock.Stamp{}, "act", false, nil, ""
@@ -189,6 +189,12 @@ func (t draw) decided(c *decide.Rules, now clock.Stamp) (remedy.Move, bool) {
 		m = c.Decide(r, h, decide.Case{Facts: f, Epoch: 2, Now: now})
 	case "taking":
 		m, err = c.Taking(r, f, remedy.Move{Next: r}, now)
+	case "offer":
+		r.State, r.Source = remedy.Queued, remedy.FromExternal
+		barred := false
+		if m, barred = decide.Barred(r, f.Trusted, "firing:web-slow/1", now); !barred {
+			return m, false
+		}
 	case "not taken":
 		m, err = c.Untaken(r, f, now)
 	case "end":
@@ -234,7 +240,7 @@ func through(t *rapid.T, r audit.Record) audit.Record {
 func TestEveryDecisionComesOutOfItsRecord(t *testing.T) {
 	seen := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
-		for range 12 {
+		for range 6 {
 			comesOut(rt, seen)
 		}
 	})

@@ -31,7 +31,7 @@ func (d Decided) Again() int { return d.Firings + d.Remediations }
 // export twice, for a configuration may be told again behind what it decided.
 // Corrupt names the first record that does not come out as it was written.
 func Decisions(in io.ReadSeeker) (Decided, error) {
-	d := again{rules: map[string]*decide.Rules{}, bare: map[int64]bool{}, next: map[int64]beside{}}
+	d := again{rules: map[string]*decide.Rules{"": {}}, bare: map[int64]bool{}, next: map[int64]beside{}}
 	if err := walk(in, d.learn); err != nil {
 		return d.Decided, err
 	}
