@@ -206,8 +206,13 @@ func TestRevision_Rollback(t *testing.T) {
 		r.start()
 		r.until("it is loaded", func() bool { return r.State().State == engine.RevisionGood })
 	}
-	if _, err := r.Retry(t.Context(), "ada", revs[2].Commit); fault.KindOf(err) != fault.NotFound {
-		t.Errorf("what the branch is not at was tried again: %v", err)
+	for commit, says := range map[string]string{revs[2].Commit[:6]: "the branch is not at " + revs[2].Commit[:10] + " any more, which was good", "feed": "the branch is not at feed"} {
+		if _, err := r.Retry(t.Context(), "ada", commit); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("what the branch is not at was tried again: %v, want %q", err, says)
+		}
+	}
+	if _, err := r.Rollback(t.Context(), "ada", revs[1].Commit[:6], "no reason"); err == nil || !strings.Contains(err.Error(), "was never good: it was bad: a person went back from it: two is no good") {
+		t.Errorf("a bad one says %v", err)
 	}
 	if rev, err = r.Retry(t.Context(), "ada", revs[1].Commit); err != nil || rev.Return != 0 {
 		t.Fatalf("%+v %v", rev, err)

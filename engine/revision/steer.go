@@ -160,7 +160,7 @@ func wayTo(kept []engine.Revision, now *engine.Revision, commit string) (engine.
 			return r, nil
 		}
 		commit = r.Commit // and no other that begins the same
-		never = fault.New(fault.Conflict, "revision %s was never good (%s): a person has to push it", ground.Short(r.Commit), r.State)
+		never = fault.New(fault.Conflict, "revision %s was never good: it %s", ground.Short(r.Commit), became(r)).Mend("push it again, or one that is mended")
 		if r.State != engine.RevisionReplaced && r.State != engine.RevisionRefused {
 			break
 		}
@@ -180,7 +180,7 @@ func (k *Keeper) Retry(ctx context.Context, actor, commit string) (rev engine.Re
 	err = k.Ask(ctx, func() error {
 		row := k.tip(kept)
 		if row == nil || commit != "" && !strings.HasPrefix(row.Commit, commit) {
-			return fault.New(fault.NotFound, "the branch is not at %s: push it again to have it back", commit)
+			return elsewhere(kept, commit)
 		}
 		if row.State.Open() || row.State == engine.RevisionGood {
 			return fault.New(fault.Conflict, "revision %s is %s", ground.Short(row.Commit), row.State)
@@ -195,6 +195,24 @@ func (k *Keeper) Retry(ctx context.Context, actor, commit string) (rev engine.Re
 		return err
 	})
 	return rev, err
+}
+
+// elsewhere says that the branch is not at a commit, and what became of it when it was.
+func elsewhere(kept []engine.Revision, commit string) error {
+	for _, r := range kept {
+		if len(commit) >= 4 && strings.HasPrefix(r.Commit, commit) {
+			return fault.New(fault.Conflict, "the branch is not at %s any more, which %s", ground.Short(r.Commit), became(r)).Mend("push it again to have it back")
+		}
+	}
+	return fault.New(fault.NotFound, "the branch is not at %s: push it again to have it back", commit)
+}
+
+// became is what a revision came to, in words.
+func became(r engine.Revision) string {
+	if r.Why == "" {
+		return "was " + string(r.State)
+	}
+	return "was " + string(r.State) + ": " + r.Why
 }
 
 // tip is the newest revision that landed by itself, which the branch is at: what a

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -234,32 +233,6 @@ func (d *Desired) Webhook() http.Handler {
 		return nil
 	}
 	return d.source.Webhook()
-}
-
-// Face is the keeper as people see it, with where its revisions come from.
-func (d *Desired) Face() engine.Desired {
-	if d == nil {
-		return nil
-	}
-	return face{d.keeper, d}
-}
-
-// face adds to the keeper's word what it does not know.
-type face struct {
-	*revision.Keeper
-	d *Desired
-}
-
-// State is where the host stands.
-func (f face) State() engine.DesiredView {
-	v := f.Keeper.State()
-	g := f.d.Config.Git
-	v.Source, v.Branch = g.Source, g.Branch
-	if s := f.d.source.Stalled(); s != "" {
-		v.Stalled = s
-	}
-	v.Stalled = strings.ReplaceAll(v.Stalled, "\n", "; ")
-	return v
 }
 
 // Stalled says why what the source has is not what the host follows, "" when it is.

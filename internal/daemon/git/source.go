@@ -281,5 +281,26 @@ func (s *Source) Stalled() string {
 	return missing
 }
 
+// Refused is the commit that the source has and that was refused when it was looked at,
+// whole, and why; none where nothing was, or another one is asked about. An empty one
+// asks about any.
+func (s *Source) Refused(commit string) (tip string, why error) {
+	if s.watcher == nil || commit != "" && len(commit) < 4 {
+		return "", nil
+	}
+	st := s.watcher.State()
+	if st.Err == nil || st.Tip == "" || !strings.HasPrefix(st.Tip, commit) || st.Tip == s.repo.store.Ref(s.repo.store.Branch()).String() {
+		return "", nil
+	}
+	return st.Tip, st.Err
+}
+
+// Again looks at the source now, and returns at once.
+func (s *Source) Again() {
+	if s.watcher != nil {
+		s.watcher.Nudge()
+	}
+}
+
 // Stats is what the git server did.
 func (s *Source) Stats() receive.Stats { return s.server.Stats() }

@@ -24,6 +24,7 @@ import (
 	"vigil/engine/reconcile"
 	"vigil/engine/reconcile/load"
 	"vigil/gitwatch"
+	"vigil/gitwatch/gittest"
 	"vigil/gitwatch/objects"
 	"vigil/gitwatch/receive"
 	"vigil/gitwatch/store"
@@ -376,5 +377,43 @@ func TestLoad_NamesWhatIsWrong(t *testing.T) {
 		if set, err := r.Load(t.Context(), commit); err == nil || set != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v; expected %q", commit, set, err, want)
 		}
+	}
+}
+
+// TestRefused_IsWhatTheSourceHas: a commit that is refused at the look is known by name
+// and reason, short or whole, until the source is looked at again and it is taken.
+func TestRefused_IsWhatTheSourceHas(t *testing.T) {
+	work := gittest.Repo(t)
+	commit := work.Commit("first", "-- motd.yaml --\n"+tree("motd")["motd.yaml"])
+	r := open(t, func(cfg *gitwatch.Config) {
+		cfg.Source, cfg.Path, cfg.Poll, cfg.RequireSigned = string(objects.Path), work.Path, time.Hour, false
+	})
+	k := &keeper{refuse: errors.New("it is in the way")}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tip, why := s.Refused(""); why != nil {
+		t.Errorf("before a look: %s, %v", tip, why)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	gittest.Until(t, "it is refused", func() bool { _, why := s.Refused(""); return why != nil })
+	for asked, known := range map[string]bool{"": true, commit: true, commit[:4]: true, commit[:3]: false, "ffff": commit[:4] == "ffff", commit + "0": false} {
+		tip, why := s.Refused(asked)
+		if known != (why != nil) || known && (tip != commit || why.Error() != "it is in the way") {
+			t.Errorf("asked about %q: %s, %v", asked, tip, why)
+		}
+	}
+	k.mu.Lock()
+	k.refuse = nil
+	k.mu.Unlock()
+	s.Again()
+	gittest.Until(t, "it is taken", func() bool { return len(k.commits()) == 1 })
+	gittest.Until(t, "it is said no more", func() bool { _, why := s.Refused(commit); return why == nil })
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
