@@ -21,6 +21,7 @@ import (
 	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/decide"
 )
 
 func TestMain(m *testing.M) { unitstest.Main(m, detach.Attempt) }
@@ -210,6 +211,14 @@ func TestActions_Suite(t *testing.T) {
 				c.Slow = slow("hook", m{"what": "slow"})
 			}
 			actiontest.Run(t, c)
+			// What only waits has a lane of its own, by its name alone, before anybody
+			// asks the kind: the two have to agree. An entry of the catalogue waits for
+			// somebody too, but it may be what heals.
+			spec, err := c.Action.Resolve(c.Good)
+			lane := decide.Idle(&remedy.Remediation{Plan: remedy.Plan{Ladder: []remedy.Rung{{Action: name}}}})
+			if only := spec.Waits && spec.Kind == name; err != nil || lane != only {
+				t.Errorf("it only waits: %v by its kind, %v by its lane (%v)", only, lane, err)
+			}
 		})
 	}
 	for _, name := range []string{"gone", "local"} {

@@ -11,7 +11,7 @@ func Idle(r *remedy.Remediation) bool {
 	return idle(rung(r).Action)
 }
 
-// idle says so of a kind.
+// idle says so of a kind: those built in whose [remedy.Spec] says Waits.
 func idle(kind string) bool { return kind == "notify" || kind == "wait" }
 
 // Quick says that the act whose turn it is writes back what a commit says, and runs
