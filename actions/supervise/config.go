@@ -14,40 +14,45 @@ import (
 	"vigil/engine/fault"
 )
 
-// Process is one `[[process]]` of the local config.
+// Process is one `[[process]]` of the local config, or what a document declares in
+// the same words; as JSON its durations are whole nanoseconds.
 type Process struct {
-	Name        string            `toml:"name"`
-	Argv        []string          `toml:"argv"` // absolute path first
-	User        string            `toml:"user"` // "" is vigild's own; no supplementary groups either way
-	Group       string            `toml:"group"`
-	Env         map[string]string `toml:"env"` // with a fixed PATH and LANG, the whole environment
-	Cwd         string            `toml:"cwd"` // "" is /
-	Ready       Ready             `toml:"ready"`
-	Hold        time.Duration     `toml:"hold"`         // how long it has to stand for its start to count as good; 0 is 1 s
-	StopSignal  string            `toml:"stop_signal"`  // "" is SIGTERM
-	StopTimeout time.Duration     `toml:"stop_timeout"` // then SIGKILL; 0 is 10 s
-	Autostart   *bool             `toml:"autostart"`    // unset is true
-	Log         string            `toml:"log"`          // "" is NAME.log in the data directory; "none" or an absolute path
-	LogMax      int64             `toml:"log_max"`      // bytes, then the older half is dropped; 0 is 8 MiB
-	Limits      map[string]uint64 `toml:"limits"`
+	Name        string            `toml:"name" json:"name,omitempty"`
+	Argv        []string          `toml:"argv" json:"argv"`           // absolute path first
+	User        string            `toml:"user" json:"user,omitempty"` // "" is vigild's own; no supplementary groups either way
+	Group       string            `toml:"group" json:"group,omitempty"`
+	Env         map[string]string `toml:"env" json:"env,omitempty"` // with a fixed PATH and LANG, the whole environment
+	Cwd         string            `toml:"cwd" json:"cwd,omitempty"` // "" is /
+	Ready       Ready             `toml:"ready" json:"ready,omitzero"`
+	Hold        time.Duration     `toml:"hold" json:"hold,omitempty"`                 // how long it has to stand for its start to count as good; 0 is 1 s
+	StopSignal  string            `toml:"stop_signal" json:"stop_signal,omitempty"`   // "" is SIGTERM
+	StopTimeout time.Duration     `toml:"stop_timeout" json:"stop_timeout,omitempty"` // then SIGKILL; 0 is 10 s
+	Autostart   *bool             `toml:"autostart" json:"autostart,omitempty"`       // unset is true
+	Log         string            `toml:"log" json:"log,omitempty"`                   // "" is NAME.log in the data directory; "none" or an absolute path
+	LogMax      int64             `toml:"log_max" json:"log_max,omitempty"`           // bytes, then the older half is dropped; 0 is 8 MiB
+	Limits      map[string]uint64 `toml:"limits" json:"limits,omitempty"`
 }
 
 // Ready says when a started process serves: the one way that is set, none is at
 // once. Timeout bounds the waiting; 0 is 30 s.
 type Ready struct {
-	Exec    []string      `toml:"exec"` // a program that exits with 0
-	TCP     string        `toml:"tcp"`  // host:port that takes a connection
-	HTTP    string        `toml:"http"` // URL that answers 2xx or 3xx
-	File    string        `toml:"file"` // a path that exists and is younger than the start
-	After   time.Duration `toml:"after"`
-	Timeout time.Duration `toml:"timeout"`
+	Exec    []string      `toml:"exec" json:"exec,omitempty"` // a program that exits with 0
+	TCP     string        `toml:"tcp" json:"tcp,omitempty"`   // host:port that takes a connection
+	HTTP    string        `toml:"http" json:"http,omitempty"` // URL that answers 2xx or 3xx
+	File    string        `toml:"file" json:"file,omitempty"` // a path that exists and is younger than the start
+	After   time.Duration `toml:"after" json:"after,omitempty"`
+	Timeout time.Duration `toml:"timeout" json:"timeout,omitempty"`
 }
 
 // Config is what the supervisor keeps, and where it remembers it.
 type Config struct {
 	Processes []Process
 	Dir       string // in the data directory; made if need be, 0700
+	Declared  bool   // what documents declare is kept too
 }
+
+// maxKept is how many processes are kept, the declared ones with them.
+const maxKept = 1000
 
 var nameShape = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
 
@@ -55,8 +60,8 @@ var nameShape = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
 func (c Config) Validate() error {
 	var is fault.Issues
 	seen := map[string]bool{}
-	if len(c.Processes) > 1000 {
-		is.Add("process", "there are %d processes, at most 1000 are kept", len(c.Processes))
+	if len(c.Processes) > maxKept {
+		is.Add("process", "there are %d processes, at most %d are kept", len(c.Processes), maxKept)
 	}
 	for i, p := range c.Processes {
 		at := fmt.Sprintf("process[%d]", i)

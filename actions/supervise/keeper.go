@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,15 +16,17 @@ import (
 	"vigil/engine/fault"
 )
 
-// keeper keeps one process. Whoever holds turn may start and stop; mu guards
-// what the watcher and readers share with it.
+// keeper keeps one process. Whoever holds turn may start, stop and define; mu
+// guards what the watcher and readers share with it.
 type keeper struct {
 	s    *Supervisor
-	p    Process
+	name string
+	def  atomic.Pointer[definition] // nil: not on disk yet, so that nobody knows of it
 	turn chan struct{}
 
 	mu      sync.Mutex
 	child   *launch.Child
+	of      *definition   // that child was started with
 	gone    chan struct{} // closed when child has ended and its death was told
 	up      bool
 	asked   bool // the coming death is wanted
@@ -35,11 +38,16 @@ type keeper struct {
 }
 
 func (k *keeper) info() Info {
+	d := k.def.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	i := Info{Name: k.p.Name, Up: k.up, Stopped: k.stopped, Starts: k.starts, Since: k.since}
+	i := Info{Name: k.name, Up: k.up, Stopped: k.stopped, Starts: k.starts, Since: k.since, Current: true}
+	if d != nil {
+		i.Declared, i.Hold = d.sum != "", d.Stands()
+	}
 	if k.child != nil {
 		i.Running, i.Pid, i.Start = true, k.child.Pid, k.child.Start
+		i.Current = d != nil && k.of.sum == d.sum
 	}
 	return i
 }
@@ -58,7 +66,7 @@ func (k *keeper) start(ctx context.Context) (changed bool, err error) {
 			return false, err
 		}
 		changed = true
-		if k.p.Ready.none() {
+		if k.def.Load().Ready.none() {
 			k.rise(child, "started")
 			return true, nil
 		}
@@ -74,46 +82,50 @@ func (k *keeper) fork() (*launch.Child, chan struct{}, error) {
 		return nil, nil, err
 	}
 	defer closeFiles()
-	child, err := k.s.deps.Launcher.Start(launch.Program{
-		Argv: k.p.Argv, Env: k.env(), Dir: k.p.Cwd, User: k.p.User, Group: k.p.Group, Limits: k.p.Limits,
-	}, files)
+	d := k.def.Load()
+	child, err := k.s.deps.Launcher.Start(d.program(k.env()), files)
 	if err != nil {
 		return nil, nil, err
 	}
 	// On disk before anybody hears of it. If it cannot be written the process is
 	// still known by its mark, so it is not worth a failed start.
-	if err := k.remember(record{Pid: child.Pid, Start: child.Start}); err != nil {
-		k.s.deps.Log.Error("a process could not be recorded", "process", k.p.Name, "err", err)
+	if err := k.remember(record{Pid: child.Pid, Start: child.Start, Sum: d.sum}); err != nil {
+		k.s.deps.Log.Error("a process could not be recorded", "process", k.name, "err", err)
 	}
 	k.mu.Lock()
 	k.starts++
 	k.stopped = false
 	k.mu.Unlock()
-	gone := k.take(child)
+	gone := k.take(child, d)
 	if gone == nil {
-		return nil, nil, fault.New(fault.Unavailable, "process %s was started while vigild was stopping; it is adopted at the next start", k.p.Name)
+		return nil, nil, fault.New(fault.Unavailable, "process %s was started while vigild was stopping; it is adopted at the next start", k.name)
 	}
 	return child, gone, nil
 }
 
 func (k *keeper) env() []string {
+	d := k.def.Load()
 	env := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
 		k.mark(), "VIGIL_HOME=" + k.s.dir,
 	}
-	for _, n := range slices.Sorted(maps.Keys(k.p.Env)) {
-		env = append(env, n+"="+k.p.Env[n])
+	if d.sum != "" {
+		env = append(env, d.mark())
+	}
+	for _, n := range slices.Sorted(maps.Keys(d.Env)) {
+		env = append(env, n+"="+d.Env[n])
 	}
 	return env
 }
 
-func (k *keeper) mark() string { return "VIGIL_PROCESS=" + k.p.Name }
+func (k *keeper) mark() string { return "VIGIL_PROCESS=" + k.name }
 
-// take makes child the one that is kept, and watches it. Nil when Run has ended.
-func (k *keeper) take(child *launch.Child) chan struct{} {
+// take makes child, which was started with of, the one that is kept, and watches
+// it. Nil when Run has ended.
+func (k *keeper) take(child *launch.Child, of *definition) chan struct{} {
 	gone := make(chan struct{})
 	k.mu.Lock()
-	k.child, k.gone, k.up, k.asked, k.since = child, gone, false, false, k.s.deps.Clock()
+	k.child, k.of, k.gone, k.up, k.asked, k.since = child, of, gone, false, false, k.s.deps.Clock()
 	k.began = k.since
 	k.mu.Unlock()
 	if !k.s.spawn(func() { k.watch(child, gone) }) {
@@ -138,7 +150,7 @@ func (k *keeper) watch(child *launch.Child, gone chan struct{}) {
 		launch.FellSession(child.Pid, child.Start)
 	}
 	exit, sig, known := child.Reap()
-	e := Event{Name: k.p.Name, Pid: child.Pid, Exit: exit, Signal: sig, At: k.s.deps.Clock()}
+	e := Event{Name: k.name, Pid: child.Pid, Exit: exit, Signal: sig, At: k.s.deps.Clock()}
 	switch {
 	case sig != "":
 		e.Reason = "ended by " + sig
@@ -163,7 +175,7 @@ func (k *keeper) rise(child *launch.Child, reason string) bool {
 	}
 	if !k.up {
 		k.up, k.since = true, k.s.deps.Clock()
-		k.s.deps.Event(Event{Name: k.p.Name, Up: true, Pid: child.Pid, Reason: reason, Starts: k.starts, At: k.since})
+		k.s.deps.Event(Event{Name: k.name, Up: true, Pid: child.Pid, Reason: reason, Starts: k.starts, At: k.since})
 	}
 	return true
 }
@@ -178,7 +190,7 @@ func (k *keeper) await(ctx context.Context, child *launch.Child, gone <-chan str
 	case <-gone:
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		return fault.New(fault.Conflict, "process %s ended before it was ready: %s", k.p.Name, k.last.Reason)
+		return fault.New(fault.Conflict, "process %s ended before it was ready: %s", k.name, k.last.Reason)
 	default:
 	}
 	return err
@@ -209,17 +221,17 @@ const dying = 5 * time.Second
 // stop has the turn: the stop signal, the patience, then SIGKILL for the group.
 func (k *keeper) stop(ctx context.Context) (changed bool, err error) {
 	k.mu.Lock()
-	child, gone := k.child, k.gone
+	child, gone, of := k.child, k.gone, k.of
 	k.asked = true
 	k.mu.Unlock()
 	if child == nil {
 		return false, nil
 	}
-	sig, _ := k.p.signal()
+	sig, _ := of.signal() // what runs knows the signal that it was started with
 	if err := child.Signal(sig); err != nil && fault.KindOf(err) != fault.NotFound {
 		return false, err
 	}
-	patience := time.NewTimer(k.p.patience())
+	patience := time.NewTimer(of.patience())
 	defer patience.Stop()
 	select {
 	case <-gone:
@@ -234,7 +246,7 @@ func (k *keeper) stop(ctx context.Context) (changed bool, err error) {
 	case <-gone:
 		return true, nil
 	case <-last.C:
-		return true, fault.New(fault.Timeout, "process %s (pid %d) does not end, though it was killed", k.p.Name, child.Pid).
+		return true, fault.New(fault.Timeout, "process %s (pid %d) does not end, though it was killed", k.name, child.Pid).
 			Mend("it hangs in the kernel: look at /proc/%d/stack and at the disk or network it waits for", child.Pid)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"vigil/engine/fault"
 )
 
 // Lasts blocks until a process has stood for its hold since it last came up, or
@@ -13,9 +11,9 @@ import (
 // restarts says nothing. NotFound: no such process; else an error is that of ctx.
 // It holds up nobody.
 func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err error) {
-	k := s.procs[name]
+	k := s.keeper(name)
 	if k == nil {
-		return "", fault.New(fault.NotFound, "there is no process %q in the config", name)
+		return "", noSuch(name)
 	}
 	for {
 		left, gone, fell := k.standing()
@@ -46,12 +44,12 @@ func (k *keeper) standing() (left time.Duration, gone <-chan struct{}, fell stri
 		if !same {
 			stood = 0
 		}
-		return k.p.Stands() - stood, k.gone, ""
+		return k.def.Load().Stands() - stood, k.gone, ""
 	case k.stopped || k.asked:
 		return 0, nil, ""
 	case k.began.IsZero():
-		return 0, nil, fmt.Sprintf("process %s does not run", k.p.Name)
+		return 0, nil, fmt.Sprintf("process %s does not run", k.name)
 	}
 	lived, _ := k.last.At.Sub(k.began)
-	return 0, nil, fmt.Sprintf("process %s %s, %s after its start", k.p.Name, k.last.Reason, lived.Round(time.Millisecond))
+	return 0, nil, fmt.Sprintf("process %s %s, %s after its start", k.name, k.last.Reason, lived.Round(time.Millisecond))
 }

@@ -16,28 +16,28 @@ import (
 func (k *keeper) files() (files []*os.File, closeAll func(), err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Unavailable, err, "process %s", k.p.Name)
+		return nil, nil, fault.Wrap(fault.Unavailable, err, "process %s", k.name)
 	}
-	if k.p.Log == "none" {
+	if k.def.Load().Log == "none" {
 		return []*os.File{null, null, null}, func() { null.Close() }, nil
 	}
 	if err := k.trim(); err != nil {
-		k.s.deps.Log.Warn("a process log was not shortened", "process", k.p.Name, "err", err)
+		k.s.deps.Log.Warn("a process log was not shortened", "process", k.name, "err", err)
 	}
 	// Opening a pipe would wait for its reader.
 	if st, err := os.Lstat(k.log()); err == nil && !st.Mode().IsRegular() {
 		null.Close()
-		return nil, nil, fault.New(fault.Unprocessable, "the log of process %s, %s, is not a regular file", k.p.Name, k.log())
+		return nil, nil, fault.New(fault.Unprocessable, "the log of process %s, %s, is not a regular file", k.name, k.log())
 	}
 	out, err := os.OpenFile(k.log(), os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
 		null.Close()
-		return nil, nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", k.p.Name)
+		return nil, nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", k.name)
 	}
 	if err := alone(out); err != nil {
 		null.Close()
 		out.Close()
-		return nil, nil, fault.Wrap(fault.Forbidden, err, "the log of process %s", k.p.Name)
+		return nil, nil, fault.Wrap(fault.Forbidden, err, "the log of process %s", k.name)
 	}
 	return []*os.File{null, out, out}, func() { null.Close(); out.Close() }, nil
 }
@@ -56,19 +56,19 @@ func alone(f *os.File) error {
 }
 
 func (k *keeper) log() string {
-	if k.p.Log == "" {
-		return k.s.path(k.p.Name + ".log")
+	if k.def.Load().Log == "" {
+		return k.s.path(k.name + ".log")
 	}
-	return k.p.Log
+	return k.def.Load().Log
 }
 
 // trim keeps the younger half of a log that has grown too long. The process
 // goes on appending to the same file; lines written in that moment may be lost.
 func (k *keeper) trim() error {
-	if k.p.Log == "none" {
+	if k.def.Load().Log == "none" {
 		return nil
 	}
-	limit := k.p.LogMax
+	limit := k.def.Load().LogMax
 	if limit == 0 {
 		limit = 8 << 20
 	}
@@ -101,8 +101,8 @@ func (k *keeper) trim() error {
 // Tail is the end of a process's log, at most n bytes, from a line's beginning
 // where there is one. NotFound: no such process, or it keeps no log.
 func (s *Supervisor) Tail(name string, n int) ([]byte, error) {
-	k := s.procs[name]
-	if k == nil || k.p.Log == "none" {
+	k := s.keeper(name)
+	if k == nil || k.def.Load().Log == "none" {
 		return nil, fault.New(fault.NotFound, "there is no log of a process %q", name)
 	}
 	f, err := os.OpenFile(k.log(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)

@@ -22,7 +22,7 @@ func (r Ready) none() bool {
 // ready blocks until the process serves. It asks often at first, since most are
 // ready at once, and more seldom as time goes by.
 func (k *keeper) ready(ctx context.Context, gone <-chan struct{}, began time.Time) error {
-	r := k.p.Ready
+	r := k.def.Load().Ready
 	if r.none() {
 		return nil
 	}
@@ -58,12 +58,12 @@ func (k *keeper) pause(ctx context.Context, gone <-chan struct{}, d time.Duratio
 	case <-t.C:
 		return nil
 	case <-gone:
-		return fault.New(fault.Conflict, "process %s ended before it was ready", k.p.Name)
+		return fault.New(fault.Conflict, "process %s ended before it was ready", k.name)
 	case <-ctx.Done():
 		if last == nil {
 			last = ctx.Err()
 		}
-		return fault.Wrap(fault.Timeout, last, "process %s runs but is not ready", k.p.Name)
+		return fault.Wrap(fault.Timeout, last, "process %s runs but is not ready", k.name)
 	}
 }
 
@@ -71,10 +71,11 @@ func (k *keeper) pause(ctx context.Context, gone <-chan struct{}, d time.Duratio
 func (k *keeper) ask(ctx context.Context, client *http.Client, began time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	switch r := k.p.Ready; {
+	d := k.def.Load()
+	switch r := d.Ready; {
 	case len(r.Exec) > 0:
 		o, err := k.s.deps.Launcher.Run(ctx, launch.Program{
-			Argv: r.Exec, Env: k.env()[:2], Dir: k.p.Cwd, User: k.p.User, Group: k.p.Group, Output: 1024, KillRest: true, Timeout: 5 * time.Second,
+			Argv: r.Exec, Env: k.env()[:2], Dir: d.Cwd, User: d.User, Group: d.Group, Output: 1024, KillRest: true, Timeout: 5 * time.Second,
 		})
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ type record struct {
 	Pid     int    `json:"pid"`
 	Start   uint64 `json:"start"`
 	Stopped bool   `json:"stopped"`
+	Sum     string `json:"sum,omitempty"` // of the definition that it was started with
 }
 
 const sector = 512
@@ -30,38 +31,38 @@ func (k *keeper) remember(r record) error {
 	r.Boot = k.s.deps.Clock().BootID
 	b, err := json.Marshal(r)
 	if err != nil || len(b) > sector {
-		return fault.New(fault.Internal, "record of process %s does not fit: %v", k.p.Name, err)
+		return fault.New(fault.Internal, "record of process %s does not fit: %v", k.name, err)
 	}
 	b = append(b, bytes.Repeat([]byte{' '}, sector-len(b))...)
-	path := k.s.path(k.p.Name + ".state")
+	path := k.s.path(k.name + ".state")
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	fresh := errors.Is(err, os.ErrNotExist)
 	if fresh {
 		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	}
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
 	}
 	defer f.Close()
 	if _, err := f.WriteAt(b, 0); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
 	}
 	if err := unix.Fdatasync(int(f.Fd())); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
 	}
 	if !fresh {
 		return nil
 	}
 	d, err := os.Open(k.s.dir)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.p.Name)
+		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
 	}
 	defer d.Close()
-	return fault.Wrap(fault.Unavailable, d.Sync(), "record of process %s", k.p.Name)
+	return fault.Wrap(fault.Unavailable, d.Sync(), "record of process %s", k.name)
 }
 
 func (k *keeper) recall() (r record, ok bool) {
-	b, err := os.ReadFile(k.s.path(k.p.Name + ".state"))
+	b, err := os.ReadFile(k.s.path(k.name + ".state"))
 	if err != nil || len(b) > 8*sector {
 		return record{}, false
 	}
@@ -76,12 +77,16 @@ func (k *keeper) adopt(ctx context.Context) (adopted, stopped bool) {
 		k.stopped = true
 		k.mu.Unlock()
 	}
+	d := k.def.Load()
+	of := d.as(r.Sum)
 	var child *launch.Child
 	if known && r.Pid > 1 && r.Boot == k.s.deps.Clock().BootID {
 		child, _ = launch.Adopt(r.Pid, r.Start)
 	}
 	if child == nil && !r.Stopped {
-		child = k.search()
+		if child = k.search(); child != nil && (d.sum == "" || launch.Marked(child.Pid, d.mark())) {
+			of = d
+		}
 	}
 	if child == nil {
 		reason := "not running when vigild started"
@@ -90,21 +95,21 @@ func (k *keeper) adopt(ctx context.Context) (adopted, stopped bool) {
 		}
 		k.mu.Lock()
 		k.since = k.s.deps.Clock()
-		k.s.deps.Event(Event{Name: k.p.Name, Reason: reason, Asked: r.Stopped, At: k.since})
+		k.s.deps.Event(Event{Name: k.name, Reason: reason, Asked: r.Stopped, At: k.since})
 		k.mu.Unlock()
 		return false, r.Stopped
 	}
 	if child.Pid != r.Pid || child.Start != r.Start {
-		if err := k.remember(record{Pid: child.Pid, Start: child.Start}); err != nil {
-			k.s.deps.Log.Error("a process could not be recorded", "process", k.p.Name, "err", err)
+		if err := k.remember(record{Pid: child.Pid, Start: child.Start, Sum: of.sum}); err != nil {
+			k.s.deps.Log.Error("a process could not be recorded", "process", k.name, "err", err)
 		}
 	}
-	gone := k.take(child)
+	gone := k.take(child, of)
 	if gone == nil {
 		return true, false
 	}
-	k.s.deps.Log.Info("process adopted", "process", k.p.Name, "pid", child.Pid)
-	if k.p.Ready.none() || k.p.Ready.After > 0 {
+	k.s.deps.Log.Info("process adopted", "process", k.name, "pid", child.Pid)
+	if d.Ready.none() || d.Ready.After > 0 {
 		k.rise(child, "adopted")
 		return true, false
 	}

@@ -1,5 +1,6 @@
-// Package supervise keeps the processes of `[[process]]`: vigild is their
-// parent and hears of a death at once, from the kernel and not by a tick.
+// Package supervise keeps the processes of `[[process]]` and those that documents
+// declare: vigild is their parent and hears of a death at once, from the kernel
+// and not by a tick.
 //
 // It reports and obeys; it never decides to restart. A death is an [Event], the
 // daemon turns it into a sample, a policy judges, and the act comes back as
@@ -10,8 +11,9 @@
 // session and writes to a file. The next vigild adopts them by pid and start
 // time from a record that was on disk before the start was reported, or, if the
 // crash came between, by the mark in their environment. A pid that came to
-// belong to something else is never touched. New starts nothing; Run blocks
-// until ctx ends and has then let go of every child without touching it.
+// belong to something else is never touched. What is declared is on disk before
+// its first start, and the local config's names stay its own. New starts nothing;
+// Run blocks until ctx ends and has then let go of every child without touching it.
 package supervise
 
 import (
@@ -40,6 +42,7 @@ type Event struct {
 	Asked  bool   // the death was asked for by Stop or Restart
 	Reason string // for people
 	Starts int    // how often this vigild started it
+	Gone   bool   // it is kept no more
 	At     clock.Stamp
 }
 
@@ -50,19 +53,22 @@ type Deps struct {
 	Clock    clock.Clock
 	Log      *slog.Logger
 	Event    func(Event)
+	Names    func() // which processes are kept, or what they are, has changed; as Event
 }
 
 // Supervisor keeps processes. Its methods may be called concurrently.
 type Supervisor struct {
-	dir   string
-	deps  Deps
-	procs map[string]*keeper
+	dir      string
+	deps     Deps
+	declared bool            // what documents declare is kept too
+	local    map[string]bool // the names of the local config
 
 	begun chan struct{} // closed when Run has begun
 
-	mu   sync.Mutex
-	open bool           // Run is in progress
-	own  sync.WaitGroup // every goroutine that Run has to see ended
+	mu    sync.Mutex
+	procs map[string]*keeper
+	open  bool           // Run is in progress
+	own   sync.WaitGroup // every goroutine that Run has to see ended
 }
 
 // New makes a supervisor that has started nothing.
@@ -79,17 +85,28 @@ func New(c Config, d Deps) (*Supervisor, error) {
 	if d.Event == nil {
 		d.Event = func(Event) {}
 	}
-	s := &Supervisor{dir: c.Dir, deps: d, procs: map[string]*keeper{}, begun: make(chan struct{})}
-	for _, p := range c.Processes {
-		s.procs[p.Name] = &keeper{s: s, p: p, turn: make(chan struct{}, 1)}
+	if d.Names == nil {
+		d.Names = func() {}
 	}
+	s := &Supervisor{dir: c.Dir, deps: d, declared: c.Declared, local: map[string]bool{}, procs: map[string]*keeper{}, begun: make(chan struct{})}
+	for _, p := range c.Processes {
+		s.local[p.Name] = true
+		s.procs[p.Name] = s.keeps(p.Name, &definition{Process: p})
+	}
+	s.recallDefinitions()
 	return s, nil
+}
+
+func (s *Supervisor) keeps(name string, d *definition) *keeper {
+	k := &keeper{s: s, name: name, turn: make(chan struct{}, 1)}
+	k.def.Store(d)
+	return k
 }
 
 // Run adopts what still runs, starts what is to be started with vigild, and
 // blocks until ctx ends; the processes go on running then.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if len(s.procs) == 0 {
+	if len(s.local) == 0 && !s.declared {
 		<-ctx.Done()
 		return nil
 	}
@@ -99,16 +116,26 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.open = true
 	s.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(s.procs)) {
-		k := s.procs[name]
+	for _, k := range s.all() {
 		adopted, stopped := k.adopt(ctx)
-		if !adopted && !stopped && k.p.auto() {
-			s.spawn(func() {
-				if _, err := s.Start(ctx, name); err != nil && ctx.Err() == nil {
-					s.deps.Log.Error("a process was not started", "process", name, "err", err)
-				}
-			})
+		verb := s.Start
+		if s.local[k.name] {
+			if _, err := s.folder().Remove(k.name); err != nil {
+				s.deps.Log.Error("what a document declared before stays", "process", k.name, "err", err)
+			}
 		}
+		switch {
+		case adopted && s.local[k.name] && !k.info().Current:
+			// The name is the local config's now: what a document declared under it ends.
+			verb = s.Restart
+		case adopted, stopped, !k.def.Load().auto():
+			continue
+		}
+		s.spawn(func() {
+			if _, err := verb(ctx, k.name); err != nil && ctx.Err() == nil {
+				s.deps.Log.Error("a process was not started", "process", k.name, "err", err)
+			}
+		})
 	}
 	close(s.begun) // not before all were adopted: what is adopted must not be started
 	s.tend(ctx)
@@ -116,10 +143,32 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.open = false
 	s.mu.Unlock()
-	for _, k := range s.procs {
+	for _, k := range s.all() {
 		k.letGo()
 	}
 	s.own.Wait()
+	return nil
+}
+
+// all is every process that is kept, by name.
+func (s *Supervisor) all() (out []*keeper) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(s.procs)) {
+		if k := s.procs[name]; k.def.Load() != nil {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// keeper is the one of a name, nil none.
+func (s *Supervisor) keeper(name string) *keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.procs[name]; k != nil && k.def.Load() != nil {
+		return k
+	}
 	return nil
 }
 
@@ -134,11 +183,11 @@ func (s *Supervisor) tend(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			for _, k := range s.procs {
+			for _, k := range s.all() {
 				err := k.trim()
-				if text := fmt.Sprint(err); text != said[k.p.Name] && err != nil {
-					said[k.p.Name] = text
-					s.deps.Log.Warn("a process log was not shortened", "process", k.p.Name, "err", err)
+				if text := fmt.Sprint(err); text != said[k.name] && err != nil {
+					said[k.name] = text
+					s.deps.Log.Warn("a process log was not shortened", "process", k.name, "err", err)
 				}
 			}
 		}
@@ -167,19 +216,35 @@ type Info struct {
 	Starts  int         `json:"starts"`
 	Since   clock.Stamp `json:"since"`   // of the last change
 	Changed bool        `json:"changed"` // the call did something
+
+	Declared bool          `json:"declared"` // by a document
+	Current  bool          `json:"current"`  // what runs was started as it is defined now
+	Hold     time.Duration `json:"-"`        // how long it has to stand, see Process
 }
 
 // List is every process, by name.
 func (s *Supervisor) List() []Info {
-	out := make([]Info, 0, len(s.procs))
-	for _, name := range slices.Sorted(maps.Keys(s.procs)) {
-		out = append(out, s.procs[name].info())
+	ks := s.all()
+	out := make([]Info, len(ks))
+	for i, k := range ks {
+		out[i] = k.info()
 	}
 	return out
 }
 
-// Has reports whether a process of that name is kept.
-func (s *Supervisor) Has(name string) bool { return s.procs[name] != nil }
+// Look is one process; false: none of that name is kept.
+func (s *Supervisor) Look(name string) (Info, bool) {
+	k := s.keeper(name)
+	if k == nil {
+		return Info{}, false
+	}
+	return k.info(), true
+}
+
+// Has reports whether a process of that name is kept, or may come to be.
+func (s *Supervisor) Has(name string) bool {
+	return s.keeper(name) != nil || s.declared && nameShape.MatchString(name)
+}
 
 // Start starts a process unless it runs, and blocks until it is ready. NotFound:
 // no such process. Timeout or Conflict: it was started but did not become ready,
@@ -199,12 +264,32 @@ func (s *Supervisor) Restart(ctx context.Context, name string) (Info, error) {
 	return s.act(ctx, name, (*keeper).restart)
 }
 
-// act gives one caller at a time its turn at a process.
+// act does one thing to a process that is kept.
 func (s *Supervisor) act(ctx context.Context, name string, verb func(*keeper, context.Context) (bool, error)) (Info, error) {
-	k := s.procs[name]
+	k := s.keeper(name)
 	if k == nil {
-		return Info{}, fault.New(fault.NotFound, "there is no process %q in the config", name)
+		return Info{}, noSuch(name)
 	}
+	over, err := s.turn(ctx, k)
+	if err != nil {
+		return Info{}, err
+	}
+	defer over()
+	if s.keeper(name) != k {
+		return Info{}, fault.New(fault.NotFound, "process %s is kept no more", name)
+	}
+	changed, err := verb(k, ctx)
+	i := k.info()
+	i.Changed = changed
+	return i, err
+}
+
+func noSuch(name string) error {
+	return fault.New(fault.NotFound, "there is no process %q", name).Mend("a [[process]] of the local config, or a Process document with an argv, makes one")
+}
+
+// turn gives one caller at a time its turn at a process, until it calls over.
+func (s *Supervisor) turn(ctx context.Context, k *keeper) (over func(), err error) {
 	// What is asked for as vigild starts waits for that: else the first act after a
 	// crash, which may be what matters most, would fail for being early.
 	select {
@@ -215,18 +300,14 @@ func (s *Supervisor) act(ctx context.Context, name string, verb func(*keeper, co
 	open := s.open
 	s.mu.Unlock()
 	if !open {
-		return Info{}, fault.New(fault.Unavailable, "process %s: the supervisor is not running", name)
+		return nil, fault.New(fault.Unavailable, "process %s: the supervisor is not running", k.name)
 	}
 	select {
 	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
+		return func() { <-k.turn }, nil
 	case <-ctx.Done():
-		return Info{}, fault.Wrap(fault.Cancelled, ctx.Err(), "process %s: another act on it is in progress", name)
+		return nil, fault.Wrap(fault.Cancelled, ctx.Err(), "process %s: another act on it is in progress", k.name)
 	}
-	changed, err := verb(k, ctx)
-	i := k.info()
-	i.Changed = changed
-	return i, err
 }
 
 func (s *Supervisor) path(file string) string { return filepath.Join(s.dir, file) }

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 	case "vigild": // supervises in the folder it is told, until it is killed
 		s, _ := build(os.Getenv("HOME_DIR"), parse(os.Getenv("PROCESSES")), nil)
 		_ = s.Run(context.Background())
+	case "declarer":
+		declarer()
 	case "worker":
 		if os.Getenv("DEAF") != "" {
 			signal.Ignore(syscall.SIGTERM)
@@ -109,13 +111,22 @@ type house struct {
 
 func open(t testing.TB, dir string, ps ...supervise.Process) *house {
 	t.Helper()
+	return run(t, supervise.Config{Processes: ps, Dir: dir})
+}
+
+func run(t testing.TB, c supervise.Config) *house {
+	t.Helper()
 	h := &house{news: make(chan supervise.Event, 1024)}
-	s, err := build(dir, ps, func(e supervise.Event) {
+	l, err := launch.New(launch.Config{CgroupRoot: "off"}, launch.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := supervise.New(c, supervise.Deps{Launcher: l, Clock: clock.System(), Event: func(e supervise.Event) {
 		h.mu.Lock()
 		h.events = append(h.events, e)
 		h.mu.Unlock()
 		h.news <- e
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
