@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"vigil/actions/declare"
 	"vigil/actions/param"
 	"vigil/actions/supervise"
 	"vigil/engine/fault"
@@ -15,6 +16,14 @@ import (
 type process struct{ keeper *supervise.Supervisor }
 
 func newProcess(s *Set, _ Config) (remedy.Action, error) { return process{s.keeper}, nil }
+
+// newDeclare builds the kind for documents; none where they bring no commands.
+func newDeclare(s *Set, c Config) (remedy.Action, error) {
+	if !c.Heal.Processes {
+		return nil, nil
+	}
+	return declare.New(declare.Deps{Keeper: s.keeper, Contents: s.contents, Refused: c.Heal.Refused}), nil
+}
 
 // Resolve: process (name, required), verb (start, restart, stop; default start).
 func (a process) Resolve(r remedy.Request) (remedy.Spec, error) {

@@ -29,6 +29,7 @@ type Deps struct {
 	Clock        clock.Clock
 	Log          *slog.Logger
 	ProcessEvent func(supervise.Event)
+	ProcessNames func()          // which processes are kept has changed; as ProcessEvent
 	Resolve      outward.Resolve // nil is the host's resolver
 }
 
@@ -74,6 +75,7 @@ type builtin struct {
 // come later (patch, container, kubernetes, git-revert, reboot) go here.
 func kinds() []builtin {
 	return []builtin{
+		{"declare", newDeclare},
 		{"directory", newHeal("directory")},
 		{"file", newHeal("file")},
 		{"notify", newNotify},
@@ -119,8 +121,8 @@ func New(c Config, d Deps) (*Set, error) {
 		return nil, err
 	}
 	s.keeper, err = supervise.New(
-		supervise.Config{Processes: c.Processes, Dir: filepath.Join(c.DataDir, "process")},
-		supervise.Deps{Launcher: s.launcher, Clock: d.Clock, Log: d.Log, Event: d.ProcessEvent})
+		supervise.Config{Processes: c.Processes, Dir: filepath.Join(c.DataDir, "process"), Declared: c.Heal.Processes},
+		supervise.Deps{Launcher: s.launcher, Clock: d.Clock, Log: d.Log, Event: d.ProcessEvent, Names: d.ProcessNames})
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +202,7 @@ func (s *Set) Action(name string) (remedy.Action, bool) { return s.table.Load().
 // Names lists every kind and entry, sorted.
 func (s *Set) Names() []string { return s.table.Load().Names() }
 
-// Processes is the supervisor of `[[process]]`.
+// Processes is the supervisor of `[[process]]` and of what documents declare.
 func (s *Set) Processes() *supervise.Supervisor { return s.keeper }
 
 // Units is what starts and stops the init system's units, and hears of it when

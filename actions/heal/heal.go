@@ -34,6 +34,8 @@ type Config struct {
 	Units    bool     // units may be enabled and masked
 	Root     string   // prefix of /proc, for tests
 
+	Processes bool // a document may bring the command of a process
+
 	// Opens and Above report whether writing at a path, or owning a folder, would
 	// make programs run or let people in. A ladder and a notify name these kinds as
 	// well as documents do, and so are held to it here. nil: nothing does.

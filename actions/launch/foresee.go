@@ -12,14 +12,17 @@ import (
 // sees them: it is missing, not executable or not as its digest says, others could
 // change it, or its user, its group or its folder is not there. That another user's
 // identity cannot be taken on is left out, since vigild may run as another one. It
-// starts nothing, blocks on disk, and what it says is no promise.
+// starts nothing, blocks on disk, and what it says is no promise. A program without
+// argv is one that is not there yet.
 func Foresee(p Program) error {
-	_, held, err := executable(p)
-	if err != nil {
-		return err
-	}
-	if held != nil {
-		held.Close()
+	if len(p.Argv) > 0 {
+		_, held, err := executable(p)
+		if err != nil {
+			return err
+		}
+		if held != nil {
+			held.Close()
+		}
 	}
 	if _, err := credential(p.User, p.Group); err != nil && fault.KindOf(err) != fault.Forbidden {
 		return err
@@ -35,4 +38,13 @@ func Foresee(p Program) error {
 		return fault.New(fault.Unprocessable, "%s is not a folder", p.Dir)
 	}
 	return nil
+}
+
+// Startable is Foresee of a program that this very process is to start: it also says
+// that it may not do so as that user.
+func Startable(p Program) error {
+	if _, err := credential(p.User, p.Group); err != nil {
+		return err
+	}
+	return Foresee(p)
 }

@@ -23,6 +23,7 @@ const (
 type Request struct {
 	Attempt  string         // Attempt.ID: unit name, idempotency key
 	Action   string         // kind or catalogue name
+	Source   Source         // who asks; what is for documents alone is held to it
 	With     map[string]any // parameters, scalars as string, float64, bool
 	Target   string
 	Policy   string

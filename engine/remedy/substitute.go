@@ -159,7 +159,7 @@ func (r *Remediation) Request() (Request, error) {
 		return Request{}, fault.Wrap(fault.Unprocessable, err, "rung %d (%s)", r.Rung+1, rung.Action)
 	}
 	q := Request{
-		Action: rung.Action, With: with, Target: r.Target, Policy: r.Policy,
+		Action: rung.Action, Source: r.Source, With: with, Target: r.Target, Policy: r.Policy,
 		Severity: r.Severity, Rung: r.Rung, Labels: r.Labels, Reason: r.purpose(),
 		Back: r.Source == FromReconcile && r.Labels[LabelBack] == "yes", // other sources' labels are anybody's
 	}

@@ -22,6 +22,7 @@ func ObjectOf(id int64) string { return "remediation:" + strconv.FormatInt(id, 1
 type request struct {
 	Attempt  string            `json:"attempt"`
 	Action   string            `json:"action"`
+	Source   remedy.Source     `json:"source,omitempty"`
 	With     map[string]any    `json:"with,omitempty"`
 	Target   string            `json:"target,omitempty"`
 	Policy   string            `json:"policy,omitempty"`

@@ -19,7 +19,8 @@ type Foreseer interface {
 // Ahead is what is known, when an act is asked about, of those that come before it
 // in the same plan. Its zero value is a plan's beginning; it belongs to one goroutine.
 type Ahead struct {
-	Bytes int64 // that the act which is asked about brings along
+	Bytes   int64  // that the act which is asked about brings along
+	Content []byte // those bytes, nil where it brings none; they are kept for the act when it is queued
 	// Programs says that a program, or something else that nobody foresees, runs before:
 	// what it makes or removes is not known.
 	Programs bool

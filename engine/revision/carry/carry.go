@@ -277,7 +277,7 @@ func (k *Carrier) wanted(ctx context.Context, r *ground.Round, row *engine.Revis
 func (k *Carrier) stepped(ctx context.Context, r *ground.Round, row *engine.Revision, t *ground.Thing, f *ground.Flow, err error, did *deeds, say func(string)) {
 	did.changed[t] = true
 	for _, s := range f.Steps {
-		did.live = did.live || s.Action == "service" || s.Action == "process" || s.Action == "unit"
+		did.live = did.live || s.Action == "service" || s.Action == "process" || s.Action == "declare" || s.Action == "unit"
 	}
 	if err != nil {
 		say(fmt.Sprintf("%s: failed: %v", t.Ref, err))

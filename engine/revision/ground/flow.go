@@ -146,6 +146,9 @@ func (g *Ground) add(ctx context.Context, r *Round, f *Flow) error {
 		return fault.New(fault.Unprocessable, "%s: there is no action %q here", s.Summary, s.Action)
 	}
 	req := remedy.Request{Action: s.Action, With: s.With, Target: f.T.Ref, Back: f.Back}
+	if !f.notice { // what follows a change is asked for by a person's document, and no step of ours
+		req.Source = remedy.FromReconcile
+	}
 	spec, err := action.Resolve(req)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Summary, err)

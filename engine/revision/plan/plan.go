@@ -84,7 +84,7 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 // steps before it are done.
 func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step, ahead *foresee.Ahead) {
 	action, known := acts.Action(s.Action)
-	place, req := "", remedy.Request{Action: s.Action, With: s.With, Target: t.Ref}
+	place, req := "", remedy.Request{Action: s.Action, Source: remedy.FromReconcile, With: s.With, Target: t.Ref}
 	if t.Item != nil {
 		place = t.Item.Place
 	}
@@ -95,7 +95,7 @@ func (p *Plan) foresee(acts remedy.Actions, t *ground.Thing, s reconcile.Step, a
 	_, err := action.Resolve(req)
 	f, can := action.(foresee.Foreseer)
 	if can && err == nil {
-		ahead.Bytes = int64(len(s.Content))
+		ahead.Bytes, ahead.Content = int64(len(s.Content)), s.Content
 		err = f.Foresee(req, ahead)
 	}
 	ahead.Programs = ahead.Programs || !can

@@ -178,7 +178,7 @@ func (l *Loaded) HealConfig() heal.Config {
 	has := func(kinds ...string) bool {
 		return slices.ContainsFunc(kinds, func(k string) bool { return slices.Contains(t.Kinds, k) })
 	}
-	return heal.Config{Paths: t.Places(), Made: t.Made(), Opens: t.Opens, Above: t.Above, Refused: t.Refused, Commands: t.Commands, Sysctl: has("Sysctl"), Units: has("Service", "Timer")}
+	return heal.Config{Paths: t.Places(), Made: t.Made(), Opens: t.Opens, Above: t.Above, Refused: t.Refused, Commands: t.Commands, Sysctl: has("Sysctl"), Units: has("Service", "Timer"), Processes: t.Commands && has("Process")}
 }
 
 // whole are those of the names that are whole paths, each by its real path too.
