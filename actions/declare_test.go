@@ -246,10 +246,10 @@ func TestDeclare_BytesThatWereLentAndAreGone(t *testing.T) {
 // read by the supervisor as it was meant, setting by setting, and there is none that
 // the document lacks.
 func TestDeclare_TheWordsAreThoseOfTheConfig(t *testing.T) {
-	c := reconcile.Command{Argv: []string{"/bin/x", "a b"}, User: "u", Group: "g", Env: map[string]string{"A": "b"}, Cwd: "/c", StopSignal: "SIGINT", StopTimeout: 3 * time.Second,
+	c := reconcile.Command{Argv: []string{"/bin/x", "a b"}, User: "u", Group: "g", Env: map[string]string{"A": "b"}, Cwd: "/c", Hold: 2 * time.Second, StopSignal: "SIGINT", StopTimeout: 3 * time.Second,
 		Log: "/l", LogMax: 7, Limits: map[string]uint64{"nofile": 9}, Sealed: []string{"A"}, Ready: reconcile.Ready{TCP: "h:1", Timeout: time.Minute}}
 	p, err := supervise.Parse("own", c.Bytes())
-	want := supervise.Process{Name: "own", Argv: c.Argv, User: "u", Group: "g", Env: c.Env, Cwd: "/c", StopSignal: "SIGINT", StopTimeout: 3 * time.Second, Log: "/l", LogMax: 7, Limits: c.Limits,
+	want := supervise.Process{Name: "own", Argv: c.Argv, User: "u", Group: "g", Env: c.Env, Cwd: "/c", Hold: 2 * time.Second, StopSignal: "SIGINT", StopTimeout: 3 * time.Second, Log: "/l", LogMax: 7, Limits: c.Limits,
 		Ready: supervise.Ready{TCP: "h:1", Timeout: time.Minute}}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("%+v, %v", p, err)

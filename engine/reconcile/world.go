@@ -22,7 +22,7 @@ type World interface {
 	// Sysctl is the running value of a kernel parameter; ok is false when the
 	// kernel has none of this name.
 	Sysctl(ctx context.Context, name string) (value string, ok bool, err error)
-	// Process looks at one process of the local config.
+	// Process looks at one process that vigild keeps.
 	Process(ctx context.Context, name string) (Process, error)
 }
 
@@ -77,9 +77,11 @@ type Unit struct {
 	Untold []string
 }
 
-// Process is one process of the local config.
+// Process is one process that vigild keeps.
 type Process struct {
 	Known   bool
 	Running bool
 	Pid     int
+	Command *Command // that a document declared; nil: it is of the local config
+	Current bool     // what runs was started with that command
 }

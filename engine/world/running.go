@@ -50,11 +50,10 @@ func (w *World) Sysctl(_ context.Context, name string) (string, bool, error) {
 	return strings.TrimSpace(string(b)), true, nil
 }
 
-// Process looks at a process of the local config; see reconcile.World.
+// Process looks at a process that vigild keeps; see reconcile.World.
 func (w *World) Process(_ context.Context, name string) (reconcile.Process, error) {
 	if w.deps.Process == nil {
 		return reconcile.Process{}, nil
 	}
-	running, pid, known := w.deps.Process(name)
-	return reconcile.Process{Known: known, Running: running, Pid: pid}, nil
+	return w.deps.Process(name)
 }

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 )
 
@@ -47,8 +48,8 @@ type Deps struct {
 	// a service of another init system by the same names, with Init (its name) and
 	// Untold (the fields of a Service that it has no word for).
 	State func(ctx context.Context, unit string) (map[string]any, error)
-	// Process tells how a process of the local config stands.
-	Process func(name string) (running bool, pid int, known bool)
+	// Process tells how a process stands that vigild keeps.
+	Process func(name string) (reconcile.Process, error)
 
 	Logger *slog.Logger
 }

@@ -20,13 +20,13 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/hall"
 	"vigil/engine/ledger"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 	"vigil/engine/remedy/decide"
 	"vigil/engine/remedy/worker"
 	"vigil/engine/tsdb"
 	"vigil/engine/world"
 	"vigil/internal/daemon/archive"
-	"vigil/internal/daemon/config"
 	"vigil/internal/daemon/desired"
 	"vigil/internal/daemon/evidence"
 	"vigil/internal/daemon/handsoff"
@@ -56,6 +56,7 @@ type house struct {
 	folder  *source.Folder
 	hands   *handsoff.Keeper
 	pulse   *pulse.Pulse
+	builtin *source.Builtin
 	self    *self
 	notify  *manager.Manager
 	reload  *reloader
@@ -80,9 +81,17 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.pulse = pulse.New(pulse.Config{Every: cfg.Self.Every.Std()}, pulse.Deps{Clock: d.clock, Log: log})
+	h.builtin = source.NewBuiltin(source.BuiltinDeps{Kept: h.kept, Log: log.With("room", "policies"),
+		Check: func(ds []document.Document) error {
+			_, err := h.engine.FolderChanges(document.Builtin, ds, h.set)
+			return err
+		},
+		Apply: func(ctx context.Context, ds []document.Document) error {
+			return h.engine.ApplyFolder(ctx, "vigild", document.Builtin, ds)
+		}})
 	actCfg := cfg.ActionsConfig()
 	actCfg.Wrapper = wrapper()
-	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.Event}); err != nil {
+	if h.set, err = actions.New(actCfg, actions.Deps{Clock: d.clock, Log: log.With("room", "actions"), ProcessEvent: h.pulse.Event, ProcessNames: h.builtin.Changed}); err != nil {
 		return h, err
 	}
 	work, seams := make(chan struct{}, 1), d.opt.Seams
@@ -100,7 +109,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 		return h, err
 	}
 	h.pulse.Introduce(h.engine.Ingest, h.set.Processes().List)
-	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: evidence.Journal(h.set), Log: evidence.ProcessLog(cfg), State: h.set.UnitState, Process: h.process, Logger: log.With("room", "world")})
+	capture, err := world.New(world.Config{Proc: cfg.Host.Proc}, world.Deps{Journal: evidence.Journal(h.set), Log: evidence.ProcessLog(h.set), State: h.set.UnitState, Process: h.process, Logger: log.With("room", "world")})
 	if err != nil {
 		return h, err
 	}
@@ -191,6 +200,7 @@ func (h *house) parts() []parts.Part {
 		{Name: "store events", Run: h.storeEvents, Bound: within},
 		{Name: "processes", Run: h.set.Run, Bound: within},
 		{Name: "process states", Run: h.pulse.Run, Bound: within},
+		{Name: "builtin policies", Run: h.builtin.Run, Bound: within},
 		{Name: "own series", Run: h.self.run, Bound: within},
 		{Name: "hands-off", Run: h.hands.Run, Bound: within},
 		{Name: "checks", Run: h.checks.Run, Bound: within},
@@ -222,29 +232,20 @@ func (h *house) engineReady(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return h.applyBuiltin(ctx, h.d.cfg)
+	return h.builtin.Put(ctx, h.d.cfg.Policies.Starter)
 }
 
-// applyBuiltin makes the policies of the binary and of the supervised processes
-// what the configuration says.
-func (h *house) applyBuiltin(ctx context.Context, cfg *config.Loaded) error {
-	var ds []document.Document
-	if cfg.Policies.Starter {
-		starter, is := source.Starter()
-		if err := is.Err(); err != nil {
-			return err
+// kept are the processes that are kept, each with how long it has to stand.
+func (h *house) kept() (local, declared map[string]time.Duration) {
+	local, declared = map[string]time.Duration{}, map[string]time.Duration{}
+	for _, p := range h.set.Processes().List() {
+		if p.Declared {
+			declared[p.Name] = p.Hold
+		} else {
+			local[p.Name] = p.Hold
 		}
-		ds = append(ds, starter...)
 	}
-	holds := map[string]time.Duration{}
-	for _, p := range cfg.Processes {
-		holds[p.Name] = p.Stands()
-	}
-	processes, is := source.Processes(holds)
-	if err := is.Err(); err != nil {
-		return err
-	}
-	return h.engine.ApplyFolder(ctx, "vigild", document.Builtin, append(ds, processes...))
+	return local, declared
 }
 
 // serve binds, makes the first token, says so, and serves.
@@ -290,12 +291,16 @@ func (h *house) snapshots(ctx context.Context) error {
 	}
 }
 
-// process tells the world how a process of the local config stands.
-func (h *house) process(name string) (running bool, pid int, known bool) {
-	for _, p := range h.set.Processes().List() {
-		if p.Name == name {
-			return p.Running, p.Pid, true
+// process tells the world how a process stands.
+func (h *house) process(name string) (reconcile.Process, error) {
+	i, known := h.set.Processes().Look(name)
+	p := reconcile.Process{Known: known, Running: i.Running, Pid: i.Pid, Current: i.Current}
+	if raw, declared := h.set.Processes().Definition(name); declared {
+		c, err := reconcile.ReadCommand(raw)
+		if err != nil {
+			return p, err
 		}
+		p.Command = &c
 	}
-	return false, 0, false
+	return p, nil
 }

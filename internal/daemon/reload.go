@@ -123,11 +123,11 @@ func (r *reloader) apply(ctx context.Context, fresh *config.Loaded) error {
 	if err := r.h.set.Reload(next.ActionsConfig()); err != nil {
 		return err
 	}
-	if err := r.h.applyBuiltin(ctx, &next); err != nil {
+	if err := r.h.builtin.Put(ctx, next.Policies.Starter); err != nil {
 		return errors.Join(err, r.h.set.Reload(r.current.ActionsConfig()))
 	}
 	if err := r.h.server.Adopt(ctx, next.API, tokens); err != nil {
-		return errors.Join(err, r.h.set.Reload(r.current.ActionsConfig()), r.h.applyBuiltin(ctx, r.current))
+		return errors.Join(err, r.h.set.Reload(r.current.ActionsConfig()), r.h.builtin.Put(ctx, r.current.Policies.Starter))
 	}
 	r.h.d.setLevel(next.Log.Level)
 	r.current = &next

@@ -28,7 +28,7 @@ import (
 type definition struct {
 	name   string
 	read   func(*site.Site) site.Resource
-	retire func(reconcile.Key, reconcile.State) reconcile.Resource // nil: nothing is taken away
+	retire func(reconcile.Key, reconcile.State) reconcile.Resource // nil, or gives nil: nothing is taken away
 }
 
 // kinds lists every kind that describes the machine. Those of later (Container,
@@ -39,7 +39,7 @@ func kinds() []definition {
 		{"Cron", files.Cron, files.RetireFile},
 		{"Directory", files.Directory, files.RetireDirectory},
 		{"File", files.File, files.RetireFile},
-		{"Process", units.Process, nil},
+		{"Process", units.Process, units.RetireProcess},
 		{"Service", units.Service, units.RetireService},
 		{"Sysctl", units.Sysctl, units.RetireSysctl},
 		{"Timer", units.Timer, units.RetireService},
@@ -92,8 +92,11 @@ func Read(doc document.Document, d Deps) (*reconcile.Item, fault.Issues) {
 // ever taken away.
 func Retire(key reconcile.Key, last reconcile.State) (r reconcile.Resource, ok bool) {
 	for _, k := range kinds() {
-		if k.name == key.Kind && k.retire != nil {
-			return orphan{k.retire(key, last)}, true
+		if k.name != key.Kind || k.retire == nil {
+			continue
+		}
+		if r := k.retire(key, last); r != nil {
+			return orphan{r}, true
 		}
 	}
 	return nil, false

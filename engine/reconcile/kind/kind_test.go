@@ -75,6 +75,9 @@ var documents = map[string]string{
 	"Sysctl":                        `{kind: Sysctl, metadata: {name: fwd}, spec: {name: net.ipv4.ip_forward, value: 1}}`,
 	"Process":                       `{kind: Process, metadata: {name: worker}, spec: {}}`,
 	"Process, stopped":              `{kind: Process, metadata: {name: worker}, spec: {state: stopped}}`,
+	"Process, command":              `{kind: Process, metadata: {name: own}, spec: {argv: [/bin/own, "a b"], user: www-data, env: {A: b, C: ""}, cwd: /srv, ready: {tcp: "127.0.0.1:1", timeout: 5s}, limits: {nofile: 10}}}`,
+	"Process, command, stopped":     `{kind: Process, metadata: {name: own}, spec: {argv: [/bin/own], state: stopped, stop_signal: SIGINT, stop_timeout: 3s, log: none}}`,
+	"Process, command, absent":      `{kind: Process, metadata: {name: own}, spec: {argv: [/bin/own], mode: absent}}`,
 }
 
 // places are the files of documents, all of which somebody may touch.
@@ -101,7 +104,12 @@ func touch(t *rapid.T, m *model) {
 			enabled: rapid.SampledFrom([]string{"enabled", "disabled"}).Draw(t, "enabled"), started: m.now}
 	}
 	m.sysctl["net/ipv4/ip_forward"] = rapid.SampledFrom([]string{"0", "1"}).Draw(t, "sysctl")
-	m.procs["worker"] = maybe("process")
+	m.procs["worker"] = &proc{running: maybe("process")}
+	if maybe("declared") {
+		m.procs["own"] = &proc{running: maybe("own"), stale: maybe("another command"), command: &reconcile.Command{
+			Argv: rapid.SampledFrom([][]string{{"/bin/own"}, {"/bin/own", "a b"}}).Draw(t, "argv"), User: rapid.SampledFrom([]string{"", "www-data"}).Draw(t, "user"),
+			Env: rapid.SampledFrom([]map[string]string{nil, {"A": "b", "C": ""}, {"A": "x", "B": "b", "C": ""}}).Draw(t, "env")}}
+	}
 	m.now = m.now.Add(2 * time.Minute)
 }
 
@@ -232,7 +240,7 @@ func TestRetire_TakesAwayJustWhatWasWritten(t *testing.T) {
 			m := newModel()
 			m.units["web.service"] = &unit{active: "active", enabled: "enabled"}
 			m.sysctl["net/ipv4/ip_forward"] = "0"
-			m.procs["worker"] = false
+			m.procs["worker"] = &proc{}
 			m.files["/etc/other"] = &entry{kind: "file", content: "theirs"}
 			it := item(t, documents[name])
 			partly := len(it.Claims) > 0 && strings.Contains(it.Claims[0], "#") // of a file that is not the document's
@@ -246,7 +254,7 @@ func TestRetire_TakesAwayJustWhatWasWritten(t *testing.T) {
 			}
 			last := reconcile.Written(seen.State, nil)
 			r, ok := kind.Retire(it.Key(), last)
-			if strings.HasPrefix(name, "Process") {
+			if strings.HasPrefix(name, "Process") && !strings.Contains(name, "command") {
 				if ok {
 					t.Error("a process of the local config is not the documents' to take away")
 				}
@@ -262,6 +270,9 @@ func TestRetire_TakesAwayJustWhatWasWritten(t *testing.T) {
 				if empty := strings.Trim(e.content, "[]{}a:\" \n") == ""; p != "/etc/other" && (!partly || !empty) {
 					t.Errorf("%s is left: %q", p, e.content)
 				}
+			}
+			if m.procs["worker"] == nil || m.procs["own"] != nil {
+				t.Errorf("left are %v", m.procs)
 			}
 			if strings.HasPrefix(name, "Service") && last["unitfile"] == "" && !strings.Contains(name, "stopped") && !strings.Contains(name, "masked") && m.units["web.service"].active != "active" {
 				t.Error("a service that came from elsewhere was stopped")
@@ -405,7 +416,8 @@ func TestRead_NamesWhatIsWrong(t *testing.T) {
 		{`{kind: Sysctl, metadata: {name: w}, spec: {name: kernel.core_pattern, value: "|/bin/sh"}}`, []string{"is a command"}},
 		{`{kind: Sysctl, metadata: {name: w}, spec: {name: net/../x, value: "1"}}`, []string{"no kernel parameter"}},
 		{`{kind: Sysctl, metadata: {name: w}, spec: {name: vm.swappiness, value: "a\nb"}}`, nil},
-		{`{kind: Process, metadata: {name: w}, spec: {argv: [/bin/sh]}}`, []string{"stands in the local config"}},
+		{`{kind: Process, metadata: {name: w}, spec: {argv: [/bin/sh]}}`, []string{"/bin/sh is a command", "git.trust_commands", "[[process]]"}},
+		{`{kind: Process, metadata: {name: w}, spec: {user: bob, log_max: 1}}`, []string{"user belongs to a command", "log_max belongs to a command"}},
 		{`{kind: Directory, metadata: {name: w}, spec: {path: /etc, purge: true}}`, []string{"belongs to vigild itself"}},
 	} {
 		it, is := read(t, tt.text, small)

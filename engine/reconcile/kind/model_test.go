@@ -21,7 +21,7 @@ type model struct {
 	files  map[string]*entry
 	units  map[string]*unit
 	sysctl map[string]string
-	procs  map[string]bool
+	procs  map[string]*proc
 	now    time.Time
 }
 
@@ -36,8 +36,13 @@ type unit struct {
 	started         time.Time
 }
 
+type proc struct {
+	running, stale bool // stale: it runs by another command
+	command        *reconcile.Command
+}
+
 func newModel() *model {
-	return &model{files: map[string]*entry{}, units: map[string]*unit{}, sysctl: map[string]string{}, procs: map[string]bool{}, now: time.Unix(1000, 0)}
+	return &model{files: map[string]*entry{}, units: map[string]*unit{}, sysctl: map[string]string{}, procs: map[string]*proc{}, now: time.Unix(1000, 0)}
 }
 
 func digest(s string) string {
@@ -88,8 +93,11 @@ func (m *model) Sysctl(_ context.Context, name string) (string, bool, error) {
 }
 
 func (m *model) Process(_ context.Context, name string) (reconcile.Process, error) {
-	on, ok := m.procs[name]
-	return reconcile.Process{Known: ok, Running: on}, nil
+	p := m.procs[name]
+	if p == nil {
+		return reconcile.Process{}, nil
+	}
+	return reconcile.Process{Known: true, Running: p.running, Command: p.command, Current: !p.stale}, nil
 }
 
 // act carries out one step.
@@ -141,7 +149,17 @@ func (m *model) act(t testing.TB, s reconcile.Step) {
 	case "sysctl":
 		m.sysctl[text("name")] = text("value")
 	case "process":
-		m.procs[text("process")] = text("verb") == "start"
+		m.procs[text("process")].running = text("verb") == "start"
+	case "declare":
+		if text("verb") == "remove" {
+			delete(m.procs, text("process"))
+			return
+		}
+		c, err := reconcile.ReadCommand(s.Content)
+		if err != nil || digest(string(s.Content)) != text("sha256") {
+			t.Fatalf("%s: the definition is not the one that is named: %v", s.Summary, err)
+		}
+		m.procs[text("process")] = &proc{running: text("verb") == "run", command: &c}
 	case "unit", "service":
 		if text("verb") == "daemon-reload" {
 			for _, u := range m.units {

@@ -184,10 +184,11 @@ func OfSysctl(name, value string, o Options) (*Manifest, error) {
 	return m.end(w, o)
 }
 
-// OfProcess writes a Process.
+// OfProcess writes a Process: with its command where a document declared it, for the
+// local config's stands there alone.
 func OfProcess(name string, p reconcile.Process, o Options) (*Manifest, error) {
 	if !p.Known {
-		return nil, fault.New(fault.NotFound, "there is no [[process]] %q in the local config", name)
+		return nil, fault.New(fault.NotFound, "there is no process %q", name)
 	}
 	if o.Name == "" {
 		o.Name = name
@@ -197,6 +198,9 @@ func OfProcess(name string, p reconcile.Process, o Options) (*Manifest, error) {
 		w.scalar("process", name)
 	}
 	w.scalar("state", map[bool]string{true: "running", false: "stopped"}[p.Running])
+	if p.Command != nil {
+		m.command(w, *p.Command, o)
+	}
 	return m.end(w, o)
 }
 

@@ -3,6 +3,7 @@ package manifest_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -103,6 +104,9 @@ func TestAdopt_DiffersInNothing(t *testing.T) {
 		}
 
 		w.procs["worker"] = reconcile.Process{Known: true, Running: rapid.Bool().Draw(t, "running")}
+		if rapid.Bool().Draw(t, "declared") {
+			w.procs["worker"] = declared(t)
+		}
 		if m, err = manifest.OfProcess("worker", w.procs["worker"], o); err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -121,6 +125,28 @@ func TestAdopt_DiffersInNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// declared draws a process that a document brought.
+func declared(t *rapid.T) reconcile.Process {
+	word := rapid.SampledFrom([]string{"/x", "a b", "true", "1", `"`, "# no", "é: ü", ""})
+	some := func(label string) bool { return rapid.Bool().Draw(t, label) }
+	c := &reconcile.Command{Argv: []string{"/bin/own", word.Draw(t, "arg")}}
+	if some("all") {
+		c.User, c.Group, c.Cwd, c.StopSignal, c.StopTimeout, c.LogMax, c.Hold, c.Limits = "www-data", "adm", "/srv/a b", "SIGINT", 90*time.Second, 100, 2*time.Second, map[string]uint64{"nofile": 10, "core": 0}
+		c.Env = map[string]string{"A": word.Draw(t, "a"), "B": word.Draw(t, "b"), "C": "two\nlines\n"}
+	}
+	switch rapid.IntRange(0, 4).Draw(t, "ready") {
+	case 0:
+		c.Ready = reconcile.Ready{Exec: []string{"/bin/ask", word.Draw(t, "ask")}, Timeout: time.Minute}
+	case 1:
+		c.Ready.TCP, c.Log = "[::1]:80", "none"
+	case 2:
+		c.Ready.HTTP, c.Log = "http://127.0.0.1:80/a?b=c#d", "/var/log/own"
+	case 3:
+		c.Ready.File, c.Ready.After = "/run/own", time.Second
+	}
+	return reconcile.Process{Known: true, Running: some("runs"), Command: c, Current: true}
 }
 
 // TestAdopt_Reads as a person would write it.
@@ -179,7 +205,7 @@ func TestAdopt_WarnsAndRefuses(t *testing.T) {
 		{"a kind that is not taken", all(manifest.OfUnit("web.service", reconcile.Unit{Load: "loaded", Active: "active", FileState: "enabled"}, nil, o)), "git.kinds"},
 		{"unit files without trust", all(manifest.OfUnit("web.service", reconcile.Unit{Load: "loaded", Active: "active", FileState: "enabled"}, map[string][]byte{"/etc/systemd/system/web.service": []byte("x")}, o)), "left out: documents are trusted"},
 		{"no unit", all(manifest.OfUnit("web.service", reconcile.Unit{Load: "not-found"}, nil, o)), "no unit web.service"},
-		{"no process", all(manifest.OfProcess("x", reconcile.Process{}, o)), "no [[process]]"},
+		{"no process", all(manifest.OfProcess("x", reconcile.Process{}, o)), "no process"},
 		{"no value", all(manifest.OfSysctl("kernel.x", "", o)), "no value"},
 		{"a bad name", all(manifest.OfProcess("x", reconcile.Process{Known: true}, manifest.Options{Name: "a\nb", Trust: small})), "the name holds a control character"},
 	}

@@ -5,18 +5,13 @@ package evidence
 
 import (
 	"context"
-	"errors"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"vigil/actions"
 	"vigil/actions/launch"
 	"vigil/engine/fault"
-	"vigil/internal/daemon/config"
 )
 
 // journalctl is where the journal's reader lies on every distribution that has
@@ -42,29 +37,14 @@ func Journal(set *actions.Set) func(ctx context.Context, unit string, lines int)
 	}
 }
 
-// ProcessLog reads the end of a supervised process's log, where it goes to the
-// data directory.
-func ProcessLog(cfg *config.Loaded) func(process string, bytes int) ([]byte, error) {
+// ProcessLog reads the end of a kept process's log, wherever it goes; nothing where
+// there is none.
+func ProcessLog(set *actions.Set) func(process string, bytes int) ([]byte, error) {
 	return func(process string, bytes int) ([]byte, error) {
-		file := filepath.Join(cfg.DataDir, "process", filepath.Base(process)+".log")
-		for _, p := range cfg.Processes {
-			if p.Name == process && filepath.IsAbs(p.Log) {
-				file = p.Log
-			}
-		}
-		f, err := os.Open(file)
-		if errors.Is(err, fs.ErrNotExist) {
+		b, err := set.Processes().Tail(process, bytes)
+		if fault.KindOf(err) == fault.NotFound {
 			return nil, nil
 		}
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil || !info.Mode().IsRegular() {
-			return nil, err
-		}
-		from := max(0, info.Size()-int64(bytes))
-		return io.ReadAll(io.NewSectionReader(f, from, int64(bytes)))
+		return b, err
 	}
 }

@@ -95,6 +95,10 @@ func (p *Pulse) Run(ctx context.Context) error {
 
 func (p *Pulse) tell(ctx context.Context, e supervise.Event) {
 	switch {
+	case e.Gone:
+		p.log.Info("process is kept no more", "process", e.Name)
+		p.end(ctx, e.Name)
+		return
 	case e.Up:
 		p.log.Info("process is up", "process", e.Name, "pid", e.Pid, "starts", e.Starts)
 	case e.Pid == 0:
@@ -112,6 +116,17 @@ func (p *Pulse) tell(ctx context.Context, e supervise.Event) {
 		v = 1
 	}
 	b.Add(about(nameUp, e.Name), now.Millis(), v)
+	p.send(ctx, b)
+}
+
+// end tells that nothing is told of a process any more: its series end, and do not
+// stand at what was told last.
+func (p *Pulse) end(ctx context.Context, process string) {
+	now := p.clock()
+	b := &series.Batch{Received: now.Millis(), Own: true}
+	for _, name := range Names() {
+		b.Add(about(name, process), now.Millis(), series.Stale())
+	}
 	p.send(ctx, b)
 }
 

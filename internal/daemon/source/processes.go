@@ -1,0 +1,125 @@
+package source
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"vigil/engine/document"
+)
+
+// BuiltinDeps is what the policies of the binary need. Apply leaves what is in force
+// with these documents, all or nothing; Check says what it would refuse, and changes
+// nothing. Kept are the processes that are kept, of the local config and of documents,
+// each with how long it has to stand.
+type BuiltinDeps struct {
+	Apply func(ctx context.Context, ds []document.Document) error
+	Check func(ds []document.Document) error
+	Kept  func() (local, declared map[string]time.Duration)
+	Log   *slog.Logger
+}
+
+// Builtin keeps in force the policies that no folder holds: those of the binary, and
+// one for each process that is kept, for as long as it is. Concurrent.
+type Builtin struct {
+	d     BuiltinDeps
+	nudge chan struct{}
+
+	mu      sync.Mutex
+	starter bool
+	left    string // names of declared processes whose policy is refused
+}
+
+// NewBuiltin has put nothing in force yet.
+func NewBuiltin(d BuiltinDeps) *Builtin { return &Builtin{d: d, nudge: make(chan struct{}, 1)} }
+
+// Changed says that other processes are kept than before, or otherwise. It never blocks.
+func (b *Builtin) Changed() {
+	select {
+	case b.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// tryAgain is when a policy that was refused is tried again: its name may be free.
+const tryAgain = 30 * time.Second
+
+// Run follows what Changed says, until ctx ends.
+func (b *Builtin) Run(ctx context.Context) error {
+	tick := time.NewTicker(tryAgain)
+	defer tick.Stop()
+	for {
+		b.mu.Lock()
+		starter, left := b.starter, b.left
+		b.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.nudge:
+		case <-tick.C:
+			if left == "" {
+				continue
+			}
+		}
+		if err := b.Put(ctx, starter); err != nil && ctx.Err() == nil {
+			b.d.Log.Error("the policies of kept processes are not in force", "err", err)
+			b.mu.Lock()
+			b.left = "all"
+			b.mu.Unlock()
+		}
+	}
+}
+
+// Put makes them what they should be; starter is whether the pack of the binary is
+// with them. A document's process whose policy is refused, since somebody else has
+// one of that name, is told and left out: what it costs others is nothing.
+func (b *Builtin) Put(ctx context.Context, starter bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var base []document.Document
+	if starter {
+		ds, is := Starter()
+		if err := is.Err(); err != nil {
+			return err
+		}
+		base = ds
+	}
+	local, declared := b.d.Kept()
+	own, is := Processes(local)
+	if err := is.Err(); err != nil {
+		return err
+	}
+	base = append(base, own...)
+	theirs, is := Processes(declared)
+	if err := is.Err(); err != nil {
+		return err
+	}
+	err := b.d.Apply(ctx, append(slices.Clip(base), theirs...))
+	if err == nil {
+		b.starter, b.left = starter, ""
+		return nil
+	}
+	if len(theirs) == 0 || ctx.Err() != nil {
+		return err
+	}
+	var left []string
+	all := base
+	for _, d := range theirs {
+		if err := b.d.Check(append(slices.Clip(base), d)); err != nil {
+			left = append(left, d.Name)
+			if !strings.Contains(b.left, d.Name) {
+				b.d.Log.Error("no policy watches over a process of a document; its document does, at every look", "policy", d.Name, "err", err)
+			}
+			continue
+		}
+		all = append(slices.Clip(all), d)
+	}
+	if len(left) == 0 { // it is not one of them
+		return err
+	}
+	b.starter, b.left = starter, strings.Join(left, " ")
+	return b.d.Apply(ctx, all)
+}

@@ -1,0 +1,119 @@
+package source_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/engine/document"
+	"vigil/internal/daemon/source"
+)
+
+// book is an engine's policies of the binary: those of taken names are refused.
+type book struct {
+	mu              sync.Mutex
+	local, declared []string
+	taken           string
+	have            []string
+}
+
+func (b *book) kept() (local, declared map[string]time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	local, declared = map[string]time.Duration{}, map[string]time.Duration{}
+	for _, n := range b.local {
+		local[n] = time.Second
+	}
+	for _, n := range b.declared {
+		declared[n] = time.Second
+	}
+	return local, declared
+}
+
+func (b *book) check(ds []document.Document) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, d := range ds {
+		if d.Name == b.taken {
+			return errors.New(d.Name + " is somebody else's")
+		}
+	}
+	return nil
+}
+
+func (b *book) apply(_ context.Context, ds []document.Document) error {
+	if err := b.check(ds); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.have = nil
+	for _, d := range ds {
+		b.have = append(b.have, d.Name)
+	}
+	return nil
+}
+
+func (b *book) set(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
+func (b *book) has() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.have, " ")
+}
+
+// TestBuiltin_FollowsTheProcesses: a policy comes and goes with its process; one that
+// is refused is left out alone; the local config's has to be taken.
+func TestBuiltin_FollowsTheProcesses(t *testing.T) {
+	b := &book{local: []string{"local"}}
+	p := source.NewBuiltin(source.BuiltinDeps{Apply: b.apply, Check: b.check, Kept: b.kept, Log: slog.New(slog.DiscardHandler)})
+	if err := p.Put(t.Context(), false); err != nil || b.has() != "process-local" {
+		t.Fatalf("%s, %v", b.has(), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	wait := func(want string) {
+		t.Helper()
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(10 * time.Second); b.has() != want; <-tick.C {
+			if time.Now().After(end) {
+				t.Fatalf("in force is %q, want %q", b.has(), want)
+			}
+		}
+	}
+	for _, step := range []struct {
+		declared string
+		taken    string
+		want     string
+	}{
+		{"one", "", "process-local process-one"},
+		{"one two three", "process-two", "process-local process-one process-three"},
+		{"two", "process-two", "process-local"},
+		{"two", "", "process-local process-two"},
+		{"", "", "process-local"},
+	} {
+		b.set(func() { b.declared, b.taken = strings.Fields(step.declared), step.taken })
+		p.Changed()
+		wait(step.want)
+	}
+	b.set(func() { b.taken = "process-local" })
+	if err := p.Put(t.Context(), false); err == nil {
+		t.Error("the local config's policy is refused, and nobody hears of it")
+	}
+}
