@@ -63,7 +63,7 @@ var plan = []room{
 	{dir: "engine/check/bus", floor: 1, ours: []string{}, guests: []string{gSystemd, gDBus}},
 	{dir: "engine/remedy", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy/misread"}},
 	{dir: "engine/remedy/misread", floor: 1},
-	{dir: "engine/remedy/given", floor: 1, ours: []string{"engine/clock", "engine/document", "engine/remedy"}},
+	{dir: "engine/remedy/given", floor: 1, ours: []string{"engine/audit", "engine/clock", "engine/document", "engine/remedy"}},
 	{dir: "engine/remedy/decide", floor: 1, ours: []string{"floor 0", "engine/document", "engine/remedy", "engine/remedy/given"}},
 	{dir: "engine/remedy/record", floor: 1, ours: []string{"floor 0", "engine/remedy", "engine/remedy/decide", "engine/remedy/given"}},
 	{dir: "engine/remedy/window", floor: 1, ours: []string{"engine/fault"}, guests: []string{gGronx}},

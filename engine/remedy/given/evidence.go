@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"vigil/engine/audit"
 	"vigil/engine/clock"
 	"vigil/engine/document"
 	"vigil/engine/remedy"
@@ -58,11 +59,7 @@ func (as Answers) MarshalJSON() ([]byte, error) {
 			b = strconv.AppendQuote(b, a.Gate) // a word of ours
 			continue
 		}
-		one, err := json.Marshal(spelled(a))
-		if err != nil {
-			return nil, err
-		}
-		b = append(b, one...)
+		b = append(b, audit.Evidence(spelled(a))...)
 	}
 	return append(b, ']'), nil
 }
@@ -193,8 +190,7 @@ type End struct {
 	Stale   bool         `json:"stale,omitempty"`
 	Fell    bool         `json:"fell,omitempty"` // what the act brought up ended again
 	Class   remedy.Class `json:"class,omitempty"`
-	Opened  bool         `json:"opened,omitempty"` // an attempt was open
-	Quiet   int64        `json:"quiet,omitempty"`  // ns that nothing was tried before the attempt
+	Quiet   int64        `json:"quiet,omitempty"` // ns that nothing was tried before the attempt
 	Sight   remedy.Sight `json:"sight,omitempty"`
 	Jitter  float64      `json:"jitter,omitempty"`
 }

@@ -43,14 +43,6 @@ func (w When) At(now clock.Stamp) clock.Stamp {
 // Never says whether it is never.
 func (w When) Never() bool { return !w.set }
 
-// Equal compares two that are seen from one moment.
-func (w When) Equal(o When) bool {
-	if w.other == nil || o.other == nil {
-		return w == o
-	}
-	return *w.other == *o.other
-}
-
 // MarshalJSON is a number of nanoseconds, or a stamp.
 func (w When) MarshalJSON() ([]byte, error) {
 	if w.other != nil {
