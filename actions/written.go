@@ -50,6 +50,9 @@ func (s *Set) Adopt(written map[string]Written) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	old := s.table.Load()
+	if len(written) == 0 && len(old.written) == 0 {
+		return nil
+	}
 	t, err := s.assemble(*s.conf.Load(), old.built, written)
 	if err != nil {
 		return err

@@ -16,11 +16,18 @@ import (
 // DocumentKind is the kind of the documents that define an entry.
 const DocumentKind = "Action"
 
-// Bounds of what documents define.
-const (
-	maxDocument = 64 << 10 // bytes of one document
-	MaxPatterns = 250_000  // param.Pattern.Size of all patterns together
-)
+// maxDocument bounds one document, in bytes.
+const maxDocument = 64 << 10
+
+// Room is what all documents of a repository may take together, and what is left of it
+// while they are read.
+type Room struct {
+	Bytes int // of their text
+	Steps int // of their patterns, as param.Size counts them
+}
+
+// Whole is all the room there is: 4 MiB, 250,000 steps.
+func Whole() *Room { return &Room{Bytes: 4 << 20, Steps: 250_000} }
 
 // spec is the spec of a document: the words of `[actions.NAME]`, in their order.
 type spec struct {
@@ -68,11 +75,11 @@ func (s spec) entry() Entry {
 	}
 }
 
-// FromDocument reads an entry from a document, with the rules of the local config
-// and a bound on its size; its patterns may take so many steps (see MaxPatterns), which
-// are counted before anything is compiled. Whether anybody may define it, and whether
-// its name is free, is not asked here. All issues are told at once. Pure.
-func FromDocument(d document.Document, steps int) (Entry, fault.Issues) {
+// FromDocument reads an entry from a document, with the rules of the local config,
+// and takes of the room what it needs, which is counted before anything is compiled.
+// Whether anybody may define it, and whether its name is free, is not asked here. All
+// issues are told at once. Not concurrent on one room.
+func FromDocument(d document.Document, left *Room) (Entry, fault.Issues) {
 	text, err := d.Text()
 	var bad fault.Issues
 	switch {
@@ -82,24 +89,30 @@ func FromDocument(d document.Document, steps int) (Entry, fault.Issues) {
 		return Entry{}, fault.Issues{{Place: d.Place, Msg: err.Error()}}
 	case len(text) > maxDocument:
 		return Entry{}, fault.Issues{{Place: d.Place, Msg: fmt.Sprintf("an action takes at most %d KiB", maxDocument>>10), Hint: "put what is long into a file that the program reads"}}
+	case len(text) > left.Bytes:
+		return Entry{}, fault.Issues{{Place: d.Place, Msg: fmt.Sprintf("with this one the actions take more than %d KiB together", Whole().Bytes>>10)}}
 	}
 	var s spec
 	is := d.Spec.Decode(&s)
-	e := s.entry()
-	if len(is) == 0 && e.Patterns() > steps {
-		is = fault.Issues{{Place: d.Spec.Place("params"), Hint: "shorten what they repeat",
-			Msg: fmt.Sprintf("with this one the patterns of the actions take more than %d steps together", MaxPatterns)}}
+	e, steps := s.entry(), 0
+	for _, p := range e.Params {
+		steps += param.Size(p)
 	}
-	if len(is) == 0 {
-		is = Placed(Validate(map[string]Entry{d.Name: e}, nil), d)
+	switch {
+	case len(is) > 0:
+		return e, is
+	case steps > left.Steps:
+		return e, fault.Issues{{Place: d.Spec.Place("params"), Hint: "shorten what they repeat",
+			Msg: fmt.Sprintf("with this one the patterns of the actions take more than %d steps together", Whole().Steps)}}
 	}
-	return e, is
+	left.Bytes, left.Steps = left.Bytes-len(text), left.Steps-steps
+	return e, placed(Validate(map[string]Entry{d.Name: e}, nil), d)
 }
 
 var elements = regexp.MustCompile(`\[(\d+)\]`)
 
-// Placed says of issues with key paths of the config where they stand in a document.
-func Placed(is fault.Issues, d document.Document) (out fault.Issues) {
+// placed says of issues with key paths of the config where they stand in a document.
+func placed(is fault.Issues, d document.Document) (out fault.Issues) {
 	for _, i := range is {
 		path, inside := strings.CutPrefix(i.Place, "actions."+d.Name+".")
 		i.Place = d.Place
@@ -109,12 +122,4 @@ func Placed(is fault.Issues, d document.Document) (out fault.Issues) {
 		out = append(out, i)
 	}
 	return out
-}
-
-// Patterns is the size of all patterns of an entry; see MaxPatterns.
-func (e Entry) Patterns() (n int) {
-	for _, text := range e.Params {
-		n += param.Size(text)
-	}
-	return n
 }

@@ -39,7 +39,7 @@ func TestDocument_HasTheWordsOfTheConfig(t *testing.T) {
 		}
 		spec.WriteString("  " + word + ": " + words[word] + "\n")
 	}
-	e, is := catalogue.FromDocument(document1(t, spec.String()), catalogue.MaxPatterns)
+	e, is := catalogue.FromDocument(document1(t, spec.String()), catalogue.Whole())
 	if text := is.Error(); len(is) != 1 || !strings.Contains(text, "belong to kind http") { // what the local config says to such an entry
 		t.Errorf("issues %v", is)
 	}
@@ -70,8 +70,28 @@ func TestDocument_NamesThePlace(t *testing.T) {
 		"  kind: exec\n  argv: [/bin/echo]\n  params:\n    p: '(abcdefghi){200}'\n":    "a.yaml:8:5: with this one the patterns",
 		"  kind: exec\n  argv: [/bin/echo, \"" + strings.Repeat("x", 70<<10) + "\"]\n": "a.yaml:1:1: an action takes at most 64 KiB",
 	} {
-		if _, is := catalogue.FromDocument(document1(t, spec), 1000); len(is) == 0 || !strings.HasPrefix(is[0].Place+": "+is[0].Msg, want) {
+		if _, is := catalogue.FromDocument(document1(t, spec), &catalogue.Room{Bytes: 1 << 20, Steps: 1000}); len(is) == 0 || !strings.HasPrefix(is[0].Place+": "+is[0].Msg, want) {
 			t.Errorf("%.80q: %v, want %s", spec, is, want)
+		}
+	}
+}
+
+// TestDocument_TakesOfTheRoom: what is left is less by what was read, and nothing more
+// is read once it is used up.
+func TestDocument_TakesOfTheRoom(t *testing.T) {
+	d := document1(t, "  kind: exec\n  argv: [/bin/echo]\n  params: {p: 'a{30}'}\n")
+	for _, left := range []*catalogue.Room{{Bytes: 500, Steps: 1000}, {Bytes: 5000, Steps: 100}} {
+		n := 0
+		for ; n < 10; n++ {
+			if _, is := catalogue.FromDocument(d, left); len(is) > 0 {
+				if !strings.Contains(is.Error(), "together") {
+					t.Error(is)
+				}
+				break
+			}
+		}
+		if n != 3 || left.Bytes < 0 || left.Steps < 0 {
+			t.Errorf("%d were read, %+v is left", n, left)
 		}
 	}
 }
@@ -84,7 +104,7 @@ func FuzzDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, spec string) {
 		ds, _ := document.Parse("a.yaml", []byte("apiVersion: vigil/v1\nkind: Action\nmetadata: {name: a}\nspec:\n"+spec), document.Git)
 		for _, d := range ds {
-			e, is := catalogue.FromDocument(d, catalogue.MaxPatterns)
+			e, is := catalogue.FromDocument(d, catalogue.Whole())
 			if len(is) > 0 {
 				if !strings.HasPrefix(is[0].Place, "a.yaml:") {
 					t.Fatalf("no place: %v", is)

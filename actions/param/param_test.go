@@ -2,9 +2,12 @@ package param_test
 
 import (
 	"fmt"
+	"regexp/syntax"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"vigil/actions/param"
 	"vigil/engine/fault"
@@ -54,6 +57,43 @@ func TestPattern_IsBounded(t *testing.T) {
 	if p.Check(strings.Repeat("a", param.MaxValue)) == nil {
 		t.Error("it matched")
 	}
+}
+
+// TestPattern_SizeIsNotLessThanItIs: what is counted bounds what the library makes of
+// it, whatever is repeated, grouped or left open.
+func TestPattern_SizeIsNotLessThanItIs(t *testing.T) {
+	atom := rapid.SampledFrom([]string{"a", "abc", "[a-z]", `\pL`, ".", "(?i)k", `\b`, "^", ""})
+	var pattern *rapid.Generator[string]
+	pattern = rapid.Custom(func(rt *rapid.T) string {
+		s := atom.Draw(rt, "atom")
+		for range rapid.IntRange(0, 4).Draw(rt, "times") {
+			switch rapid.IntRange(0, 3).Draw(rt, "how") {
+			case 0:
+				s = "(?:" + s + "){" + rapid.SampledFrom([]string{"0", "1", "40", "2,30", "40,", "0,50"}).Draw(rt, "count") + "}"
+			case 1:
+				s = "(" + s + ")" + rapid.SampledFrom([]string{"*", "+", "?", "*?", ""}).Draw(rt, "op")
+			case 2:
+				s += "|" + atom.Draw(rt, "other")
+			case 3:
+				s += atom.Draw(rt, "next")
+			}
+		}
+		return s
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		text := pattern.Draw(rt, "pattern")
+		re, err := syntax.Parse(text, syntax.Perl)
+		if err != nil {
+			return
+		}
+		prog, err := syntax.Compile(re.Simplify())
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if n := param.Size(text); len(prog.Inst) > 4*n+8 {
+			rt.Fatalf("%q takes %d steps, %d are counted", text, len(prog.Inst), n)
+		}
+	})
 }
 
 func TestReader(t *testing.T) {

@@ -21,7 +21,7 @@ type Pattern struct {
 // MaxValue bounds one value, in bytes.
 const MaxValue = 4096
 
-// maxSize bounds what one pattern takes in memory: a step takes some 40 bytes. What
+// maxSize bounds what one pattern takes in memory: a step takes some 40 to 160 bytes. What
 // is repeated is there as often as it may occur, so a short text can be a huge pattern.
 const maxSize = 20_000
 
@@ -44,8 +44,11 @@ func size(re *syntax.Regexp) int {
 // are there once however often they are repeated.
 func steps(re *syntax.Regexp) (n, shared int) {
 	n, shared = 1, len(re.Rune)/10
-	if re.Op == syntax.OpLiteral {
+	switch re.Op {
+	case syntax.OpLiteral:
 		n, shared = len(re.Rune), 0
+	case syntax.OpRepeat:
+		n = 0
 	}
 	for _, sub := range re.Sub {
 		m, s := steps(sub)

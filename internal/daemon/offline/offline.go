@@ -93,12 +93,12 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues, war
 // config alone beside issues.
 func withEntries(acts *actions.Set, docs []document.Document) (remedy.Actions, fault.Issues) {
 	var is fault.Issues
-	written := map[string]actions.Written{}
+	written, left := map[string]actions.Written{}, catalogue.Whole()
 	for _, d := range docs {
 		if d.Kind != catalogue.DocumentKind {
 			continue
 		}
-		e, bad := catalogue.FromDocument(d, catalogue.MaxPatterns)
+		e, bad := catalogue.FromDocument(d, left)
 		if first, twice := written[d.Name]; twice {
 			bad.Add(d.Place, "Action/%s stands at %s too", d.Name, first.Place)
 		}

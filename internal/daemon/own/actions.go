@@ -2,6 +2,7 @@ package own
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,7 +42,7 @@ func NewActions(b Book, trusted bool) *Actions {
 
 // read reads the entries among documents, and all that is wrong with each by itself.
 func read(commit string, ds []document.Document) (out map[string]actions.Written, is fault.Issues) {
-	out, left, n := map[string]actions.Written{}, catalogue.MaxPatterns, 0
+	out, left, n := map[string]actions.Written{}, catalogue.Whole(), 0
 	for _, d := range ds {
 		if d.Kind != catalogue.DocumentKind {
 			continue
@@ -51,9 +52,6 @@ func read(commit string, ds []document.Document) (out map[string]actions.Written
 			break
 		}
 		e, bad := catalogue.FromDocument(d, left)
-		if len(bad) == 0 {
-			left -= e.Patterns()
-		}
 		is = append(is, bad...)
 		out[d.Name] = actions.Written{Entry: e, Place: d.Place, Commit: commit}
 	}
@@ -116,7 +114,7 @@ func (a *Actions) changes(ds []document.Document, policies func() []engine.Polic
 // doubt is why an entry would not start, in brackets: no reason to refuse it, since its
 // program may come with the same revision.
 func doubt(d document.Document) string {
-	e, is := catalogue.FromDocument(d, catalogue.MaxPatterns)
+	e, is := catalogue.FromDocument(d, catalogue.Whole())
 	if len(is) > 0 {
 		return ""
 	}
@@ -163,9 +161,9 @@ func (a *Actions) begin(actor, commit string, ds []document.Document) (*passage,
 	for _, r := range a.rows {
 		stood[r.Name] = r
 	}
-	record := func(verb, name, reason string, text []byte) {
+	record := func(verb, name, reason string, evidence []byte) {
 		p.differs = true
-		p.records = append(p.records, audit.Record{Actor: actor, Verb: "action." + verb, Object: "action:" + name, Reason: reason, Evidence: bytes.TrimSpace(text)})
+		p.records = append(p.records, audit.Record{Actor: actor, Verb: "action." + verb, Object: "action:" + name, Reason: reason, Evidence: evidence})
 	}
 	for _, d := range ds {
 		if d.Kind != catalogue.DocumentKind {
@@ -178,9 +176,9 @@ func (a *Actions) begin(actor, commit string, ds []document.Document) (*passage,
 		row := engine.EntryRow{Name: d.Name, Place: d.Place, Commit: commit, Text: text}
 		switch old, is := stood[d.Name]; {
 		case !is:
-			record("define", d.Name, "as "+d.Place+" says", text)
+			record("define", d.Name, "as "+d.Place+" says", evidence(next[d.Name], text))
 		case !bytes.Equal(old.Text, text):
-			record("change", d.Name, "as "+d.Place+" says", text)
+			record("change", d.Name, "as "+d.Place+" says", evidence(next[d.Name], text))
 		case old.Place != d.Place:
 			p.differs = true
 			row.Commit = old.Commit
@@ -200,6 +198,16 @@ func (a *Actions) begin(actor, commit string, ds []document.Document) (*passage,
 	both := maps.Clone(p.old)
 	maps.Copy(both, next)
 	return p, a.book.Adopt(both)
+}
+
+// evidence is what an entry does and by which text. The text itself may hold what is
+// not for everybody who may read the audit.
+func evidence(w actions.Written, text []byte) []byte {
+	does := w.URL
+	if len(w.Argv) > 0 {
+		does = w.Argv[0]
+	}
+	return audit.Evidence(map[string]string{"kind": w.Kind, "does": does, "sha256": fmt.Sprintf("%x", sha256.Sum256(text))})
 }
 
 // done is after the ledger has it.
