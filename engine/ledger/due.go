@@ -23,9 +23,11 @@ const waiting = standing + " AND state IN ('queued', 'held', 'gave_up', 'indeter
 // turn is the order in which they are taken: what others do waits behind our own.
 const turn = " ORDER BY source = 'external', rank DESC, id"
 
-// reached is true of those whose turn has come.
+// reached is true of those whose turn has come. A time of an earlier boot says nothing
+// any more, since the wall clock may have been set in between, by years: those are
+// looked at once, and who looks says how long is left.
 const reached = `CASE WHEN until_wall IS NULL THEN state = 'queued'
-	WHEN until_boot_id = ? THEN until_boot <= ? ELSE until_wall <= ? END`
+	WHEN until_boot_id = ? THEN until_boot <= ? ELSE TRUE END`
 
 // Due lists what may be claimed by now, high priority first, then oldest; next
 // is when the earliest other one falls due.
@@ -35,7 +37,6 @@ func (l *Ledger) Due(ctx context.Context, now clock.Stamp, n int) (due []remedy.
 		row := func() (r conn.Row) {
 			r.Text(now.BootID)
 			r.Int(now.Boot)
-			r.Int(now.Wall)
 			return r
 		}
 		some := row()
@@ -56,9 +57,8 @@ func (l *Ledger) Due(ctx context.Context, now clock.Stamp, n int) (due []remedy.
 		var other conn.Row
 		other.Text(now.BootID)
 		other.Int(now.Boot)
-		other.Int(now.Wall)
-		return c.Query(ctx, "SELECT min(CASE WHEN until_boot_id = ?1 THEN until_boot - ?2 ELSE (until_wall - ?3) * 1000 END) FROM remediations WHERE "+
-			waiting+" AND until_wall IS NOT NULL AND NOT (CASE WHEN until_boot_id = ?1 THEN until_boot <= ?2 ELSE until_wall <= ?3 END)", other, func(cs *conn.Cells) error {
+		return c.Query(ctx, "SELECT min(until_boot - ?2) FROM remediations WHERE "+
+			waiting+" AND until_wall IS NOT NULL AND until_boot_id = ?1 AND until_boot > ?2", other, func(cs *conn.Cells) error {
 			if wait := cs.Int(); wait > 0 {
 				next = clock.Stamp{Wall: now.Wall + (wait+999)/1000, Boot: now.Boot + wait, BootID: now.BootID}
 			}

@@ -16,8 +16,9 @@ type Ledger interface {
 	// without Until, and those queued, held, gave_up or indeterminate whose Until
 	// is reached; high priority first, then oldest, and those of source external
 	// behind all others. A gave_up or indeterminate one without Until is never due.
-	// next is when the earliest other one falls due, zero if none. A stamp of an earlier boot
-	// may count as reached too early: the gates look again.
+	// next is when the earliest other one falls due, zero if none. An Until of an earlier
+	// boot counts as reached, since the wall clock may have been set in between: whoever
+	// looks says how long is left.
 	Due(ctx context.Context, now clock.Stamp, n int) (due []Remediation, next clock.Stamp, err error)
 
 	// Remediation reads one as it is now; NotFound where there is none.
