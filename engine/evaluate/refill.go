@@ -72,6 +72,7 @@ func (e *Evaluator) warm(en *shard.Entry) {
 // pour feeds a selection into the cold instances that read its series.
 func (e *Evaluator) pour(cur engine.Cursor, en *shard.Entry, source int) error {
 	var buf []series.Point
+	now := e.clock().Millis()
 	for cur.Next() {
 		ref := cur.Ref()
 		before, replayed := e.replayFrom[ref]
@@ -94,7 +95,7 @@ func (e *Evaluator) pour(cur engine.Cursor, en *shard.Entry, source int) error {
 					break
 				}
 				if x.In.Observe(source, ref, p) && source == 0 {
-					x.Arrived = e.arrival(p.T)
+					x.Arrived, x.Beyond = e.arrival(p.T), p.T > now
 				}
 			}
 		}

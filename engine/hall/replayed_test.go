@@ -72,10 +72,21 @@ func TestReplayedSamplesAreAsOldAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestClockSetBackBeforeTheReplay: what is replayed may lie in a future that did not
-// come, when the clock was set back before the start. What comes then is taken in all
-// the same.
-func TestClockSetBackBeforeTheReplay(t *testing.T) {
+// TestClockSetBackBeforeTheStart: what is replayed, or refilled, may lie in a future
+// that did not come, when the clock was set back before the start. What comes then is
+// taken in all the same.
+func TestClockSetBackBeforeTheStart(t *testing.T) {
+	for name, back := range map[string]time.Duration{"days": 5 * 24 * time.Hour, "minutes": 5 * time.Minute} {
+		for what, replayed := range map[string]bool{"replayed": true, "refilled": false} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				t.Parallel()
+				setBack(t, back, replayed)
+			})
+		}
+	}
+}
+
+func setBack(t *testing.T, back time.Duration, replayed bool) {
 	var mu sync.Mutex
 	at := clock.Stamp{Wall: time.Now().UnixMicro(), Boot: int64(5 * time.Hour), BootID: "one"}
 	now := func() clock.Stamp {
@@ -92,11 +103,14 @@ func TestClockSetBackBeforeTheReplay(t *testing.T) {
 	dir, j := t.TempDir(), &deaf{}
 	r := startDeps(t, dir, now, func(_ *engine.Config, d *engine.Deps) { j.Journal, d.Journal = d.Journal, j })
 	r.put(t, breach)
-	j.on.Store(true)
+	j.on.Store(replayed)
 	r.push(t, 5, now().Millis(), "breach_value", "service", "web")
+	if !replayed {
+		until(t, "it fires", func() bool { return len(r.Firings()) == 1 })
+	}
 	r.stop()
 
-	later(-5*24*time.Hour, "two")
+	later(-back, "two")
 	r = startAt(t, dir, now)
 	if b := r.push(t, 5, now().Millis(), "breach_value", "service", "web"); b.Items[0].Refused > 0 {
 		t.Fatalf("the sample is refused: %s", b.Items[0].Reason)

@@ -71,6 +71,7 @@ type Instance struct {
 	Dead     bool
 	Cold     bool // windows not refilled yet: points wait in the backlog
 	Fresh    bool // a sample since start: warm, with the refill
+	Beyond   bool // a refill or a replay gave it samples of the future: the clock may have been set back since
 	Remedied bool // this episode has had its remediation
 
 	// Arrived is the instance's own sample clock: when its newest sample came.

@@ -35,10 +35,6 @@ type change struct {
 // be of another era: smaller steps are out-of-order samples.
 const backStep = 10 * time.Second
 
-// ahead is further than a sample may lie in the future when it is taken in: what is
-// replayed and lies there was taken in before the clock was set back.
-const ahead = 10 * time.Minute
-
 // observe takes one batch in: per distinct timestamp, ascending, all points,
 // then each touched instance once. s.Mu is held. Where alone says that no other
 // batch is of this round, and all points are of one time, what changed is written
@@ -53,9 +49,7 @@ func (s *Shard) observe(ctx context.Context, b *Block, alone bool, now clock.Sta
 		}
 	}
 	s.lastAt = b.at
-	if !b.replay && s.beyond {
-		s.era, s.beyond = s.era+1, false
-	}
+	s.replaying = b.replay
 
 	hits := s.scratch[:0]
 	sorted, one := true, true
@@ -78,9 +72,6 @@ func (s *Shard) observe(ctx context.Context, b *Block, alone bool, now clock.Sta
 			}
 			return a.seq - b.seq
 		})
-	}
-	if n := len(hits); b.replay && n > 0 && hits[n-1].t > b.at.Millis()+ahead.Milliseconds() {
-		s.beyond = true
 	}
 	s.scratch = nil
 	whole := true
@@ -150,6 +141,13 @@ func (s *Shard) feed(x *Instance, source int, ref series.Ref, p series.Point, at
 		x.In = x.En.Cond.Instance(x.Labels)
 		x.Row.State.Seen = 0
 	}
+	if x.Beyond && !s.replaying && source == 0 {
+		x.Beyond = false // else every sample were late until the clock is there again
+		if now := at.Millis(); p.T <= now && x.In.Newest() > now {
+			x.In = x.En.Cond.Instance(x.Labels)
+			x.Row.State.Seen = 0
+		}
+	}
 	if l := x.En.Listen; l != nil && p.T <= l.After {
 		return
 	}
@@ -162,6 +160,7 @@ func (s *Shard) feed(x *Instance, source int, ref series.Ref, p series.Point, at
 	}
 	x.Fresh = x.Fresh || s.c.Opened.Load()
 	x.Arrived = at
+	x.Beyond = x.Beyond || s.replaying && p.T > at.Millis()
 	if x.touched != s.round {
 		x.touched = s.round
 		s.touched = append(s.touched, x)

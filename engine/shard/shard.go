@@ -31,7 +31,8 @@ type Shard struct {
 
 	lastAt clock.Stamp // of the newest block: a step backwards opens a new era
 	era    uint32
-	beyond bool // what was replayed lies in a future that did not come
+
+	replaying bool // the block at hand was taken in before this start
 }
 
 // New makes a shard; nothing runs until Run.
@@ -203,7 +204,7 @@ func (s *Shard) Thaw(x *Instance, at clock.Stamp) {
 	if !x.Cold {
 		return
 	}
-	x.Cold = false
+	x.Cold, s.replaying = false, false
 	for _, w := range x.backlog {
 		s.round++
 		s.touched = s.touched[:0]
