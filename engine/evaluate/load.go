@@ -100,6 +100,7 @@ func (e *Evaluator) restore(x *shard.Instance) {
 	if old := x.En.Inherit; old != nil {
 		if ox := old.Insts[x.FP]; ox != nil {
 			x.Restore(ox.Row, ox.Seen, ox.Kept, ox.Remedied, now)
+			x.Underway = ox.Underway
 		}
 		return
 	}
@@ -111,6 +112,9 @@ func (e *Evaluator) restore(x *shard.Instance) {
 	delete(e.rows, k)
 	fires := row.State.State == policy.StateFiring || row.State.State == policy.StateRecovering
 	x.Restore(row, row.State.Seen, true, e.active[k] || fires, now)
+	if st := row.State.State; st == policy.StateOK || st == policy.StatePending {
+		x.Remedied, x.Underway = false, e.active[k] // of the episode before
+	}
 }
 
 // fromRow compiles a stored policy. One that no longer compiles is kept, named,

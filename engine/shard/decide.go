@@ -19,6 +19,7 @@ type Outcome struct {
 	Dirty   []*Instance
 	raises  []*Instance // firing, due for a remediation, and the ledger knows no live one
 	moves   []engine.RemediationMove
+	busy    map[*Instance]bool // a remediation of theirs is at work
 }
 
 func (o Outcome) empty() bool {
@@ -45,11 +46,14 @@ func Decide(o Outcome, position uint64, now clock.Stamp) *engine.Decision {
 			d.Audit = append(d.Audit, firingRecord(c, now))
 		}
 		if c.tr.To == policy.StateOK {
-			x.Remedied = false
+			x.Remedied, x.Underway = false, o.busy[x]
 			delete(why, x)
 		}
 		if c.tr.To == policy.StateFiring && !x.Remedied && x.remediable() {
 			x.Remedied = true
+			if x.Underway = x.Underway && o.busy[x]; x.Underway {
+				continue // when that one is over and this still fires, it is raised
+			}
 			why[x] = c.tr.Reason
 			fired = append(fired, x)
 		}

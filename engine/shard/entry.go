@@ -73,6 +73,7 @@ type Instance struct {
 	Fresh    bool // a sample since start: warm, with the refill
 	Beyond   bool // a refill or a replay gave it samples of the future: the clock may have been set back since
 	Remedied bool // this episode has had its remediation
+	Underway bool // the one of the episode before was at work when that ended: it may be still
 
 	// Arrived is the instance's own sample clock: when its newest sample came.
 	// Silence is measured on the boot clock, so a step of the wall clock makes

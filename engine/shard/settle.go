@@ -47,7 +47,13 @@ func (s *Shard) settle(ctx context.Context, now clock.Stamp) bool {
 
 func (s *Shard) settlePiece(ctx context.Context, o Outcome, now clock.Stamp) bool {
 	for _, x := range s.cleared(o.changes) {
-		o.moves = append(o.moves, s.c.withdraw(ctx, x, now)...)
+		moves, busy := s.c.withdraw(ctx, x, now)
+		o.moves = append(o.moves, moves...)
+		o.note(x, busy)
+	}
+	for _, x := range s.refired(o.changes) {
+		_, busy := s.c.withdraw(ctx, x, now)
+		o.note(x, busy)
 	}
 	s.Mu.Lock()
 	d := Decide(o, s.c.Track.Position(), now)
@@ -74,6 +80,27 @@ func (s *Shard) cleared(changes []change) (out []*Instance) {
 		}
 	}
 	return out
+}
+
+// refired lists the instances that fire again and whose remediation of the episode
+// before may be at work still.
+func (s *Shard) refired(changes []change) (out []*Instance) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for i := range changes {
+		if x := changes[i].inst; changes[i].tr.To == policy.StateFiring && x.Underway {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// note keeps whether a remediation is at work for an instance.
+func (o *Outcome) note(x *Instance, busy bool) {
+	if o.busy == nil {
+		o.busy = map[*Instance]bool{}
+	}
+	o.busy[x] = busy
 }
 
 // Committed notes what the ledger now has.
@@ -226,24 +253,28 @@ func (c *Core) idle(ctx context.Context, x raise, now clock.Stamp) bool {
 	return r.State.Final() && r.State != remedy.GaveUp && made > started
 }
 
-// withdraw cancels what still waits for a firing that cleared.
-func (c *Core) withdraw(ctx context.Context, x *Instance, now clock.Stamp) []engine.RemediationMove {
+// withdraw cancels what still waits for a firing that cleared, and says whether
+// something is at work for it, which nobody cancels.
+func (c *Core) withdraw(ctx context.Context, x *Instance, now clock.Stamp) (out []engine.RemediationMove, busy bool) {
 	if c.Reader == nil {
-		return nil
+		return nil, false
 	}
 	fp := x.FP
 	rs, _, err := c.Reader.Remediations(ctx, engine.RemediationFilter{
 		Policy: x.En.Name, Firing: &fp, Limit: 8,
-		States: []remedy.State{remedy.Queued, remedy.Held, remedy.GaveUp},
+		States: []remedy.State{remedy.Queued, remedy.Held, remedy.GaveUp, remedy.Running, remedy.Verifying},
 	})
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	var out []engine.RemediationMove
 	for _, r := range rs {
+		if r.State == remedy.Running || r.State == remedy.Verifying {
+			busy = true
+			continue
+		}
 		if m, err := remedy.Withdraw(r, "the condition cleared before the act", now); err == nil {
 			out = append(out, engine.RemediationMove{Version: r.Version, Move: m})
 		}
 	}
-	return out
+	return out, busy
 }
