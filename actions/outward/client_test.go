@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,16 @@ import (
 	"vigil/engine/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain gives every test a proxy in its environment, which is read but once in a
+// process: nothing may go there.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY"} {
+		if err := os.Setenv(name, "http://127.0.0.1:1"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func to(ips ...string) outward.Resolve {
 	return func(context.Context, string, string) (out []netip.Addr, err error) {
@@ -30,7 +40,8 @@ func to(ips ...string) outward.Resolve {
 // TestClient_DoesNotReachWhatIsLocal: by name, by number, by every disguise.
 func TestClient_DoesNotReachWhatIsLocal(t *testing.T) {
 	for _, ip := range []string{"127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "0.1.2.3", "169.254.169.254", "fe80::1", "::ffff:127.0.0.1",
-		"64:ff9b::7f00:1", "2002:7f00:1::", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "224.0.0.1", "ff02::1", "::"} {
+		"64:ff9b::7f00:1", "2002:7f00:1::", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "224.0.0.1", "ff02::1", "::",
+		"::ffff:0.1.2.3", "::ffff:100.100.100.200", "::ffff:168.63.129.16"} {
 		c, err := outward.New(nil, to(ip))
 		if err != nil {
 			t.Fatal(err)

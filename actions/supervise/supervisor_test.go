@@ -237,6 +237,9 @@ func TestSupervisor_StoppedStaysStoppedOverRestarts(t *testing.T) {
 	if e := again.wait(t, "told down", func(e supervise.Event) bool { return !e.Up }); !e.Asked {
 		t.Errorf("told as %+v", e)
 	}
+	if i := again.List()[0]; !i.Stopped {
+		t.Errorf("nobody can see that somebody stopped it: %+v", i)
+	}
 	if i, err := again.Start(t.Context(), "web"); err != nil || i.Stopped || i.Starts != 1 {
 		t.Errorf("start lifts it: %+v, %v", i, err)
 	}

@@ -32,13 +32,15 @@ func TestTrusted(t *testing.T) {
 	must(os.Chmod(in("sticky"), 0o777|os.ModeSticky))
 	must(os.WriteFile(in("good/group"), nil, 0o755))
 	must(os.Chmod(in("good/group"), 0o775))
+	must(os.WriteFile(in("good/all"), nil, 0o755))
+	must(os.Chmod(in("good/all"), 0o757)) // its group may not, everybody else may
 	must(os.Symlink("../good/x", in("good/link")))
 	must(os.Symlink(in("open/x"), in("good/away")))
 	must(os.Symlink("loop", in("good/loop")))
 	must(os.Symlink(in("good"), in("open/door")))
 	for path, want := range map[string]string{
 		in("good/x"): "", in("good/link"): "", in("sticky/x"): "", in("good/../good/x"): "",
-		in("open/x"): "open belongs", in("open/inner/x"): "open belongs", in("good/group"): "good/group belongs",
+		in("open/x"): "open belongs", in("open/inner/x"): "open belongs", in("good/group"): "good/group belongs", in("good/all"): "good/all belongs",
 		in("good/away"): "open belongs", in("open/door/x"): "open belongs", in("good/loop"): "more than 40 links",
 		in("good/none"): "no such file", "x": "absolute", "": "absolute",
 	} {
