@@ -16,6 +16,7 @@ import (
 	"vigil/engine/evaluate"
 	"vigil/engine/holds"
 	"vigil/engine/policy"
+	"vigil/engine/policy/record"
 	"vigil/engine/remedy"
 )
 
@@ -71,9 +72,8 @@ func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec)
 			f.Evidence = said("the policy was turned off")
 			return
 		}
-		f.Holds = int8(holding(l))
-		e := l.Instance.Explain()
-		f.Evidence, f.Values = audit.Evidence(e), e.Values()
+		h, holds := held(l)
+		f.Holds, f.Evidence, f.Values = int8(holds), audit.Evidence(h), h.Values()
 	})
 	if !found {
 		f.Holds = int8(policy.False)
@@ -82,27 +82,18 @@ func (j *Judge) Facts(_ context.Context, r remedy.Remediation, spec remedy.Spec)
 	return f, nil
 }
 
-// holding looks at the condition at this instant: true while the firing has not
-// cleared, unknown while an input is.
-func holding(l *evaluate.Look) policy.Truth {
-	switch l.Row.State.State {
-	case policy.StateFiring, policy.StateRecovering, policy.StateFlapping:
-	case policy.StateSuppressed: // it fires below its cause, which a gate of its own asks about
-	case policy.StateUnknown:
-		return policy.Unknown
-	default:
-		return policy.False
+// held looks at the condition at this instant.
+func held(l *evaluate.Look) (h record.Held, holds policy.Truth) {
+	h.State = l.Row.State.State
+	var ev policy.Evaluation
+	if record.Looks(h.State) {
+		ev = l.Instance.Evaluate(l.Now, true, l.For)
 	}
-	ev := l.Instance.Evaluate(l.Now, true, l.For)
-	switch {
-	case ev.NoData && l.Policy.Cond.Spec.NoData == policy.NoDataFire:
-		return policy.True
-	case ev.Clear == policy.True:
-		return policy.False
-	case ev.NoData || ev.Fire == policy.Unknown:
-		return policy.Unknown
+	if ev.NoData {
+		h.Silent, h.NoData = true, l.Policy.Cond.Spec.NoData
 	}
-	return policy.True
+	h.Explanation = l.Instance.Explain()
+	return h, h.Holds(ev.Fire, ev.Clear)
 }
 
 func said(reason string) json.RawMessage {

@@ -185,3 +185,46 @@ func TestStepsComeOutOfTheirEvidence(t *testing.T) {
 		t.Error("nothing moved: this shows nothing")
 	}
 }
+
+// TestWhatTheGatesAreToldOfAConditionComesOut: of any state, silent or not, and also
+// of an instance that was never evaluated; another word for it is found.
+func TestWhatTheGatesAreToldOfAConditionComesOut(t *testing.T) {
+	c := must(t, policy.Spec{Match: "lat", Fire: `avg("1m") > 5`, Clear: "value < 3"})
+	said := map[policy.Truth]int{}
+	for _, state := range []policy.State{policy.StateOK, policy.StatePending, policy.StateFiring, policy.StateRecovering, policy.StateUnknown, policy.StateFlapping, policy.StateSuppressed} {
+		for _, noData := range []policy.NoData{"", policy.NoDataKeep, policy.NoDataFire} {
+			for _, seen := range [][]float64{nil, {9}, {9, 1}, {1}, {9, math.NaN()}} {
+				for _, silent := range []bool{false, true} {
+					in := c.Instance(web)
+					for i, v := range seen {
+						in.Observe(0, 1, series.Point{T: int64(1000 + i), V: v})
+					}
+					h := Held{State: state, Silent: silent, NoData: noData}
+					fire, clear := policy.Unknown, policy.Unknown
+					if Looks(state) {
+						ev := in.Evaluate(2000, true, time.Second)
+						fire, clear = ev.Fire, ev.Clear
+					}
+					h.Explanation = in.Explain()
+					holds := h.Holds(fire, clear)
+					said[holds]++
+					b, err := json.Marshal(h)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for other := policy.False; other <= policy.True; other++ {
+						if err := HeldAgain(b, other); (err == nil) != (other == holds) {
+							t.Fatalf("it is %s, and asked for %s: %v\n%s", holds, other, err, b)
+						}
+					}
+				}
+			}
+		}
+	}
+	if len(said) != 3 {
+		t.Errorf("only %v came out: this shows little", said)
+	}
+	if err := HeldAgain([]byte(`{"reason":"the policy or its series is gone"}`), policy.False); err != nil {
+		t.Error(err)
+	}
+}

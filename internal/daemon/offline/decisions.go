@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 
 	"vigil/engine/audit"
 	"vigil/engine/fault"
+	"vigil/engine/policy"
 	firings "vigil/engine/policy/record"
+	"vigil/engine/remedy"
 	"vigil/engine/remedy/decide"
 	"vigil/engine/remedy/given"
 	remediations "vigil/engine/remedy/record"
@@ -123,11 +126,11 @@ func (d *again) decide(r audit.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := condition(e.Condition); err != nil {
-		return err
-	}
 	if !ok {
-		d.bare[r.Seq] = true
+		// What ends with its firing is no gate's word: the firing's record decides it.
+		if r.Verb != "remediation.cleared" || len(r.Evidence) > 0 {
+			d.bare[r.Seq] = true
+		}
 		return nil
 	}
 	rules := d.rules[e.Given.Config]
@@ -138,6 +141,11 @@ func (d *again) decide(r audit.Record) error {
 	told, at, err := remediations.Again(r, e, rules)
 	if err != nil {
 		return err
+	}
+	if f := e.Given.Facts; f != nil && len(e.Condition) > 0 && slices.ContainsFunc(e.Gates, func(a given.Answered) bool { return a.Gate == remedy.GateRecheck }) {
+		if err := firings.HeldAgain(e.Condition, policy.Truth(f.Holds)); err != nil {
+			return err
+		}
 	}
 	d.Remediations++
 	for _, is := range d.last {
@@ -169,20 +177,5 @@ func (d *again) firing(r audit.Record) error {
 		return nil // closed, not decided
 	}
 	d.Firings++
-	return e.Again()
-}
-
-// condition evaluates again what the gates were told of the condition.
-func condition(told json.RawMessage) error {
-	if len(told) == 0 {
-		return nil
-	}
-	var e firings.Evidence
-	if err := json.Unmarshal(told, &e); err != nil {
-		return fault.New(fault.Corrupt, "its condition: %v", err)
-	}
-	if e.Fire == nil {
-		return nil
-	}
 	return e.Again()
 }

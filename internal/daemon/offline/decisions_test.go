@@ -124,7 +124,7 @@ func lived(t *testing.T) *life {
 	in := cond.Instance(series.FromMap("heat", nil))
 	in.Observe(0, 1, series.Point{T: 1000, V: 9})
 	in.Evaluate(1000, true, 0)
-	f.Evidence = audit.Evidence(in.Explain())
+	f.Evidence = audit.Evidence(record.Held{State: policy.StateFiring, Explanation: in.Explain()})
 	step := func(m remedy.Move, err error) remedy.Move {
 		t.Helper()
 		if err != nil {
@@ -182,18 +182,26 @@ func TestGatesComeOutAsTheyWereWritten(t *testing.T) {
 		"without its configuration":       {func(*life) {}, 1, Decided{Unknown: 5}, ""},
 		"cut amid a move":                 {func(l *life) { l.tell(l.recs[0]) }, 5, Decided{Remediations: 3}, ""},
 		"of before it was kept":           {swap(3, `"given"`, `"given_not"`), 0, Decided{Remediations: 4, Bare: 1}, ""},
-		"another verdict":                 {swap(1, `"answer":"hold"`, `"answer":"refuse"`), 0, Decided{}, "audit record 2 (remediation:3): gate storm is written as refuse (storm brake"},
-		"a gate that was passed over":     {swap(3, `"storm",`, ``), 0, Decided{}, "gate breaker, in the place of storm, is written as admit"},
-		"another fact":                    {swap(3, `"holds":1`, `"holds":-1`), 0, Decided{}, "audit record 4 (attempt:1-3-1): gate recheck is written as admit and comes out as drop"},
-		"another wait":                    {swap(5, `"jitter":0.5`, `"jitter":0.9`), 0, Decided{}, "the time until is written as 1000000000 and comes out as 1800000000"},
-		"another configuration":           {swap(0, `"Failures":1`, `"Failures":9`), 0, Decided{Unknown: 5}, ""},
-		"another breaker":                 {swap(10, `"breaker":{"failures":1`, `"breaker":{"failures":2`), 0, Decided{}, "the breaker is written as"},
-		"another act":                     {func(l *life) { l.recs[3].Reason = "stop web.service" }, 0, Decided{}, `its reason is written as "stop web.service" and comes out as "restart web.service"`},
-		"another end beside it":           {func(l *life) { l.recs[4].Reason = "done" }, 0, Decided{}, `record 5 before it (attempt:1-3-1): its reason is written as "done" and comes out as "failed: exit 1"`},
-		"another brake beside it":         {func(l *life) { l.recs[2].Verb = "storm.calm" }, 0, Decided{}, `audit record 3 (host): its verb is written as "storm.calm"`},
-		"no brake":                        {func(l *life) { l.recs = append(l.recs[:2:2], l.recs[3:]...) }, 0, Decided{}, `comes out as "storm.brake"`},
-		"no evidence at all":              {swap(3, `{"gates"`, `["gates"`), 0, Decided{}, "audit record 4"},
-		"a condition that is not so":      {swap(3, `"text":"value > 5","value":"true"`, `"text":"value > 5","value":"false"`), 0, Decided{}, "value > 5 is written as false and comes out as true"},
+		"ended with its firing": {func(l *life) {
+			m, err := remedy.Withdraw(remedy.Remediation{ID: 4, State: remedy.Queued}, "it cleared", l.recs[0].At)
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			l.tell(m.Audit...)
+		}, 0, Decided{Remediations: 5}, ""},
+		"another verdict":             {swap(1, `"answer":"hold"`, `"answer":"refuse"`), 0, Decided{}, "audit record 2 (remediation:3): gate storm is written as refuse (storm brake"},
+		"a gate that was passed over": {swap(3, `"storm",`, ``), 0, Decided{}, "gate breaker, in the place of storm, is written as admit"},
+		"another fact":                {swap(3, `"holds":1`, `"holds":-1`), 0, Decided{}, "audit record 4 (attempt:1-3-1): gate recheck is written as admit and comes out as drop"},
+		"another wait":                {swap(5, `"jitter":0.5`, `"jitter":0.9`), 0, Decided{}, "the time until is written as 1000000000 and comes out as 1800000000"},
+		"another configuration":       {swap(0, `"Failures":1`, `"Failures":9`), 0, Decided{Unknown: 5}, ""},
+		"another breaker":             {swap(10, `"breaker":{"failures":1`, `"breaker":{"failures":2`), 0, Decided{}, "the breaker is written as"},
+		"another act":                 {func(l *life) { l.recs[3].Reason = "stop web.service" }, 0, Decided{}, `its reason is written as "stop web.service" and comes out as "restart web.service"`},
+		"another end beside it":       {func(l *life) { l.recs[4].Reason = "done" }, 0, Decided{}, `record 5 before it (attempt:1-3-1): its reason is written as "done" and comes out as "failed: exit 1"`},
+		"another brake beside it":     {func(l *life) { l.recs[2].Verb = "storm.calm" }, 0, Decided{}, `audit record 3 (host): its verb is written as "storm.calm"`},
+		"no brake":                    {func(l *life) { l.recs = append(l.recs[:2:2], l.recs[3:]...) }, 0, Decided{}, `comes out as "storm.brake"`},
+		"no evidence at all":          {swap(3, `{"gates"`, `["gates"`), 0, Decided{}, "audit record 4"},
+		"a condition that was over":   {swap(3, `"condition":{"state":"firing"`, `"condition":{"state":"ok"`), 0, Decided{}, "the gates went by a condition that is true; it comes out as false"},
+		"a condition that is not so":  {swap(3, `"text":"value > 5","value":"true"`, `"text":"value > 5","value":"false"`), 0, Decided{}, "value > 5 is written as false and comes out as true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := lived(t)
