@@ -314,8 +314,22 @@ func TestFile_AValidateCommandSaysNo(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 	w["content"] = "worse"
-	if res := run(t, s, "file", w); res.OK || !strings.Contains(res.Error, "it is bad") || picture(t, f) != picture(t, f) || !strings.Contains(picture(t, f), "good") {
+	if res := run(t, s, "file", w); res.OK || !strings.Contains(res.Error, "it is bad") || !strings.Contains(picture(t, f), "good") {
 		t.Errorf("%+v leaves %s", res, picture(t, f))
+	}
+	// What it says of a file that is not for everybody may quote it.
+	for what, closed := range map[string]func() with{
+		"by what is asked": func() with { return with{"permissions": "0640"} },
+		"by how it stands": func() with { must(t, os.Chmod(f, 0o600)); return with{} },
+		"by what is in it": func() with { return with{"closed": true} },
+	} {
+		asked := maps.Clone(w)
+		maps.Copy(asked, closed())
+		res := run(t, s, "file", asked)
+		if res.OK || strings.Contains(fmt.Sprint(res), "it is bad") || !strings.Contains(res.Error, "exit 3; what it said is not told") {
+			t.Errorf("%s: %+v", what, res)
+		}
+		must(t, os.Chmod(f, 0o644))
 	}
 }
 

@@ -1,6 +1,7 @@
 package gitwatch
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -104,14 +105,16 @@ func (c Config) Validate() error {
 	}
 	for key, path := range map[string]string{"known_hosts": c.KnownHosts, "allowed_signers": c.AllowedSigners} {
 		if path != "" && !filepath.IsAbs(path) {
-			is.Add("git."+key, "%q is not an absolute path", path)
+			is = append(is, fault.Issue{Place: "git." + key, Msg: fmt.Sprintf("%q is not an absolute path", path), Hint: "write it from the root, such as /etc/vigil/" + key})
 		}
 	}
 	if c.RequireSigned && c.AllowedSigners == "" {
-		is.Add("git.allowed_signers", "signatures are required, so the first commit needs a list on this machine")
+		is = append(is, fault.Issue{Place: "git.allowed_signers", Msg: "signatures are required, so the first commit needs a list on this machine",
+			Hint: "allowed_signers = \"/etc/vigil/signers\", with a line each: ada@example.org ssh-ed25519 AAAA..."})
 	}
 	if c.TrustCommands && !c.RequireSigned {
-		is.Add("git.trust_commands", "commands from Git are run only when require_signed is true")
+		is = append(is, fault.Issue{Place: "git.trust_commands", Msg: "commands from Git are run only when require_signed is true",
+			Hint: "set require_signed = true and list who may sign in allowed_signers"})
 	}
 	if c.TrustActions && !c.RequireSigned {
 		is = append(is, fault.Issue{Place: "git.trust_actions", Msg: "actions are taken from Git only when require_signed is true",

@@ -33,6 +33,7 @@ type fileWant struct {
 	link     string // of the target that a link had
 	content  *string
 	validate []string
+	closed   bool // what is in it is not to be told, whatever its mode
 }
 
 var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -45,7 +46,7 @@ const notThere = "absent"
 // group; within (a user in whose folder it may be, else the owner); was (the sha256 that the file has to have still, or "absent"); parents:
 // true makes missing folders; link (the sha256 of the target, kept) where what was done is
 // taken back and a link stood there; validate (a JSON list: argv, in which {} is the new
-// file; it has to exit with 0).
+// file; it has to exit with 0); closed: true tells nothing of what that says.
 func (a file) Resolve(r remedy.Request) (remedy.Spec, error) {
 	_, s, err := a.read(r)
 	return s, err
@@ -69,6 +70,7 @@ func (a file) read(r remedy.Request) (w fileWant, s remedy.Spec, err error) {
 			p.Bad("validate", `expected a list of text in JSON, one of which is {}: ["/usr/sbin/nginx","-tc","{}"]`)
 		}
 	}
+	w.closed = flag(p, "closed")
 	if w.attr.program() && !a.conf.Commands {
 		p.Bad("permissions", "%s makes a program that runs as its owner; the local config allows that with git.trust_commands", w.attr.permissions)
 	}
@@ -164,7 +166,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	case w.absent:
 		changed, err = true, h.Remove(false)
 	case content != nil:
-		changed, err = true, h.Write(content, attr, a.check(ctx, w))
+		changed, err = true, h.Write(content, attr, a.check(ctx, w, h))
 	case !there:
 		err = fault.New(fault.Conflict, "%s is not there", w.path)
 	case regular && !differ(attr, st):
@@ -253,8 +255,9 @@ func (a file) dress(h *held) error {
 	return h.Write(b, h.attr, nil)
 }
 
-// check runs the validate command on the new file before it counts.
-func (a file) check(ctx context.Context, w fileWant) func(string) error {
+// check runs the validate command on the new file before it counts. What it says of a
+// file that not everybody may read may quote it, and is not told.
+func (a file) check(ctx context.Context, w fileWant, h *held) func(string) error {
 	if w.validate == nil {
 		return nil
 	}
@@ -272,6 +275,10 @@ func (a file) check(ctx context.Context, w fileWant) func(string) error {
 		case o.TimedOut || o.Cancelled:
 			return fault.New(fault.Timeout, "the validation of %s did not end in time", w.path)
 		case o.Exit != 0:
+			if w.closed || h.mode()&0o004 == 0 {
+				o.Output = ""
+				return fault.New(fault.Conflict, "%s stays as it is: %s refuses the new one (%s; what it said is not told, since the file is not for everybody)", w.path, argv[0], ended(o))
+			}
 			return fault.New(fault.Conflict, "%s stays as it is: %s refuses the new one (%s)", w.path, argv[0], ended(o))
 		}
 		return nil

@@ -95,6 +95,17 @@ type held struct {
 	there bool
 }
 
+// mode is that of the file once it is written.
+func (h *held) mode() uint32 {
+	switch {
+	case h.attr.Mode >= 0:
+		return uint32(h.attr.Mode)
+	case h.there && h.st.Mode&unix.S_IFMT == unix.S_IFREG:
+		return h.st.Mode & 0o7777
+	}
+	return 0o644 // see place.Write
+}
+
 // hold looks the accounts up, takes hold of the folder and looks at what is in it.
 // The caller closes it.
 func (t touch) hold(w want) (*held, error) {

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -96,6 +97,7 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	if err != nil {
 		return fail(s, fault.Wrap(fault.Internal, err, "the command line"))
 	}
+	args = asksHelp(args)
 	if err := unknownCommand(parser, args); err != nil {
 		return fail(s, err)
 	}
@@ -122,6 +124,14 @@ func Main(ctx context.Context, args []string, s Streams) int {
 func fail(s session.Streams, err error) int {
 	fmt.Fprintf(s.Err, "vigild: %v\n", err)
 	return fault.KindOf(err).Exit()
+}
+
+// asksHelp turns `help why` into `why --help`.
+func asksHelp(args []string) []string {
+	if len(args) == 0 || args[0] != "help" {
+		return args
+	}
+	return append(slices.Clone(args[1:]), "--help")
 }
 
 // unknownCommand catches a mistyped command, which would else be taken for an

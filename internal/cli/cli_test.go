@@ -39,6 +39,21 @@ func TestHelpFitsAScreen(t *testing.T) {
 	}
 }
 
+// TestHelpIsAWordToo: help X is X --help, also of a command below another, and help alone
+// that of the program.
+func TestHelpIsAWordToo(t *testing.T) {
+	for _, words := range [][]string{{}, {"why"}, {"policy"}, {"policy", "list"}, {"run"}} {
+		code, out, errs := line(t, nil, append([]string{"help"}, words...)...)
+		_, want, _ := line(t, nil, append(words, "--help")...)
+		if code != 0 || errs != "" || out != want || out == "" {
+			t.Errorf("help %v: code %d, %q, %.60q; want %.60q", words, code, errs, out, want)
+		}
+	}
+	if code, _, errs := line(t, nil, "help", "polici"); code != 2 || !strings.Contains(errs, "did you mean policy?") {
+		t.Errorf("code %d, %q", code, errs)
+	}
+}
+
 // Every command that is shown has help of its own, on standard output, and every
 // one with subcommands or arguments has an example.
 func TestEveryCommandHasHelp(t *testing.T) {

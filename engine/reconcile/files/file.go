@@ -342,6 +342,9 @@ func (f *file) Heal(seen reconcile.Observed, diffs []reconcile.Difference) []rec
 		st.Content, with["sha256"] = content, site.Sum(content)
 		if f.validate != "" {
 			with["validate"] = f.validate
+			if f.sealed {
+				with["closed"] = true
+			}
 		}
 	} else {
 		st.Summary = "set permissions and owner of " + f.path

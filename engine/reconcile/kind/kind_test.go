@@ -349,7 +349,7 @@ func TestFile_ASealedOneIsForItsOwnerAlone(t *testing.T) {
 		{"  permissions: \"0640\"\n  secret:\n    age: |\n      " + text, "0640"},
 		{"  content: plain\n", ""},
 	} {
-		it, is := read(t, "kind: File\nmetadata: {name: f}\nspec:\n  path: /etc/f\n"+tt.spec, d)
+		it, is := read(t, "kind: File\nmetadata: {name: f}\nspec:\n  path: /etc/f\n  validate: [/bin/check, \"{}\"]\n"+tt.spec, d)
 		if len(is) > 0 {
 			t.Fatal(is)
 		}
@@ -359,6 +359,9 @@ func TestFile_ASealedOneIsForItsOwnerAlone(t *testing.T) {
 		}
 		if got, _ := steps[0].With["permissions"].(string); got != tt.want {
 			t.Errorf("%.30q: permissions %q, want %q", tt.spec, got, tt.want)
+		}
+		if got := steps[0].With["closed"] == true; got != (tt.want != "") { // what a check says of it may quote it
+			t.Errorf("%.30q: closed %v", tt.spec, got)
 		}
 		m := newModel() // the sum of what was sealed is told to nobody: a short secret can be guessed from it
 		m.files["/etc/f"] = &entry{kind: "file", content: "changed", perm: "0644"}

@@ -3,8 +3,11 @@ package session
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"vigil/api/contract"
+	"vigil/engine/fault"
 )
 
 // Story prints a story, line by line, with its evidence if asked.
@@ -40,7 +43,7 @@ func clockOf(t string) string {
 	return t[11:end]
 }
 
-// HoldTable prints holds.
+// HoldTable prints holds, each with as much of its id as tells it apart.
 func (s *Session) HoldTable(hs []contract.Hold) error {
 	rows := make([][]string, 0, len(hs))
 	for _, h := range hs {
@@ -51,7 +54,43 @@ func (s *Session) HoldTable(hs []contract.Hold) error {
 		if h.Schedule != "" {
 			about += " at " + h.Schedule + " " + h.Zone + " for " + h.Length
 		}
-		rows = append(rows, []string{h.ID, h.Kind, about, Moment(h.Until), h.Actor, h.Reason})
+		rows = append(rows, []string{apart(h.ID, hs), h.Kind, about, Moment(h.Until), h.Actor, h.Reason})
 	}
 	return s.Table([]string{"ID", "KIND", "ABOUT", "UNTIL", "BY", "REASON"}, rows)
+}
+
+// shortest is what is shown of an id at the least; made within seconds they begin alike.
+const shortest = 8
+
+// apart is as much of the id of a hold as no other of them begins with. What a person
+// named stays whole.
+func apart(id string, hs []contract.Hold) string {
+	if strings.Trim(id, "0123456789abcdef") != "" {
+		return id
+	}
+	n := min(shortest, len(id))
+	for n < len(id) && slices.ContainsFunc(hs, func(h contract.Hold) bool { return h.ID != id && strings.HasPrefix(h.ID, id[:n]) }) {
+		n++
+	}
+	return id[:n]
+}
+
+// WholeHold is the id of the one hold that begins so. NotFound; Conflict: several do.
+func WholeHold(id string, hs []contract.Hold) (string, error) {
+	found := ""
+	for _, h := range hs {
+		switch {
+		case h.ID == id:
+			return id, nil
+		case len(id) < 4 || !strings.HasPrefix(h.ID, id):
+		case found != "":
+			return "", fault.New(fault.Conflict, "several holds begin with %s, %s and %s among them", id, found, h.ID).Mend("write more of it")
+		default:
+			found = h.ID
+		}
+	}
+	if found == "" {
+		return "", fault.New(fault.NotFound, "no hold %q stands", id).Mend("the lists of vigild silence, vigild maintenance and vigild hands-off show what does")
+	}
+	return found, nil
 }

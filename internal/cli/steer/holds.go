@@ -3,6 +3,7 @@ package steer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func (c *maintenanceAddCmd) Run(ctx context.Context, s *session.Session) error {
 
 // removeHoldCmd ends a hold of either kind that is known by its id alone.
 type removeHoldCmd struct {
-	ID string `arg:"" help:"Its id."`
+	ID string `arg:"" help:"Its id, or as much of it as no other begins with."`
 }
 
 // Run ends it.
@@ -131,7 +132,15 @@ func (c *removeHoldCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	ok, err := r.ReleaseHold(ctx, c.ID)
+	list, err := r.Holds(ctx, "")
+	if err != nil {
+		return err
+	}
+	id, err := session.WholeHold(c.ID, list.Holds)
+	if err != nil {
+		return err
+	}
+	ok, err := r.ReleaseHold(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -185,8 +194,15 @@ func (c *handsOffRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	var done contract.OK
+	id, err := session.WholeHold(c.Which, list.Holds)
+	if slices.ContainsFunc(list.Holds, func(h contract.Hold) bool { return h.Subject == c.Which }) {
+		id, err = "", nil
+	}
+	if fault.KindOf(err) == fault.Conflict {
+		return err
+	}
 	for _, h := range list.Holds {
-		if h.Subject != c.Which && h.ID != c.Which {
+		if h.Subject != c.Which && h.ID != id {
 			continue
 		}
 		if done, err = r.ReleaseHold(ctx, h.ID); err != nil {
