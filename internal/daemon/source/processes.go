@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +29,7 @@ type Builtin struct {
 
 	mu      sync.Mutex
 	starter bool
-	left    string // names of declared processes whose policy is refused
+	left    []string // policies of declared processes that are refused
 }
 
 // NewBuiltin has put nothing in force yet.
@@ -52,24 +51,28 @@ func (b *Builtin) Run(ctx context.Context) error {
 	tick := time.NewTicker(tryAgain)
 	defer tick.Stop()
 	for {
-		b.mu.Lock()
-		starter, left := b.starter, b.left
-		b.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-b.nudge:
+			b.again(ctx, false)
 		case <-tick.C:
-			if left == "" {
-				continue
-			}
+			b.again(ctx, true)
 		}
-		if err := b.Put(ctx, starter); err != nil && ctx.Err() == nil {
-			b.d.Log.Error("the policies of kept processes are not in force", "err", err)
-			b.mu.Lock()
-			b.left = "all"
-			b.mu.Unlock()
-		}
+	}
+}
+
+// again puts what is kept now in force, with the pack as it was said last; onlyLeft:
+// if something was left out.
+func (b *Builtin) again(ctx context.Context, onlyLeft bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if onlyLeft && len(b.left) == 0 {
+		return
+	}
+	if err := b.put(ctx, b.starter); err != nil && ctx.Err() == nil {
+		b.d.Log.Error("the policies of kept processes are not in force", "err", err)
+		b.left = []string{"all of them"}
 	}
 }
 
@@ -79,6 +82,11 @@ func (b *Builtin) Run(ctx context.Context) error {
 func (b *Builtin) Put(ctx context.Context, starter bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.put(ctx, starter)
+}
+
+// put is Put with mu held.
+func (b *Builtin) put(ctx context.Context, starter bool) error {
 	var base []document.Document
 	if starter {
 		ds, is := Starter()
@@ -99,7 +107,7 @@ func (b *Builtin) Put(ctx context.Context, starter bool) error {
 	}
 	err := b.d.Apply(ctx, append(slices.Clip(base), theirs...))
 	if err == nil {
-		b.starter, b.left = starter, ""
+		b.starter, b.left = starter, nil
 		return nil
 	}
 	if len(theirs) == 0 || ctx.Err() != nil {
@@ -110,7 +118,7 @@ func (b *Builtin) Put(ctx context.Context, starter bool) error {
 	for _, d := range theirs {
 		if err := b.d.Check(append(slices.Clip(base), d)); err != nil {
 			left = append(left, d.Name)
-			if !strings.Contains(b.left, d.Name) {
+			if !slices.Contains(b.left, d.Name) {
 				b.d.Log.Error("no policy watches over a process of a document; its document does, at every look", "policy", d.Name, "err", err)
 			}
 			continue
@@ -120,6 +128,6 @@ func (b *Builtin) Put(ctx context.Context, starter bool) error {
 	if len(left) == 0 { // it is not one of them
 		return err
 	}
-	b.starter, b.left = starter, strings.Join(left, " ")
+	b.starter, b.left = starter, left
 	return b.d.Apply(ctx, all)
 }

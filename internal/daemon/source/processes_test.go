@@ -112,6 +112,17 @@ func TestBuiltin_FollowsTheProcesses(t *testing.T) {
 		p.Changed()
 		wait(step.want)
 	}
+	// What a reload said about the pack of the binary stands when a process comes.
+	if err := p.Put(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	with := b.has()
+	b.set(func() { b.declared, b.taken = []string{"late"}, "" })
+	p.Changed()
+	wait(with + " process-late")
+	if !strings.Contains(with, "starter-") {
+		t.Errorf("the pack is not in force: %s", with)
+	}
 	b.set(func() { b.taken = "process-local" })
 	if err := p.Put(t.Context(), false); err == nil {
 		t.Error("the local config's policy is refused, and nobody hears of it")
