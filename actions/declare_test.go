@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -128,7 +129,12 @@ func TestDeclare_WhatThisHostCannotStart(t *testing.T) {
 	if err := os.Symlink(own(t), link); err != nil {
 		t.Fatal(err)
 	}
+	theirs := filepath.Join(t.TempDir(), "theirs")
+	if err := errors.Join(os.Mkdir(theirs, 0o755), os.Chmod(theirs, 0o777)); err != nil {
+		t.Fatal(err)
+	}
 	for says, c := range map[string]reconcile.Command{
+		"theirs/x.log":               {Argv: []string{"/bin/sleep", "1"}, Log: theirs + "/x.log"},
 		"/no/such/program":           {Argv: []string{"/no/such/program"}},
 		"others could change it":     {Argv: []string{open}},
 		"belongs to vigild itself":   {Argv: []string{link}},

@@ -29,7 +29,7 @@ type Deps struct {
 	Clock        clock.Clock
 	Log          *slog.Logger
 	ProcessEvent func(supervise.Event)
-	ProcessNames func()          // which processes are kept has changed; as ProcessEvent
+	ProcessNames func()          // which processes are kept, or what they are, has changed; as ProcessEvent
 	Resolve      outward.Resolve // nil is the host's resolver
 }
 

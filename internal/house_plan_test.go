@@ -124,7 +124,7 @@ var plan = []room{
 	{dir: "engine/ledger/desired", floor: 3, ours: []string{"engine", "floors 0-1", "engine/ledger/conn"}},
 	{dir: "engine/world", floor: 3, ours: []string{"engine/reconcile", "engine/remedy", "engine/fault"}, guests: []string{gProcfs, gSystemd, gDBus, gSys}},
 	{dir: "actions", floor: 3, ours: []string{"engine/remedy", "engine/reconcile", "engine/fault", "engine/clock", "actions/blob", "actions/catalogue", "actions/declare", "actions/detach", "actions/heal", "actions/launch", "actions/launch/trust", "actions/outward", "actions/param", "actions/supervise", "actions/units"}, guests: []string{gSys}},
-	{dir: "actions/declare", floor: 3, ours: []string{"engine/remedy", "engine/remedy/foresee", "engine/reconcile", "engine/fault", "actions/blob", "actions/launch", "actions/param", "actions/supervise"}},
+	{dir: "actions/declare", floor: 3, ours: []string{"engine/remedy", "engine/remedy/foresee", "engine/reconcile", "engine/fault", "actions/blob", "actions/launch", "actions/launch/trust", "actions/param", "actions/supervise"}},
 	{dir: "actions/catalogue", floor: 3, ours: []string{"engine/document", "engine/remedy", "engine/fault", "actions/detach", "actions/launch", "actions/outward", "actions/param"}},
 	{dir: "actions/detach", floor: 3, ours: []string{"engine/remedy", "engine/fault", "engine/clock", "actions/launch", "actions/units"}, guests: []string{gSys}},
 	{dir: "actions/heal", floor: 3, ours: []string{"engine/remedy", "engine/remedy/foresee", "engine/reconcile", "engine/fault", "actions/blob", "actions/catalogue", "actions/launch", "actions/param", "actions/place", "actions/units"}, guests: []string{gSys}},

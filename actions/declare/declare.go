@@ -16,6 +16,7 @@ import (
 
 	"vigil/actions/blob"
 	"vigil/actions/launch"
+	"vigil/actions/launch/trust"
 	"vigil/actions/param"
 	"vigil/actions/supervise"
 	"vigil/engine/fault"
@@ -140,6 +141,12 @@ func (a declare) startable(d declared, raw []byte, made func(path string, what f
 	p, err := a.Keeper.Declarable(d.name, raw)
 	if err != nil || d.verb != "run" {
 		return err
+	}
+	// vigild opens the log as itself, and shortens it.
+	if dir := filepath.Dir(p.Log); filepath.IsAbs(p.Log) && (made == nil || !made(dir, foresee.Directory)) {
+		if _, err := trust.Path(dir); err != nil {
+			return fault.Wrap(fault.Forbidden, err, "the log %s of process %s", p.Log, d.name)
+		}
 	}
 	for _, argv := range [][]string{p.Argv, p.Ready.Exec} {
 		if len(argv) == 0 {

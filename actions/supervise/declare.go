@@ -25,7 +25,12 @@ func (s *Supervisor) Declare(ctx context.Context, name string, raw []byte, run b
 		}
 		over, err := s.turn(ctx, k)
 		if err != nil {
-			s.drop(k)
+			select {
+			case k.turn <- struct{}{}:
+				s.drop(k)
+				<-k.turn
+			default: // who has the turn defines it, or drops it
+			}
 			return Info{}, err
 		}
 		if !s.kept(k) { // it was forgotten while we waited
@@ -81,7 +86,8 @@ func (s *Supervisor) kept(k *keeper) bool {
 	return s.procs[k.name] == k
 }
 
-// drop lets go of a keeper that nothing defines.
+// drop lets go of a keeper that nothing defines; its turn is the caller's, so that
+// nobody is just about to.
 func (s *Supervisor) drop(k *keeper) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

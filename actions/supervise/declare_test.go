@@ -438,3 +438,29 @@ func TestDeclare_LogsOfTheForgottenAreFew(t *testing.T) {
 		t.Errorf("%d logs are left: %v", len(logs), logs)
 	}
 }
+
+// TestDeclare_AWaitThatIsGivenUpTakesNothingAway: who waits for a turn at a new
+// process and gives up leaves it to who has the turn.
+func TestDeclare_AWaitThatIsGivenUpTakesNothingAway(t *testing.T) {
+	dir := t.TempDir()
+	h := declaring(t, dir)
+	def := raw(t, "SWARM="+dir)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = h.Declare(ctx, "web", def, true) })
+		wg.Go(cancel)
+		wg.Go(func() {
+			if i, err := h.Declare(t.Context(), "web", def, true); err != nil || !i.Running {
+				t.Errorf("%+v, %v", i, err)
+			}
+		})
+		wg.Wait()
+		if i, ok := h.Look("web"); !ok || !i.Running {
+			t.Fatalf("it is not known: %+v, %d run", i, swarm(dir))
+		}
+		if _, err := h.Forget(t.Context(), "web"); err != nil || swarm(dir) != 0 {
+			t.Fatalf("%d are left, %v", swarm(dir), err)
+		}
+	}
+}
