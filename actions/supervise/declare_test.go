@@ -464,3 +464,38 @@ func TestDeclare_AWaitThatIsGivenUpTakesNothingAway(t *testing.T) {
 		}
 	}
 }
+
+// TestDeclare_ForgottenWhileItWaits: what is declared while the process of that name
+// is being forgotten is kept afterwards, and known.
+func TestDeclare_ForgottenWhileItWaits(t *testing.T) {
+	dir := t.TempDir()
+	h := declaring(t, dir)
+	p := worker(t, "DEAF=1")
+	p.Name, p.StopTimeout = "", 300*time.Millisecond
+	deaf, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Declare(t.Context(), "web", deaf, true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is deaf", func() bool { return strings.Contains(read(t, h, "web"), "works") })
+	gone := make(chan error, 1)
+	go func() { _, err := h.Forget(t.Context(), "web"); gone <- err }()
+	eventually(t, "it is being forgotten", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := h.Start(ctx, "web") // nothing to do, but it waits for its turn
+		return fault.KindOf(err) == fault.Cancelled
+	})
+	i, err := h.Declare(t.Context(), "web", raw(t, "SWARM="+dir), true)
+	if err := <-gone; err != nil {
+		t.Error(err)
+	}
+	if got, ok := h.Look("web"); err != nil || !ok || got.Pid != i.Pid || swarm(dir) != 1 {
+		t.Errorf("declared %+v, known %+v, %d run, %v", i, got, swarm(dir), err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "web.process")); err != nil {
+		t.Errorf("not on disk: %v", err)
+	}
+}
