@@ -9,11 +9,17 @@ import (
 // Lasts blocks until a process has stood for its hold since it last came up, or
 // has ended by itself: fell says how and after how long. What somebody stopped or
 // restarts says nothing. NotFound: no such process; else an error is that of ctx.
-// It holds up nobody.
+// Who asks before Run has adopted what runs waits for that, and once Run has ended
+// nothing can be told any more, so that it waits for ctx. It holds up nobody.
 func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err error) {
 	k := s.keeper(name)
 	if k == nil {
 		return "", noSuch(name)
+	}
+	select {
+	case <-s.begun:
+	case <-ctx.Done():
+		return "", ctx.Err()
 	}
 	for {
 		left, gone, fell := k.standing()
@@ -29,6 +35,13 @@ func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err e
 			return "", ctx.Err()
 		}
 		t.Stop()
+		s.mu.Lock()
+		open := s.open
+		s.mu.Unlock()
+		if !open { // it was let go of, and goes on
+			<-ctx.Done()
+			return "", ctx.Err()
+		}
 	}
 }
 

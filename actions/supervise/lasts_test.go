@@ -32,6 +32,40 @@ func TestWhatEndsAgainDidNotStand(t *testing.T) {
 		t.Errorf("one that never ran: %q", fell)
 	}
 
+	// Who asks as vigild starts, for an act of before, waits until what runs was adopted.
+	dir, long := t.TempDir(), worker(t)
+	long.Hold = time.Hour
+	before := open(t, dir, long)
+	was := before.wait(t, "up", up)
+	before.stop()
+	again, err := build(dir, []supervise.Process{long}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, asked := make(chan error, 1), make(chan struct{})
+	lookFor, enough := context.WithCancel(t.Context())
+	go func() {
+		close(asked)
+		fell, err := again.Lasts(lookFor, "web")
+		if fell != "" {
+			err = errors.New(fell)
+		}
+		early <- err
+	}()
+	<-asked
+	runs, over := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- again.Run(runs) }()
+	eventually(t, "it is adopted", func() bool { return again.List()[0].Pid == was.Pid })
+	over() // and a vigild that stops lets go of it: that is no end either
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	enough()
+	if err := <-early; !errors.Is(err, context.Canceled) {
+		t.Errorf("asked as vigild starts, and until it stops: %v", err)
+	}
+
 	ends := worker(t, "END=1")
 	ends.Autostart, ends.Hold = off(), time.Hour
 	h = open(t, t.TempDir(), ends)
@@ -63,8 +97,6 @@ func TestWhatEndsAgainDidNotStand(t *testing.T) {
 		t.Errorf("one that was killed: %q", fell)
 	}
 
-	long := worker(t)
-	long.Hold = time.Hour
 	h = open(t, t.TempDir(), long)
 	h.wait(t, "up", up)
 	ctx, cancel := context.WithCancel(t.Context())
