@@ -192,7 +192,7 @@ func TestWhatTheGatesAreToldOfAConditionComesOut(t *testing.T) {
 	c := must(t, policy.Spec{Match: "lat", Fire: `avg("1m") > 5`, Clear: "value < 3"})
 	said := map[policy.Truth]int{}
 	for _, state := range []policy.State{policy.StateOK, policy.StatePending, policy.StateFiring, policy.StateRecovering, policy.StateUnknown, policy.StateFlapping, policy.StateSuppressed} {
-		for _, noData := range []policy.NoData{"", policy.NoDataKeep, policy.NoDataFire} {
+		for _, noData := range []policy.NoData{"", policy.NoDataFire} {
 			for _, seen := range [][]float64{nil, {9}, {9, 1}, {1}, {9, math.NaN()}} {
 				for _, silent := range []bool{false, true} {
 					in := c.Instance(web)
