@@ -13,13 +13,17 @@ package own
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
 	"vigil/actions/catalogue"
 	"vigil/engine"
+	"vigil/engine/audit"
 	"vigil/engine/check"
 	"vigil/engine/check/probe"
 	"vigil/engine/document"
@@ -149,7 +153,7 @@ func (o *Own) Adopt(ctx context.Context, commit string, ds []document.Document) 
 	if err != nil {
 		return err
 	}
-	b := engine.Beside{Audit: next.records}
+	b := engine.Beside{Audit: slices.Concat(next.records, o.records(actor, rows))}
 	desired := engine.DesiredDecision{}
 	if o.differs(rows) {
 		desired.Checks, b.Desired = &rows, &desired
@@ -195,6 +199,35 @@ func (o *Own) differs(rows []engine.CheckRow) bool {
 	return !slices.EqualFunc(rows, o.kept, func(a, b engine.CheckRow) bool {
 		return a.Name == b.Name && a.Place == b.Place && bytes.Equal(a.Text, b.Text)
 	})
+}
+
+// records are what the audit is told of checks that come, change and go. Of a check's
+// text it has the sum alone, since headers and the like may not be for everybody.
+func (o *Own) records(actor string, rows []engine.CheckRow) (out []audit.Record) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	stood := map[string]engine.CheckRow{}
+	for _, r := range o.kept {
+		stood[r.Name] = r
+	}
+	tell := func(verb, name, reason string, evidence []byte) {
+		out = append(out, audit.Record{Actor: actor, Verb: "check." + verb, Object: "check:" + name, Reason: reason, Evidence: evidence})
+	}
+	for _, r := range rows {
+		old, is := stood[r.Name]
+		delete(stood, r.Name)
+		verb := "define"
+		if is {
+			verb = "change"
+		}
+		if !is || !bytes.Equal(old.Text, r.Text) {
+			tell(verb, r.Name, "as "+r.Place+" says", audit.Evidence(map[string]string{"sha256": fmt.Sprintf("%x", sha256.Sum256(r.Text))}))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(stood)) {
+		tell("remove", name, "its document at "+stood[name].Place+" is gone", nil)
+	}
+	return out
 }
 
 // Restore puts the checks in force that the ledger has. One that cannot be read any

@@ -194,6 +194,41 @@ func TestAdopt_AllOrNothing(t *testing.T) {
 	}
 }
 
+// TestChecks_AreOnRecord: each that comes, changes or goes, with the transaction that
+// makes it so, by the commit; one that only moves within the repository does not, and
+// neither does anything when the ledger refuses or a start restores it.
+func TestChecks_AreOnRecord(t *testing.T) {
+	_, c := runner(t)
+	j := &engine{journal: journal{refuse: errors.New("the disk is full")}}
+	o := own.New(j, c, entries(t))
+	adopt := func(by *own.Own, commit string, ds []document.Document, want ...string) {
+		t.Helper()
+		j.audit = nil
+		if err := by.Adopt(t.Context(), commit, ds); err != nil && j.refuse == nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(j.audit, want) {
+			t.Errorf("%s: on record %q, want %q", commit, j.audit, want)
+		}
+	}
+	adopt(o, "a1", checks(t, document.Git, "a", "b"))
+	j.refuse = nil
+	adopt(o, "a1", checks(t, document.Git, "b", "a"), "commit:a1 check.define check:a", "commit:a1 check.define check:b")
+	adopt(o, "a1", checks(t, document.Git, "b", "a"))
+	moved := checks(t, document.Git, "b", "a")
+	moved[0].Place = "elsewhere.yaml:1:1"
+	adopt(o, "a2", moved)
+	adopt(o, "a3", checks(t, document.Git, "a 5m", "c"), "commit:a3 check.change check:a", "commit:a3 check.define check:c", "commit:a3 check.remove check:b")
+
+	_, c = runner(t)
+	later := own.New(j, c, entries(t))
+	if err := later.Restore(j.checks); err != nil {
+		t.Fatal(err)
+	}
+	adopt(later, "a3", checks(t, document.Git, "a 5m", "c"))
+	adopt(later, "", nil, "vigild check.remove check:a", "vigild check.remove check:c")
+}
+
 // TestChecks_GoOnWithoutTheRepository: what was adopted is in the ledger before it is
 // in force, once, and a later start puts it in force from there alone, at its place
 // in the repository; a check that cannot be read any more is named, and the others
