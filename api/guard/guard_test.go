@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http/httptest"
@@ -293,6 +294,68 @@ func TestDoorByWhereTheCallerStands(t *testing.T) {
 		if s := strings.Join(got, " "); s != tc.may {
 			t.Errorf("%s %+v %s: may %q, want %q", tc.mode, tc.peer, tc.header, s, tc.may)
 		}
+	}
+}
+
+// TestDeletedTokenIsRefusedAtOnce: not only by the next process.
+func TestDeletedTokenIsRefusedAtOnce(t *testing.T) {
+	k, err := guard.NewKeyring(&drawer{}, nil, clock.System())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, err := k.Create(t.Context(), "me", "ci", "viewer", clock.Stamp{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Find(secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Delete(t.Context(), "me", "ci"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Find(secret); fault.KindOf(err) != fault.Unauthenticated {
+		t.Errorf("it still opens: %v", err)
+	}
+}
+
+// TestWrongCredentialsAreCounted: who guesses is told to wait, and for how long; a
+// right token and other addresses are let in meanwhile, and so is the guesser later.
+func TestWrongCredentialsAreCounted(t *testing.T) {
+	h := &hand{clock.Stamp{Wall: 1_700_000_000_000_000, Boot: int64(time.Hour), BootID: "b"}}
+	k, err := guard.NewKeyring(&drawer{}, nil, h.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, right, err := k.Create(t.Context(), "me", "ci", "viewer", clock.Stamp{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := guard.NewDoor(guard.TokenMode, k, 0, h.clock)
+	ask := func(from, secret string) error {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		_, err := d.Admit(r, guard.Peer{Addr: netip.MustParseAddr(from), UID: -1}, guard.Read)
+		return err
+	}
+	const many = 30
+	for i := range many {
+		if err := ask("192.0.2.1", fmt.Sprint("guess", i)); fault.KindOf(err) != fault.Unauthenticated {
+			t.Fatalf("guess %d: %v", i, err)
+		}
+	}
+	err = ask("192.0.2.1", "guess")
+	if f := (*fault.Error)(nil); fault.KindOf(err) != fault.Exhausted || !errors.As(err, &f) || f.RetryAfter <= 0 || f.RetryAfter > time.Minute {
+		t.Errorf("guess %d: %v", many, err)
+	}
+	if err := ask("192.0.2.1", right); err != nil {
+		t.Errorf("the right one from there: %v", err)
+	}
+	if err := ask("192.0.2.2", "guess"); fault.KindOf(err) != fault.Unauthenticated {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	h.now = h.now.Add(time.Minute)
+	if err := ask("192.0.2.1", "guess"); fault.KindOf(err) != fault.Unauthenticated {
+		t.Errorf("a minute later: %v", err)
 	}
 }
 

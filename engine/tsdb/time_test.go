@@ -266,6 +266,39 @@ func TestSeriesEndsWithItsLastSample(t *testing.T) {
 	}
 }
 
+// TestRefNeverComesAgain: the highest ref ended with its series, and the store was
+// stopped or killed since: the next series has a higher one.
+func TestRefNeverComesAgain(t *testing.T) {
+	for what, end := range map[string]func(*rig){"stopped": (*rig).stop, "killed": (*rig).die} {
+		t.Run(what, func(t *testing.T) {
+			r := retentionRig(t, func(c *Config) { c.RetentionShare = 1 })
+			r.mustPush(name("young"), r.clock.ms(), 1)
+			r.mustPush(name("old"), r.clock.ms(), 1)
+			r.clock.pass(30 * time.Hour)
+			const more = 1500 // into segments of the log that know nothing of the old one
+			for range more {
+				r.clock.pass(time.Second)
+				r.mustPush(name("young"), r.clock.ms(), 1)
+			}
+			r.s.Evaluated(2 + more)
+			r.cut()
+			r.s.tend(context.Background())
+			if len(r.rec.dropped) != 1 {
+				t.Fatalf("dropped %v", r.rec.dropped)
+			}
+			gone := r.rec.dropped[0]
+			end(r)
+			r.start(2 + more)
+			r.mustPush(name("new"), r.clock.ms(), 1)
+			for ref, ls := range r.rec.registered {
+				if ls.Name() == "new" && ref <= gone {
+					t.Errorf("ref %d was given out before %d ended, and comes again", ref, gone)
+				}
+			}
+		})
+	}
+}
+
 func TestSnapshotIsCompleteAndRestores(t *testing.T) {
 	r := newRig(t)
 	for i := range 300 {
