@@ -141,7 +141,7 @@ func (w *walk) room(in *Intent, made bool, goes int64) error {
 	if fs.Flags&unix.ST_RDONLY != 0 {
 		return readOnly(w.path, folder)
 	}
-	if !made {
+	if !made && (in.Absent || in.Writes || in.Folder) { // what is only dressed stays in it
 		if err := w.writable(folder); err != nil {
 			return err
 		}
