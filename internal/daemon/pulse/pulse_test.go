@@ -91,3 +91,21 @@ func TestPulseNeverBlocks(t *testing.T) {
 		p.Event(supervise.Event{Name: "x"})
 	}
 }
+
+// A process that is kept no more ends in all of its series, once.
+func TestPulseEndsWhatIsKeptNoMore(t *testing.T) {
+	var ended []string
+	p := New(Config{Every: time.Hour}, Deps{Clock: func() clock.Stamp { return clock.Stamp{Wall: 1_000_000} }, Log: quiet})
+	p.ingest = func(_ context.Context, b *series.Batch) error {
+		for _, it := range b.Items {
+			if ls, err := series.ParseKey(it.Key); err == nil && ls.Get("process") == "web" && series.IsStale(b.Points[it.Lo].V) {
+				ended = append(ended, ls.Name())
+			}
+		}
+		return nil
+	}
+	p.tell(t.Context(), supervise.Event{Name: "web", Gone: true, Asked: true})
+	if got, want := strings.Join(ended, " "), strings.Join(Names(), " "); got != want {
+		t.Errorf("ended are %q, want %q", got, want)
+	}
+}
