@@ -12,14 +12,14 @@ import (
 // Who asks before Run has adopted what runs waits for that, and once Run has ended
 // nothing can be told any more, so that it waits for ctx. It holds up nobody.
 func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err error) {
+	select {
+	case <-s.begun: // before that nobody knows what documents declared either
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	k := s.keeper(name)
 	if k == nil {
 		return "", noSuch(name)
-	}
-	select {
-	case <-s.begun:
-	case <-ctx.Done():
-		return "", ctx.Err()
 	}
 	for {
 		left, gone, fell := k.standing()
