@@ -74,6 +74,28 @@ func TestClient_ReachesWhatIsListed(t *testing.T) {
 	}
 }
 
+// TestClient_ReadsNoMoreThanItsBound: an answer without end is an answer.
+func TestClient_ReadsNoMoreThanItsBound(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for b := make([]byte, 64<<10); r.Context().Err() == nil; {
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+		}
+	}))
+	defer s.Close()
+	c, err := outward.New([]string{"127.0.0.1"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second) // where the bound does not end it
+	defer stop()
+	q, _ := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+	if a, _, err := c.Do(q, 100); err != nil || len(a.Body) != 100 || !a.Cut || ctx.Err() != nil {
+		t.Errorf("%d bytes, cut %v, %v, %v", len(a.Body), a.Cut, err, ctx.Err())
+	}
+}
+
 func TestClient_FollowsNoRedirect(t *testing.T) {
 	hit := false
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

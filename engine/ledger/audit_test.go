@@ -21,6 +21,7 @@ func TestAuditRowsAreNeverChangedOrRemoved(t *testing.T) {
 	for _, sql := range []string{
 		"UPDATE audit SET reason = 'nothing' WHERE seq = 2",
 		"UPDATE audit SET seq = 9 WHERE seq = 3",
+		"DELETE FROM audit WHERE seq = 1",
 		"DELETE FROM audit WHERE seq = 2",
 		"DELETE FROM audit",
 		"REPLACE INTO audit SELECT seq, prev, hash, at, 'me', verb, object, reason, evidence FROM audit WHERE seq = 2",
