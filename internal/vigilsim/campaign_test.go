@@ -11,9 +11,10 @@ import (
 
 var (
 	seeds = flag.Int("seeds", 0, "seeds of TestSimulation; without it 20")
-	days  = flag.Float64("days", 0, "simulated days of each seed; without it 1, and an hour under the race detector")
+	days  = flag.Float64("days", 0, "simulated days of each seed; without it 1, and half an hour under the race detector")
 	seed  = flag.Uint64("seed", 0, "first seed of TestSimulation; without it 1")
 	lines = flag.Int("lines", 100, "last lines of the story of a seed to print")
+	more  = flag.String("more", "", "what there is five times as much of, such as silence or \"kill jump\"; see script")
 	tale  = flag.Bool("tale", false, "print what happened, also of a seed with which all is well")
 )
 
@@ -40,7 +41,7 @@ func TestSimulation(t *testing.T) {
 		for i := range uint64(n) {
 			t.Run(fmt.Sprint(first+i), func(t *testing.T) {
 				t.Parallel()
-				bad, story, n := simulate(t, first+i, span, plant{})
+				bad, story, n := simulate(t, first+i, span, plant{more: *more})
 				mu.Lock()
 				all.add(n)
 				mu.Unlock()
