@@ -14,7 +14,7 @@ import (
 // climbed for the same thing. Once that one is over, the next firing has its own at
 // once.
 func TestFiresAgainWhileItsActIsVerified(t *testing.T) {
-	for name, over := range map[string]bool{"it is still verified": false, "it is over": true} {
+	for name, then := range map[string]remedy.State{"it is still verified": remedy.Verifying, "it is over": remedy.Succeeded, "it gave up": remedy.GaveUp} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, t.TempDir())
@@ -45,14 +45,19 @@ func TestFiresAgainWhileItsActIsVerified(t *testing.T) {
 			become(remedy.Verifying)
 			push(0, false)
 			want := 1
-			if over {
-				become(remedy.Succeeded)
+			if then != remedy.Verifying {
+				become(then)
 				want = 2
 			}
 			push(5, true)
 			until(t, "it is on record", func() bool { return len(r.told(t, "firing.fire")) == 2 })
 			if n := len(r.remediations(t)); n != want {
 				t.Errorf("%d remediations, want %d", n, want)
+			}
+			for _, x := range r.remediations(t)[1:] {
+				if x.State == remedy.GaveUp {
+					t.Error("the first waits beside the second")
+				}
 			}
 		})
 	}

@@ -52,7 +52,9 @@ func (s *Shard) settlePiece(ctx context.Context, o Outcome, now clock.Stamp) boo
 		o.note(x, busy)
 	}
 	for _, x := range s.refired(o.changes) {
-		_, busy := s.c.withdraw(ctx, x, now)
+		// What has come to wait since then waits for a condition that had gone.
+		moves, busy := s.c.withdraw(ctx, x, now)
+		o.moves = append(o.moves, moves...)
 		o.note(x, busy)
 	}
 	s.Mu.Lock()
