@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
-
-	"golang.org/x/sys/unix"
 
 	"vigil/actions/launch"
 	"vigil/engine/fault"
@@ -34,31 +31,7 @@ func (k *keeper) remember(r record) error {
 		return fault.New(fault.Internal, "record of process %s does not fit: %v", k.name, err)
 	}
 	b = append(b, bytes.Repeat([]byte{' '}, sector-len(b))...)
-	path := k.s.path(k.name + ".state")
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
-	fresh := errors.Is(err, os.ErrNotExist)
-	if fresh {
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	}
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(b, 0); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
-	}
-	if err := unix.Fdatasync(int(f.Fd())); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
-	}
-	if !fresh {
-		return nil
-	}
-	d, err := os.Open(k.s.dir)
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "record of process %s", k.name)
-	}
-	defer d.Close()
-	return fault.Wrap(fault.Unavailable, d.Sync(), "record of process %s", k.name)
+	return fault.Wrap(fault.Unavailable, k.s.folder().Overwrite(k.name+".state", b), "record of process %s", k.name)
 }
 
 func (k *keeper) recall() (r record, ok bool) {

@@ -1,5 +1,5 @@
 // Package defined is the folder in which the definitions of processes lie that
-// documents declared, a file each.
+// documents declared, a file each, and beside them what is remembered of processes.
 //
 // One that Put returned from is on the disk whole; one that a crash cut short is
 // never read. It refuses to know what a definition says. It starts nothing; what is
@@ -99,6 +99,28 @@ func (f Folder) Get(name string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s is no file: %w", file.Name(), errors.Join(err, fs.ErrInvalid))
 	}
 	return io.ReadAll(io.LimitReader(file, most+1))
+}
+
+// Overwrite has b at the beginning of a file beside the definitions when it returns
+// nil, written in place: within one sector it is the old or the new, or torn.
+func (f Folder) Overwrite(file string, b []byte) error {
+	at := filepath.Join(f.Dir, file)
+	to, err := os.OpenFile(at, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if fresh {
+		to, err = os.OpenFile(at, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	if _, err := to.WriteAt(b, 0); err != nil {
+		return err
+	}
+	if err := unix.Fdatasync(int(to.Fd())); err != nil || !fresh {
+		return err
+	}
+	return f.sync()
 }
 
 // Prune takes away the oldest files beside the definitions that end in what is given
