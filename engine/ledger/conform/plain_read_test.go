@@ -96,7 +96,7 @@ func (s *store) Due(_ context.Context, now clock.Stamp, n int) (due []remedy.Rem
 		if m.Until.BootID == now.BootID {
 			return m.Until.Boot - now.Boot
 		}
-		return (m.Until.Wall - now.Wall) * 1000
+		return 0 // of an earlier boot: looked at
 	}
 	first := int64(0)
 	due = s.read().find(func(m remedy.Remediation) bool {
