@@ -18,23 +18,17 @@ func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err e
 		return "", ctx.Err()
 	}
 	k := s.keeper(name)
-	if k == nil {
-		return "", noSuch(name)
-	}
-	for {
+	for k != nil {
 		left, gone, fell := k.standing()
 		if gone == nil || left <= 0 {
 			return fell, nil
 		}
-		t := time.NewTimer(left)
 		select {
-		case <-t.C:
+		case <-time.After(left):
 		case <-gone:
 		case <-ctx.Done():
-			t.Stop()
 			return "", ctx.Err()
 		}
-		t.Stop()
 		s.mu.Lock()
 		open := s.open
 		s.mu.Unlock()
@@ -43,6 +37,7 @@ func (s *Supervisor) Lasts(ctx context.Context, name string) (fell string, err e
 			return "", ctx.Err()
 		}
 	}
+	return "", noSuch(name)
 }
 
 // standing is how long the process has yet to stand and what tells its end; gone
