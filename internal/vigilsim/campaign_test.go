@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 0, "seeds of TestSimulation; without it 20")
+	seeds = flag.Int("seeds", 0, "seeds of TestSimulation; without it 20, and 5 under the race detector")
 	days  = flag.Float64("days", 0, "simulated days of each seed; without it 1, and half an hour under the race detector")
 	seed  = flag.Uint64("seed", 0, "first seed of TestSimulation; without it 1")
 	lines = flag.Int("lines", 100, "last lines of the story of a seed to print")
@@ -24,7 +24,7 @@ var (
 //
 //	go test ./internal/vigilsim -run 'TestSimulation$' -seeds 1000 -timeout 0
 func TestSimulation(t *testing.T) {
-	n, span, first := 20, time.Duration(day*float64(24*time.Hour)), uint64(1)
+	n, span, first := lived, time.Duration(day*float64(24*time.Hour)), uint64(1)
 	if *seeds > 0 {
 		n = *seeds
 	}
