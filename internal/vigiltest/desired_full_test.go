@@ -11,11 +11,10 @@ import (
 	"vigil/actions/actiontest"
 )
 
-// TestDesired_AFullDiskTearsNothing: the disk that managed files lie on has room
-// for ever less of a revision. Each file is old or new, never half; the revision
-// fails and all is as before; with room again the next one is good. Then the disk
-// under the data directory is full: a push is refused or waits, what was answered
-// holds, and it goes on by itself.
+// TestDesired_AFullDiskTearsNothing: the disk that managed files lie on has no room
+// for a revision: its push is refused. It fills up after the push, while the acts are
+// held: each file is old or new, never half; the revision fails and all is as before;
+// with room again the next one is good.
 func TestDesired_AFullDiskTearsNothing(t *testing.T) {
 	f := newField(t, 1, "")
 	disk := filepath.Join(f.dir, "managed", "disk")
@@ -58,6 +57,23 @@ func TestDesired_AFullDiskTearsNothing(t *testing.T) {
 	for _, room := range []int{0, 4 << 10, 30 << 10, 60 << 10, 90 << 10} {
 		n++
 		when := fmt.Sprintf("with %d KiB of room", room>>10)
+		docs, _ := set(n)
+		if room == 0 {
+			empty := fillBut(t, disk, room)
+			f.work.Commit("too much, as is seen", "-- host.yaml --\n"+strings.Join(docs, ""))
+			if said, ok := f.push(); ok || !strings.Contains(said, "has 0 free") {
+				t.Errorf("%s: the push is not refused for the disk: %s", when, said)
+			}
+			empty()
+			holds(when+", refused", host)
+		}
+		if _, err := f.client.Pause(t.Context(), "1h", "the disk fills up"); err != nil {
+			t.Fatal(err)
+		}
+		commit := f.work.Commit("too much", "-- host.yaml --\n"+strings.Join(docs, "")+"# after the look\n")
+		if said, ok := f.push(); !ok {
+			t.Fatalf("%s: the push is refused: %s", when, said)
+		}
 		empty := fillBut(t, disk, room)
 		stop, half := make(chan struct{}), make(chan string, 1)
 		go func() { // whoever reads meanwhile sees whole files
@@ -76,10 +92,8 @@ func TestDesired_AFullDiskTearsNothing(t *testing.T) {
 				}
 			}
 		}()
-		docs, _ := set(n)
-		commit := f.work.Commit("too much", "-- host.yaml --\n"+strings.Join(docs, ""))
-		if said, ok := f.push(); !ok {
-			t.Fatalf("%s: the push is refused: %s", when, said)
+		if _, err := f.client.Resume(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 		row := f.rest(commit)
 		close(stop)
