@@ -72,6 +72,8 @@ func barred(verb, unit string) string {
 	switch {
 	case verb != "stop" && reconcile.Powerful(unit):
 		return unit + " acts on the whole machine, and is no service to be healed"
+	case (verb == "stop" || verb == "restart" || verb == "try-restart") && reconcile.Foundation(unit):
+		return unit + " holds up everything that runs, vigild itself too, and is not taken away by an act"
 	case reconcile.Itself(unit):
 		return unit + " is vigild itself, which does not act on itself: what it does would have no end on record"
 	}

@@ -14,6 +14,7 @@ import (
 	"vigil/actions/heal"
 	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
+	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
 )
 
@@ -122,11 +123,11 @@ func TestService_NotTheWholeMachine(t *testing.T) {
 	a := action(t, build(t, actions.Config{}, actions.Deps{}), "service")
 	for unit, refused := range map[string]bool{
 		"poweroff.target": true, "systemd-reboot.service": true, "debug-shell": true, "rescue.target": true, "vigild": true, "vigild.service": true, "vigil": true,
-		"web": false, "poweroff-button.service": false, "multi-user.target": false,
+		"web": false, "poweroff-button.service": false, "multi-user.target": false, "basic.target": false, "dbus.socket": false,
 	} {
 		for _, verb := range []string{"start", "stop", "restart"} {
 			// To stop what opens a shell is no danger, and a document may ask for it.
-			no := refused && (verb != "stop" || strings.HasPrefix(unit, "vigil"))
+			no := refused && (verb != "stop" || strings.HasPrefix(unit, "vigil")) || verb != "start" && reconcile.Foundation(unit)
 			if _, err := a.Resolve(request("service", with{"unit": unit, "verb": verb})); (err != nil) != no {
 				t.Errorf("%s %s: %v", verb, unit, err)
 			}
