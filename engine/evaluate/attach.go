@@ -166,7 +166,7 @@ func (e *Evaluator) link() {
 		en.Shard.Mu.Lock()
 		on := slices.Clone(en.P.Doc.DependsOn)
 		en.Shard.Mu.Unlock()
-		all[n], deps[n] = en, &shard.Dep{On: on, Firing: &en.Firing}
+		all[n], deps[n] = en, &shard.Dep{On: on, Causing: &en.Causing}
 	}
 	e.deps.Store(&deps)
 	e.all.Store(&all)

@@ -42,3 +42,36 @@ func TestWhatADeeperCauseHidesStillHolds(t *testing.T) {
 		t.Errorf("it cleared, and holds %d, %v", f.Holds, err)
 	}
 }
+
+// TestWhatFlapsIsACause: what depends on a policy that comes and goes too often is not
+// acted on while it does, whatever it says at the moment.
+func TestWhatFlapsIsACause(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.put(t, strings.NewReplacer("name: breach", "name: db", "breach_value", "db_value").Replace(breach))
+	r.put(t, strings.Replace(breach, "spec:", "spec:\n  depends_on: [db]", 1))
+	state := func(name string) policy.State {
+		for _, f := range r.Firings() {
+			if f.Policy == name {
+				return f.State
+			}
+		}
+		return ""
+	}
+	begin := clock.System()().Millis()
+	value, at := 0.0, begin
+	until(t, "the cause flaps", func() bool {
+		value, at = 5-value, at+1
+		r.push(t, value, at, "db_value", "service", "db")
+		return state("db") == policy.StateFlapping
+	})
+	if value > 0 { // at the moment it is well
+		r.push(t, 0, at+1, "db_value", "service", "db")
+	}
+	r.push(t, 5, series.NoTime, "breach_value", "service", "web")
+	until(t, "what depends on it is suppressed", func() bool { return state("breach") == policy.StateSuppressed })
+	for _, p := range r.Policies() {
+		if p.Name == "db" && p.Firing != 0 {
+			t.Errorf("%d instances of the cause count as firing", p.Firing)
+		}
+	}
+}

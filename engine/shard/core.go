@@ -51,11 +51,11 @@ type Counters struct {
 
 // Dep is a policy as others depend on it.
 type Dep struct {
-	On     []string
-	Firing *atomic.Int32
+	On      []string
+	Causing *atomic.Int32 // see Entry
 }
 
-// cause names the deepest policy that fires among those an entry depends on.
+// cause names the deepest policy that fires, or flaps, among those an entry depends on.
 func (c *Core) cause(en *Entry) string {
 	if len(en.P.Doc.DependsOn) == 0 {
 		return ""
@@ -76,7 +76,7 @@ func deepest(deps map[string]*Dep, names []string, seen map[string]bool) string 
 		if deeper := deepest(deps, d.On, seen); deeper != "" {
 			return deeper
 		}
-		if d.Firing.Load() > 0 {
+		if d.Causing.Load() > 0 {
 			return n
 		}
 	}

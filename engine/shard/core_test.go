@@ -12,7 +12,7 @@ func mesh(layers, width int) map[string]*Dep {
 	deps := map[string]*Dep{}
 	for l := range layers {
 		for w := range width {
-			d := &Dep{Firing: new(atomic.Int32)}
+			d := &Dep{Causing: new(atomic.Int32)}
 			for n := range width {
 				if l+1 < layers {
 					d.On = append(d.On, fmt.Sprint(l+1, "/", n))
@@ -33,12 +33,12 @@ func TestDeepestCauseIsFoundOnce(t *testing.T) {
 	if got := ask(); got != "" {
 		t.Errorf("nothing fires, and the cause is %s", got)
 	}
-	deps["1/3"].Firing.Store(1)
-	deps[fmt.Sprint(layers-1, "/7")].Firing.Store(1)
+	deps["1/3"].Causing.Store(1)
+	deps[fmt.Sprint(layers-1, "/7")].Causing.Store(1)
 	if got, want := ask(), fmt.Sprint(layers-1, "/7"); got != want {
 		t.Errorf("the cause is %s, want %s", got, want)
 	}
-	deps[fmt.Sprint(layers-1, "/7")].Firing.Store(0)
+	deps[fmt.Sprint(layers-1, "/7")].Causing.Store(0)
 	deps[fmt.Sprint(layers-1, "/0")].On = []string{"1/3"}
 	if got := ask(); got != "1/3" {
 		t.Errorf("with a circle the cause is %s", got)

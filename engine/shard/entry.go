@@ -35,8 +35,9 @@ type Entry struct {
 	Filling bool                 // windows are still to be refilled: new instances begin cold
 	Inherit *Entry               // the policy before an edit that keeps its firings
 
-	Firing atomic.Int32 // instances that fire, read by dependents of any shard
-	Listen *Listener    // not nil: it tells instead of firing
+	Firing  atomic.Int32 // instances that fire
+	Causing atomic.Int32 // and those that flap: what holds back dependents of any shard
+	Listen  *Listener    // not nil: it tells instead of firing
 }
 
 // Listener watches one label set (or, with Any, all that match) under a
@@ -113,6 +114,24 @@ func (x *Instance) IsFiring() bool {
 	return s == policy.StateFiring || s == policy.StateRecovering
 }
 
+// causes says whether what depends on the policy is held back. What flaps is no
+// ground to act on: neither for its own policy nor for one below it.
+func (x *Instance) causes() bool { return x.IsFiring() || x.Row.State.State == policy.StateFlapping }
+
+// moved keeps the entry's counters after the state was another: how it counted before.
+func (x *Instance) moved(fired, caused bool) {
+	count := func(n *atomic.Int32, was, is bool) {
+		switch {
+		case is && !was:
+			n.Add(1)
+		case was && !is:
+			n.Add(-1)
+		}
+	}
+	count(&x.En.Firing, fired, x.IsFiring())
+	count(&x.En.Causing, caused, x.causes())
+}
+
 // Now is a moment on the instance's own sample clock, in Unix ms: the newest
 // sample's time and what the boot clock has gone on since it came. So neither a
 // step of the wall clock nor a sender whose clock is behind makes a series old.
@@ -141,9 +160,7 @@ func (x *Instance) Cause() string { return x.En.Shard.c.cause(x.En) }
 func (x *Instance) Restore(row engine.FiringRow, seen int64, kept, remedied bool, now clock.Stamp) {
 	x.Row.Version, x.Row.State, x.Row.Evaluation = row.Version, row.State, row.Evaluation
 	x.Seen, x.Kept, x.Remedied = seen, kept, remedied
-	if x.IsFiring() {
-		x.En.Firing.Add(1)
-	}
+	x.moved(false, false)
 	x.En.Shard.Schedule(x, now.Add(time.Second))
 }
 

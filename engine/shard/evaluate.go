@@ -181,19 +181,13 @@ func (s *Shard) evaluate(x *Instance, at int64, now clock.Stamp) {
 		s.rewake(x, ev, clock.Stamp{}, now)
 		return
 	}
-	was := x.IsFiring()
+	fired, caused := x.IsFiring(), x.causes()
 	cause := s.c.cause(x.En)
 	prev := *st
 	next, tr, wake := policy.Advance(x.En.Cond, prev, ev, cause, now)
 	x.Row.State = next
 	x.Row.Evaluation = s.c.Count.Evaluations.Load()
-	if is := x.IsFiring(); is != was {
-		if is {
-			x.En.Firing.Add(1)
-		} else {
-			x.En.Firing.Add(-1)
-		}
-	}
+	x.moved(fired, caused)
 	x.Kept = x.Kept && sameState(next, prev)
 	if tr.Changed() {
 		c := change{inst: x, tr: tr, ev: ev, cause: cause}

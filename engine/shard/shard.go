@@ -163,6 +163,9 @@ func (s *Shard) Retire(x *Instance, reason string) {
 	if x.IsFiring() {
 		x.En.Firing.Add(-1)
 	}
+	if x.causes() {
+		x.En.Causing.Add(-1)
+	}
 	delete(x.En.Insts, x.FP)
 	delete(s.dirty, x)
 	if x.Row.Version > 0 {

@@ -193,7 +193,7 @@ func (w *world) condition(a *act, t terms) {
 	case t.plain && last.up:
 		w.say("%s acts on %s, which was up %s ago", a.attempt, a.target, age)
 	}
-	if t.deeper != "" && !w.off["db-down"] && w.downFor("db", a.claimed) > 2*time.Minute && !w.unsteady("db", a.claimed) {
+	if t.deeper != "" && !w.off["db-down"] && w.downFor("db", a.claimed) > 2*time.Minute {
 		w.say("%s acts on %s though %s is down, which it depends on", a.attempt, a.target, t.deeper)
 	}
 }
@@ -209,18 +209,6 @@ func (w *world) downFor(name string, at time.Time) time.Duration {
 		d = at.Sub(x.at)
 	}
 	return d
-}
-
-// unsteady says whether a service came and went lately: a policy that may flap is not
-// held to be a cause.
-func (w *world) unsteady(name string, at time.Time) bool {
-	log, n := w.service(name).log, 0
-	for i := len(log) - 1; i > 0 && at.Sub(log[i].at) < 40*time.Minute; i-- {
-		if log[i].up != log[i-1].up {
-			n++
-		}
-	}
-	return n >= 3
 }
 
 // brief is the violations without their times, each kind once: what a planted bug is
