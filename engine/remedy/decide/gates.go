@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"vigil/engine/clock"
@@ -11,28 +12,37 @@ import (
 
 // Named is a gate with its name.
 type Named struct {
-	Name string
-	Gate remedy.Gate
+	Name  string
+	Gate  remedy.Gate
+	Since int // the first edition of the evidence that tells of it
 }
 
 // Gates is the order of the business rules. The first that does not admit
 // decides, and it alone: every refusal has exactly one first cause.
 func (c *Rules) Gates() []Named {
-	return []Named{
-		{remedy.GatePause, c.pause},
-		{remedy.GateMode, c.mode},
-		{remedy.GateWindow, c.window},
-		{remedy.GateHandsOff, c.handsOff},
-		{remedy.GateRecheck, c.recheck},
-		{remedy.GateDependency, c.dependency},
-		{remedy.GateApproval, c.approval},
-		{remedy.GateOwner, c.owner},
-		{remedy.GateCooldown, c.cooldown},
-		{remedy.GateLimits, c.limits},
-		{remedy.GateBudget, c.budget},
-		{remedy.GateStorm, c.storm},
-		{remedy.GateBreaker, c.breaker},
+	return in(c.edition, []Named{
+		{remedy.GatePause, c.pause, 1},
+		{remedy.GateMode, c.mode, 1},
+		{remedy.GateWindow, c.window, 1},
+		{remedy.GateHandsOff, c.handsOff, 1},
+		{remedy.GateRecheck, c.recheck, 1},
+		{remedy.GateDependency, c.dependency, 1},
+		{remedy.GateApproval, c.approval, 1},
+		{remedy.GateOwner, c.owner, 1},
+		{remedy.GateCooldown, c.cooldown, 1},
+		{remedy.GateLimits, c.limits, 1},
+		{remedy.GateBudget, c.budget, 1},
+		{remedy.GateStorm, c.storm, 1},
+		{remedy.GateBreaker, c.breaker, 1},
+	})
+}
+
+// in are the gates that there were in an edition; 0: that of today.
+func in(edition int, gates []Named) []Named {
+	if edition == 0 {
+		return gates
 	}
+	return slices.DeleteFunc(gates, func(g Named) bool { return g.Since > edition })
 }
 
 // Ask asks the gates in order until one does not admit. It returns that verdict

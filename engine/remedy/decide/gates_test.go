@@ -11,6 +11,7 @@ import (
 	"vigil/engine/clock"
 	"vigil/engine/document"
 	"vigil/engine/remedy"
+	"vigil/engine/remedy/given"
 )
 
 const year = 365 * 24 * time.Hour
@@ -218,6 +219,29 @@ func TestGateOrder(t *testing.T) {
 	}
 	if v := s.ask(t); v.Answer != remedy.Admit {
 		t.Errorf("all mended: %+v", v)
+	}
+}
+
+// TestGatesOfAnEdition: a gate that comes later is not asked about what was decided
+// before it came.
+func TestGatesOfAnEdition(t *testing.T) {
+	all := func() []Named { return []Named{{Name: "a", Since: 1}, {Name: "b", Since: 3}, {Name: "c", Since: 2}} }
+	for edition, want := range map[int]string{0: "a b c", 1: "a", 2: "a c", 3: "a b c", 4: "a b c", -1: ""} {
+		var got []string
+		for _, g := range in(edition, all()) {
+			got = append(got, g.Name)
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("edition %d: %q, want %q", edition, s, want)
+		}
+	}
+	for _, g := range rules(t).Gates() {
+		if g.Since < 1 || g.Since > given.Edition {
+			t.Errorf("gate %s is of edition %d; those of today are of 1 to %d", g.Name, g.Since, given.Edition)
+		}
+	}
+	if n := len(rules(t).Of(-1).Gates()); n != 0 {
+		t.Errorf("%d gates before the first edition", n)
 	}
 }
 

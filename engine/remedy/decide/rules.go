@@ -25,7 +25,8 @@ import (
 // Rules are the configuration as the gates apply it.
 type Rules struct {
 	remedy.Config
-	digest string // of the configuration, for evidence
+	digest  string // of the configuration, for evidence
+	edition int    // whose gates are asked; 0: that of today
 }
 
 // New makes rules of a valid configuration.
@@ -54,6 +55,14 @@ func Stored(told json.RawMessage) (*Rules, error) {
 		return nil, fault.Wrap(fault.Corrupt, err, "the configuration of the gates")
 	}
 	return c, nil
+}
+
+// Of is c with the gates of an edition of the evidence: one that came later was not
+// asked then.
+func (c *Rules) Of(edition int) *Rules {
+	of := *c
+	of.edition = edition
+	return &of
 }
 
 // Digest names the configuration in evidence.

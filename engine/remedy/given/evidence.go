@@ -16,7 +16,8 @@ import (
 )
 
 // Edition counts the changes of what is said. A record of another edition is held
-// to its decision, but not to its words: raise it when a reason is reworded.
+// to its decision by the gates of that edition, but not to its words: raise it when a
+// reason is reworded, and when a gate comes that is Since then.
 const Edition = 1
 
 // Evidence is what a decision about a remediation stood on, and what came of it, as

@@ -159,6 +159,7 @@ func parts(t *given.Then) []part {
 // again runs the function that decided.
 func again(rec audit.Record, e *given.Evidence, c *decide.Rules) (remedy.Move, error) {
 	now, g := rec.At, e.Given
+	c = c.Of(g.Edition)
 	r, err := row(e, now)
 	if err != nil {
 		return remedy.Move{}, err

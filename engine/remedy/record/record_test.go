@@ -379,7 +379,10 @@ func TestAChangeAtEachGateIsNamed(t *testing.T) {
 		spoil(&rec, &e)
 		wants(t, rec, e, c, what)
 	}
-	rec, e := fresh() // in other words
+	rec, e := fresh() // of an edition before the first gate
+	e.Given.Edition = -1
+	wants(t, rec, e, c, "gate pause is written as admit and comes out as not asked")
+	rec, e = fresh() // in other words
 	e.Given.Edition, rec.Reason = given.Edition+1, "restart of web.service"
 	if _, _, err := Again(rec, e, c); err != nil {
 		t.Error(err)
