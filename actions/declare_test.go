@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,9 +104,15 @@ func TestDeclare_IsForDocumentsAlone(t *testing.T) {
 	if _, there := build(t, actions.Config{}, actions.Deps{}).Action("declare"); there {
 		t.Error("it is there without trust")
 	}
-	p := remedy.Plan{Ladder: []remedy.Rung{{Action: "declare", With: step(t, s, "run", sleeps).With}}}
-	if is := p.Check(s); !strings.Contains(is.Error(), "documents of kind Process alone") {
-		t.Errorf("a policy may name it: %v", is)
+	for _, w := range []map[string]any{step(t, s, "run", sleeps).With, nil} {
+		p := remedy.Plan{Ladder: []remedy.Rung{{Action: "declare", With: w}}}
+		if is := p.Check(s); len(is) != 1 || !strings.Contains(is.Error(), "documents of kind Process alone") {
+			t.Errorf("a policy may name it: %v", is)
+		}
+	}
+	listed := slices.ContainsFunc(s.Catalogue(), func(l actions.Listed) bool { return l.Name == "declare" })
+	if listed || slices.Contains(s.Names(), "declare") {
+		t.Error("it is among what can be named")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"vigil/actions/blob"
 	"vigil/actions/catalogue"
+	"vigil/actions/declare"
 	"vigil/actions/detach"
 	"vigil/actions/launch"
 	"vigil/actions/outward"
@@ -63,7 +64,10 @@ func (t *table) Action(name string) (remedy.Action, bool) {
 	return a, ok
 }
 
-func (t *table) Names() []string { return slices.Sorted(maps.Keys(t.actions)) }
+// Names leaves out what documents alone ask for: nobody else may name it.
+func (t *table) Names() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.actions)), func(n string) bool { return n == declare.Kind })
+}
 
 // builtin is one kind that policies may name.
 type builtin struct {
@@ -75,7 +79,7 @@ type builtin struct {
 // come later (patch, container, kubernetes, git-revert, reboot) go here.
 func kinds() []builtin {
 	return []builtin{
-		{"declare", newDeclare},
+		{declare.Kind, newDeclare},
 		{"directory", newHeal("directory")},
 		{"file", newHeal("file")},
 		{"notify", newNotify},
@@ -199,7 +203,7 @@ func (s *Set) assemble(c Config, built map[string]remedy.Action, written map[str
 // Action finds a kind or a catalogue entry.
 func (s *Set) Action(name string) (remedy.Action, bool) { return s.table.Load().Action(name) }
 
-// Names lists every kind and entry, sorted.
+// Names lists every kind and entry that can be named, sorted.
 func (s *Set) Names() []string { return s.table.Load().Names() }
 
 // Processes is the supervisor of `[[process]]` and of what documents declare.

@@ -32,6 +32,9 @@ type Deps struct {
 	Refused  []string    // vigild's own: never a program
 }
 
+// Kind is its name, which steps of the desired state alone use.
+const Kind = "declare"
+
 type declare struct{ Deps }
 
 // New makes the kind.
@@ -55,6 +58,9 @@ func (a declare) Resolve(r remedy.Request) (remedy.Spec, error) {
 }
 
 func (a declare) read(r remedy.Request) (d declared, s remedy.Spec, err error) {
+	if r.Source != remedy.FromReconcile { // before its parameters, which nobody else is told of
+		return d, s, fault.New(fault.Unprocessable, "declare is for documents of kind Process alone").At("process").Mend("the action process starts, restarts and stops")
+	}
 	p := param.Read(r.With)
 	d.name, d.verb, d.sum = p.Text("process", true), p.Choice("verb", "run", "run", "hold", "remove"), p.Text("sha256", false)
 	within := p.Span("within", time.Minute, maxWithin)
@@ -64,14 +70,11 @@ func (a declare) read(r remedy.Request) (d declared, s remedy.Spec, err error) {
 	case d.verb != "remove" && !hexSum.MatchString(d.sum):
 		p.Bad("sha256", "%q is no sha256 in hex", d.sum)
 	}
-	if r.Source != remedy.FromReconcile {
-		p.Bad("process", "declare is for documents of kind Process alone; the action process starts, restarts and stops")
-	}
 	if err := p.Err(); err != nil {
 		return d, s, err
 	}
 	verb := map[string]string{"run": "run process ", "hold": "keep stopped process ", "remove": "remove process "}[d.verb]
-	return d, remedy.Spec{Subject: "process:" + d.name, Kind: "declare", Class: remedy.Convergent, Cost: 2, Timeout: within, Summary: verb + d.name}, nil
+	return d, remedy.Spec{Subject: "process:" + d.name, Kind: Kind, Class: remedy.Convergent, Cost: 2, Timeout: within, Summary: verb + d.name}, nil
 }
 
 func (a declare) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {

@@ -121,10 +121,22 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 			return // it depends on the value: the action looks again before the act
 		}
 	}
+	in := func(named string) string {
+		return place + "/with/" + strings.TrimLeft(strings.TrimPrefix(named, "with"), "./")
+	}
+	var many fault.Issues
+	if errors.As(errs[0], &many) { // each of them at its own place
+		for _, i := range many {
+			if named := i.Place; named != "" {
+				i.Place, i.Msg = in(named), named+": "+i.Msg
+			}
+			*is = append(*is, i)
+		}
+		return
+	}
 	var f *fault.Error
 	if errors.As(errs[0], &f) && f.Place != "" {
-		place += "/with/" + strings.TrimLeft(strings.TrimPrefix(f.Place, "with"), "./")
-		*is = append(*is, fault.Issue{Place: place, Msg: f.Msg, Hint: f.Hint})
+		*is = append(*is, fault.Issue{Place: in(f.Place), Msg: f.Msg, Hint: f.Hint})
 		return
 	}
 	is.Add(place+"/with", "%s", errs[0])

@@ -129,6 +129,8 @@ type pure string
 func (p pure) Resolve(q Request) (Spec, error) {
 	unit, ok := q.With["unit"].(string)
 	switch {
+	case p == "wait" && q.With["several"] != nil:
+		return Spec{}, fault.Issues{{Place: "with.for", Msg: "for is missing"}, {Place: "with.several", Msg: "no parameter", Hint: "did you mean for?"}}
 	case p == "wait":
 		return Spec{Subject: "wait", Kind: "wait"}, nil
 	case !ok:
@@ -185,6 +187,11 @@ func TestPlanCheck(t *testing.T) {
 		case tc.want != "" && (len(is) == 0 || !strings.HasPrefix(is[0].String(), tc.want)):
 			t.Errorf("%s: %v, want %s", tc.name, is, tc.want)
 		}
+	}
+	several := one(Rung{Action: "wait", With: map[string]any{"several": true}})
+	want := "/ladder/0/with/for: with.for: for is missing\n/ladder/0/with/several: with.several: no parameter (did you mean for?)"
+	if is := several.Check(kinds{}); is.Error() != want {
+		t.Errorf("several wrong parameters, each with its place: %v, want %s", is, want)
 	}
 	p := one(Rung{Action: "anything", With: map[string]any{"x": "{{ labels.y }}"}})
 	if is := p.Check(nil); len(is) != 0 {
