@@ -120,7 +120,9 @@ func From(err error) (p *Problem, hidden bool) {
 	if errors.As(err, &issues) {
 		p = New(fault.Unprocessable, issues.Error())
 		for _, i := range issues {
-			p.Errors = append(p.Errors, Value(i.String(), nil, "body", i.Place))
+			place := i.Place
+			i.Place = "" // loc says it, and a text that says it too is read twice
+			p.Errors = append(p.Errors, Value(i.String(), nil, "body", place))
 		}
 		return p, false
 	}

@@ -38,7 +38,7 @@ func TestProblemsCarryWhatMends(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	p, _ = problem.From(fault.Issues{{Place: "a.yaml:3:1", Msg: "wrong", Hint: "right"}})
-	if p.Status != 422 || len(p.Errors) != 1 || !strings.Contains(p.Detail, "a.yaml:3:1") {
+	if p.Status != 422 || len(p.Errors) != 1 || !strings.Contains(p.Detail, "a.yaml:3:1") || p.Errors[0].Msg != "Value error, wrong (right)" {
 		t.Errorf("%+v", p)
 	}
 	var many problem.Invalid
