@@ -66,6 +66,7 @@ type DesiredView struct {
 	Drifted   int           `json:"drifted"`
 	Stopped   int           `json:"stopped"`           // fights: heals that stopped themselves
 	Stalled   string        `json:"stalled,omitempty"` // why the source's tip is not what holds
+	Unread    string        `json:"unread,omitempty"`  // why nothing is compared: the documents that hold cannot be read
 	Suspends  []Suspend     `json:"-"`
 }
 

@@ -16,6 +16,7 @@ type Desired struct {
 	Drifted   int       `json:"drifted"`
 	Stopped   int       `json:"stopped" doc:"Heals that stopped themselves because somebody undoes them"`
 	Stalled   string    `json:"stalled,omitempty" doc:"Why the newest commit of the source is not the one that holds"`
+	Unread    string    `json:"unread,omitempty" doc:"Why nothing is compared with the machine: the documents of the applied commit cannot be read"`
 	Suspends  []Suspend `json:"suspends"`
 }
 

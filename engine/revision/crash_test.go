@@ -82,9 +82,12 @@ func TestRevision_ALostRepositoryHoldsAgainOncePushed(t *testing.T) {
 	delete(r.commits, commit)
 	r.start()
 	r.until("it is said", func() bool { return r.State().Stalled != "" })
+	if r.State().Unread == "" {
+		t.Error("nothing is compared, and nobody is told")
+	}
 	r.write("a", "by hand\n") // and if it was told, there was nothing then to compare it with
 	said := r.good("a1", doc)
-	r.until("it holds again", func() bool { return r.is("a") == "one\n" && r.State().Stalled == "" })
+	r.until("it holds again", func() bool { return r.is("a") == "one\n" && r.State().Stalled+r.State().Unread == "" })
 	if len(said) != 1 || !strings.Contains(said[0], "is good already") {
 		t.Errorf("said: %q", said)
 	}

@@ -76,6 +76,9 @@ func (k *Keeper) State() engine.DesiredView {
 	k.Mu.RLock()
 	defer k.Mu.RUnlock()
 	v := engine.DesiredView{Enabled: true, Mode: k.Cfg.Mode, Resources: len(k.Order), Stalled: k.Stalled}
+	if k.Set == nil && k.Standing != 0 {
+		v.Unread = k.Stalled
+	}
 	if row := k.Rows[k.Newest]; row != nil {
 		v.State, v.Why = row.State, row.Why
 		if v.Stalled == "" {

@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"vigil/api/guard"
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/fault"
 )
 
 // served is a daemon's face with a desired state in memory, over TCP with a
@@ -138,5 +142,25 @@ func TestDesiredCommands(t *testing.T) {
 	code, out, errs := line(t, []string{"VIGIL_URL=" + url, "VIGIL_TOKEN=" + tokens["viewer"]}, "diff")
 	if code != 0 || !strings.Contains(out, "permissions: wanted") || strings.Contains(out, "-a") || !strings.Contains(errs, "admin") {
 		t.Errorf("a viewer's diff: %d\n%s\n%s", code, out, errs)
+	}
+}
+
+// TestDrift_NothingIsComparedIsNotNothingDiffers: where the documents that hold cannot
+// be read, an empty list is no good news, and no script may take it for that.
+func TestDrift_NothingIsComparedIsNotNothingDiffers(t *testing.T) {
+	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/api/v1/desired" {
+			_, _ = io.WriteString(w, `{"enabled":true,"mode":"enforce","unread":"the revision 0123456789 cannot be read: a.yaml:1:1: wrong","suspends":[]}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"total":0,"resources":[]}`)
+	}))
+	defer daemon.Close()
+	for _, args := range []string{"drift", "drift --all", "drift File/a", "drift --look --exit-code", "diff", "diff --exit-code"} {
+		code, out, errs := line(t, []string{"VIGIL_URL=" + daemon.URL}, strings.Fields(args)...)
+		if code != fault.Unavailable.Exit() || out != "" || !strings.Contains(errs, "nothing is compared with the machine: the revision 0123456789 cannot be read: a.yaml:1:1: wrong") {
+			t.Errorf("%s: code %d, %q, %q", args, code, out, errs)
+		}
 	}
 }

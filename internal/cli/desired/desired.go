@@ -53,6 +53,16 @@ func pages(ctx context.Context, read func(ctx context.Context, after string, lim
 	}
 }
 
+// unread is why an empty list of what differs means nothing: the daemon cannot read
+// what should be, and compares nothing.
+func unread(ctx context.Context, r *client.Client) error {
+	d, err := r.Desired(ctx)
+	if err == nil && d.Unread != "" {
+		err = fault.New(fault.Unavailable, "nothing is compared with the machine: %s", session.Plain(d.Unread))
+	}
+	return err
+}
+
 // count is how many there are of something.
 func count(n int, what string) string {
 	if n == 1 {

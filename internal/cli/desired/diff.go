@@ -53,6 +53,7 @@ func (c *DiffCmd) Run(ctx context.Context, s *session.Session) error {
 	} else if all, err = drifting(ctx, r); err != nil {
 		return err
 	}
+	blind := unread(ctx, r)
 	out := make([]diffed, len(all))
 	text := !c.NoText
 	for i, v := range all {
@@ -82,12 +83,15 @@ func (c *DiffCmd) Run(ctx context.Context, s *session.Session) error {
 				c.file(s, f)
 			}
 		}
-		if len(out) == 0 {
+		if len(out) == 0 && blind == nil {
 			fmt.Fprintln(s.Out, "nothing differs")
 		}
 		return nil
 	}); err != nil {
 		return err
+	}
+	if blind != nil {
+		return blind
 	}
 	if c.ExitCode && len(out) > 0 {
 		return session.ExitCode(exitDiffers)

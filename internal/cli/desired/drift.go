@@ -64,6 +64,7 @@ func (c *DriftCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
+	blind := unread(ctx, r)
 	list := contract.ResourceList{Resources: []contract.Resource{}}
 	for _, v := range all {
 		if c.Ref == "" || v.Ref == c.Ref {
@@ -75,12 +76,15 @@ func (c *DriftCmd) Run(ctx context.Context, s *session.Session) error {
 		for _, v := range list.Resources {
 			resource(s, v)
 		}
-		if list.Total == 0 {
+		if list.Total == 0 && blind == nil {
 			fmt.Fprintln(s.Out, nothing(c.All))
 		}
 		return nil
 	}); err != nil {
 		return err
+	}
+	if blind != nil {
+		return blind
 	}
 	if c.ExitCode && slices.ContainsFunc(list.Resources, func(v contract.Resource) bool { return len(v.Drift) > 0 }) {
 		return session.ExitCode(exitDiffers)

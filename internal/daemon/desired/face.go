@@ -32,7 +32,7 @@ func (f face) State() engine.DesiredView {
 	if s := f.d.source.Stalled(); s != "" {
 		v.Stalled = s
 	}
-	v.Stalled = strings.ReplaceAll(v.Stalled, "\n", "; ")
+	v.Stalled, v.Unread = strings.ReplaceAll(v.Stalled, "\n", "; "), strings.ReplaceAll(v.Unread, "\n", "; ")
 	return v
 }
 
