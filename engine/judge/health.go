@@ -46,12 +46,12 @@ func (j *Judge) Healthy(ctx context.Context, h reconcile.Health, after clock.Sta
 	if err != nil {
 		return "", err
 	}
-	v := &verification{after: after.Millis(), need: max(1, h.Successes), direct: true, timed: cond.TimeDriven, done: make(chan struct{})}
+	v := &verification{need: max(1, h.Successes), direct: true, timed: cond.TimeDriven, done: make(chan struct{})}
 	what := h.Expr
 	if h.Check != "" {
 		what = "check " + h.Check
 	}
-	stop := j.states.Listen("health: "+what, cond, shard.Listener{Any: true, After: v.after, Saw: v.saw})
+	stop := j.states.Listen("health: "+what, cond, shard.Listener{Any: true, After: j.here(after), Saw: v.saw})
 	defer stop()
 	limit := h.Timeout.Std()
 	if limit <= 0 {

@@ -29,7 +29,7 @@ func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadlin
 	if !ok || p.Cond == nil {
 		return unasked, nil
 	}
-	v := &verification{after: after.Millis(), need: 1, done: make(chan struct{})}
+	v := &verification{need: 1, done: make(chan struct{})}
 	cond := p.Cond
 	if pv := r.Plan.Verify; pv != nil {
 		v.need = max(1, pv.Successes)
@@ -42,7 +42,7 @@ func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadlin
 		}
 	}
 	v.timed = cond.TimeDriven
-	l := shard.Listener{Fingerprint: r.Fingerprint, After: v.after, Saw: v.saw}
+	l := shard.Listener{Fingerprint: r.Fingerprint, After: j.here(after), Saw: v.saw}
 	if !j.states.InspectOne(r.Policy, r.Fingerprint, func(k *evaluate.Look) { l.Any = k.Anchor }) {
 		// Its series may come back under the act: listen to all that match.
 		l.Any = true
@@ -65,11 +65,20 @@ func (j *Judge) Verify(ctx context.Context, r remedy.Remediation, after, deadlin
 	return out, nil
 }
 
+// here is a moment as one of this boot: of an earlier one no more than the wall clock
+// is known, and that may have been ahead.
+func (j *Judge) here(s clock.Stamp) clock.Stamp {
+	now := j.clock()
+	if _, same := s.Sub(now); same {
+		return s
+	}
+	return now.Add(min(0, time.Duration(s.Wall-now.Wall)*time.Microsecond))
+}
+
 // verification counts what it sees.
 type verification struct {
-	after  int64 // Unix ms
-	direct bool  // an expression of its own: true is success; else fire must be false
-	timed  bool  // time alone may change its truth
+	direct bool // an expression of its own: true is success; else fire must be false
+	timed  bool // time alone may change its truth
 	need   int
 
 	mu    sync.Mutex
@@ -86,7 +95,7 @@ type verification struct {
 func (v *verification) saw(in *policy.Instance, ev policy.Evaluation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.ok || ev.Newest <= v.after || (ev.Newest == v.seen && !v.timed) {
+	if v.ok || ev.Newest == 0 || (ev.Newest == v.seen && !v.timed) {
 		return
 	}
 	v.seen = ev.Newest

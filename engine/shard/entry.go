@@ -46,9 +46,20 @@ type Entry struct {
 type Listener struct {
 	Fingerprint uint64
 	Any         bool
-	After       int64 // Unix ms
+	After       clock.Stamp
 	// Saw is called under the shard's lock; it must not block or call back.
 	Saw func(in *policy.Instance, ev policy.Evaluation)
+}
+
+// old says whether a point of t, Unix ms, is no younger than After, for what came at
+// a moment. After is seen from there, on the boot clock: where the wall clock was set
+// back in between, samples carry times of before for as long.
+func (l *Listener) old(t int64, came clock.Stamp) bool {
+	after := l.After
+	if d, same := came.Sub(after); same {
+		after = came.Add(-d)
+	}
+	return t <= after.Millis()
 }
 
 // Tap leads from a series to a source of one instance.

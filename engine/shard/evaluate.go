@@ -148,7 +148,7 @@ func (s *Shard) feed(x *Instance, source int, ref series.Ref, p series.Point, at
 			x.Row.State.Seen = 0
 		}
 	}
-	if l := x.En.Listen; l != nil && p.T <= l.After {
+	if l := x.En.Listen; l != nil && l.old(p.T, at) {
 		return
 	}
 	if !x.In.Observe(source, ref, p) {
