@@ -112,7 +112,7 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 			return
 		}
 		errs = append(errs, err)
-		if !placed(g.With) {
+		if !misread.Placed(g.With) {
 			break
 		}
 	}
@@ -150,27 +150,6 @@ func samples() []Values {
 		out = append(out, Values{sample: v, Target: v, Policy: v})
 	}
 	return out
-}
-
-// placed says whether any text in a parameter has a placeholder.
-func placed(in any) bool {
-	switch in := in.(type) {
-	case string:
-		return strings.Contains(in, "{{")
-	case []any:
-		for _, x := range in {
-			if placed(x) {
-				return true
-			}
-		}
-	case map[string]any:
-		for _, x := range in {
-			if placed(x) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func bounded(is *fault.Issues, place string, d *document.Duration, lo, hi time.Duration) {

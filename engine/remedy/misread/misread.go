@@ -1,5 +1,6 @@
 // Package misread finds what a person took for a placeholder and vigild does not:
-// it would act on a thing of that very name. It holds no state and does no I/O.
+// it would act on a thing of that very name. It says too whether there is one. It
+// holds no state and does no I/O.
 package misread
 
 import (
@@ -7,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // maxDepth is how deep a parameter is looked into, as deep as one may nest.
@@ -48,4 +50,21 @@ func each(place string, in any, found func(place, wrote, means string), depth in
 			each(place+"/"+k, in[k], found, depth+1)
 		}
 	}
+}
+
+// Placed says whether any text within a parameter has a placeholder.
+func Placed(in any) bool {
+	switch in := in.(type) {
+	case string:
+		return strings.Contains(in, "{{")
+	case []any:
+		return slices.ContainsFunc(in, Placed)
+	case map[string]any:
+		for _, x := range in {
+			if Placed(x) {
+				return true
+			}
+		}
+	}
+	return false
 }

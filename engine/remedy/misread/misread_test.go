@@ -41,3 +41,16 @@ func TestEach(t *testing.T) {
 		t.Error(fmt.Sprint(got))
 	}
 }
+
+func TestPlaced(t *testing.T) {
+	for _, in := range []any{"a {{ target }}", []any{1.0, "{{ policy }}"}, map[string]any{"x": []any{map[string]any{"y": "{{ labels.a }}"}}}} {
+		if !misread.Placed(in) {
+			t.Errorf("%v has a placeholder", in)
+		}
+	}
+	for _, in := range []any{nil, 1.0, "{target}", []any{"a"}, map[string]any{"{{": "a"}} {
+		if misread.Placed(in) {
+			t.Errorf("%v has none", in)
+		}
+	}
+}
