@@ -62,6 +62,8 @@ func TestWhatStandsIsActedOnAgain(t *testing.T) {
 	}{
 		"withdrawn":                       {remedy.Remediation{State: remedy.Cancelled, Gate: remedy.GateRecheck}, true},
 		"withdrawn after it had given up": {remedy.Remediation{State: remedy.Failed, Gate: remedy.GateRecheck}, true},
+		"refused, its data had gone":      {remedy.Remediation{State: remedy.Refused, Gate: remedy.GateRecheck}, true},
+		"refused by another gate":         {remedy.Remediation{State: remedy.Refused, Gate: remedy.GateApproval}, false},
 		"cancelled by a person":           {remedy.Remediation{State: remedy.Cancelled}, false},
 		"called failed by a person":       {remedy.Remediation{State: remedy.Failed}, false},
 		"given up, and will wake":         {remedy.Remediation{State: remedy.GaveUp}, false},

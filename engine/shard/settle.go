@@ -239,17 +239,18 @@ func (c *Core) idle(ctx context.Context, x raise, now clock.Stamp) bool {
 	switch r.State {
 	case remedy.Succeeded:
 		return since >= x.cooldown
-	case remedy.Cancelled, remedy.Failed: // failed: it had given up when its condition went
+	case remedy.Cancelled, remedy.Failed, remedy.Refused:
+		// Failed: it had given up when its condition went. Refused: that was unknown for
+		// too long, and what fires now is known.
 		if r.Gate == remedy.GateRecheck {
 			return since >= x.cooldown
 		}
-	case remedy.Refused:
-		if r.Gate == remedy.GateMode && r.Plan.Mode != x.mode {
-			return true
-		}
 	}
-	// Held, running, gave_up (which retries by itself), refused and what a person
-	// cancelled stay as they are for this episode.
+	if r.State == remedy.Refused && r.Gate == remedy.GateMode && r.Plan.Mode != x.mode {
+		return true
+	}
+	// Held, running, gave_up (which retries by itself), what another gate refused and
+	// what a person cancelled stay as they are for this episode.
 	started, _ := now.Sub(x.fired)
 	made, _ := now.Sub(r.Created)
 	return r.State.Final() && r.State != remedy.GaveUp && made > started
