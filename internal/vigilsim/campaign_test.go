@@ -49,7 +49,7 @@ func TestSimulation(t *testing.T) {
 					t.Log("\n" + strings.Join(story[max(0, len(story)-*lines):], "\n"))
 				}
 				if len(bad) > 0 {
-					t.Errorf("seed %d: %d violations\n%s\nalone: go test ./internal/vigilsim -run TestSimulation -seed %d -seeds 1 -days %v -tale", first+i, len(bad), brief(bad), first+i, span.Hours()/24)
+					t.Errorf("seed %d: %d violations\n%s\nalone: go test ./internal/vigilsim -run TestSimulation -seed %d -seeds 1 -days %v -tale", first+i, len(bad), strings.Join(bad, "\n"), first+i, span.Hours()/24)
 				}
 			})
 		}

@@ -1,7 +1,6 @@
 package vigilsim
 
 import (
-	"strings"
 	"time"
 
 	"vigil/engine/clock"
@@ -210,7 +209,3 @@ func (w *world) downFor(name string, at time.Time) time.Duration {
 	}
 	return d
 }
-
-// brief is the violations without their times, each kind once: what a planted bug is
-// known by.
-func brief(bad []string) string { return strings.Join(bad, "\n") }

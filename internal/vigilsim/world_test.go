@@ -250,7 +250,7 @@ func (v verb) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			w.end(a, true)
+			w.end(a)
 			return remedy.Result{Error: "it took too long", TimedOut: true}, nil
 		case <-dead:
 			t.Stop()
@@ -260,7 +260,7 @@ func (v verb) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 			w.effect(a)
 		}
 	}
-	w.end(a, true)
+	w.end(a)
 	if luck < 0.12 {
 		return remedy.Result{Error: "it failed"}, nil
 	}
@@ -340,7 +340,7 @@ func (w *world) effect(a *act) {
 	f.healed = now.Add(f.delay)
 }
 
-func (w *world) end(a *act, heard bool) {
+func (w *world) end(a *act) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if a.life != w.life {
