@@ -3,6 +3,7 @@ package internal
 import (
 	"go/ast"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,6 +94,22 @@ func TestInvariantsNameTests(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("docs/invariants.md lists nothing")
+	}
+}
+
+// TestDocsNameTestsThatExist: on every page, since a reader runs them.
+func TestDocsNameTestsThatExist(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	known := testNames(t)
+	for _, p := range append(pages, "../README.md", "../CONTRIBUTING.md") {
+		for _, m := range quoted.FindAllStringSubmatch(readDoc(t, p), -1) {
+			if !slices.Contains(known, m[1]) {
+				t.Errorf("%s: there is no %s", strings.TrimPrefix(p, "../"), m[1])
+			}
+		}
 	}
 }
 

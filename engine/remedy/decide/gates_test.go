@@ -2,6 +2,9 @@ package decide
 
 import (
 	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +74,7 @@ func (s *scene) ask(t testing.TB) remedy.Verdict {
 // it looks again.
 func TestGates(t *testing.T) {
 	const m, h = time.Minute, time.Hour
+	said := map[string]bool{}
 	for _, tc := range []struct {
 		name   string
 		spoil  func(*scene)
@@ -168,6 +172,7 @@ func TestGates(t *testing.T) {
 		{"broken", func(s *scene) { s.h.Breaker = remedy.Breaker{Failures: 3, Opened: 1, Until: s.now.Add(4 * m)} }, "breaker", remedy.Hold, 4 * m, "last 3 acts on systemd:web.service did not help"},
 		{"half open", func(s *scene) { s.h.Breaker = remedy.Breaker{Failures: 3, Opened: 1, Until: s.now.Add(-1)} }, "", remedy.Admit, 0, ""},
 	} {
+		said[tc.gate] = true
 		t.Run(tc.name, func(t *testing.T) {
 			s := calm()
 			tc.spoil(s)
@@ -179,6 +184,31 @@ func TestGates(t *testing.T) {
 				t.Errorf("looks again in %s, want %s", left, tc.in)
 			}
 		})
+	}
+	for _, g := range rules(t).Gates() {
+		if !said[g.Name] {
+			t.Errorf("no case in which gate %s does not admit", g.Name)
+		}
+	}
+}
+
+// TestRemediationPageNamesTheGates in the order they are asked.
+func TestRemediationPageNamesTheGates(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/remediation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n## The gates\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	var told, asked []string
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z_]+) \|`).FindAllStringSubmatch(table, -1) {
+		told = append(told, m[1])
+	}
+	for _, g := range rules(t).Gates() {
+		asked = append(asked, g.Name)
+	}
+	if !slices.Equal(told, asked) {
+		t.Errorf("docs/remediation.md tells of %v, and what is asked is %v", told, asked)
 	}
 }
 
