@@ -61,7 +61,7 @@ func TestASeriesTakesFewBytes(t *testing.T) {
 		samples int
 		open    bool
 		most    float64
-	}{{1, true, 450}, {10, true, 600}, {10, false, 600}, {110, true, 1050}} {
+	}{{1, true, 530}, {10, true, 660}, {10, false, 640}, {110, true, 1050}} {
 		if got := heapPerSeries(t, 10_000, c.samples, c.open); got > c.most {
 			t.Errorf("%d samples, open %v: %.0f bytes a series, want at most %.0f", c.samples, c.open, got, c.most)
 		} else {
