@@ -141,16 +141,18 @@ func TestDeclare_WhatThisHostCannotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for says, c := range map[string]reconcile.Command{
-		"theirs/x.log":               {Argv: []string{"/bin/sleep", "1"}, Log: theirs + "/x.log"},
-		"/no/such/program":           {Argv: []string{"/no/such/program"}},
-		"others could change it":     {Argv: []string{open}},
-		"belongs to vigild itself":   {Argv: []string{link}},
-		"which no document":          {Argv: []string{"/bin/sleep", "1"}, Ready: reconcile.Ready{Exec: []string{own(t)}}},
-		`user "nobody-of-that-name"`: {Argv: []string{"/bin/sleep", "1"}, User: "nobody-of-that-name"},
-		"/no/such/folder":            {Argv: []string{"/bin/sleep", "1"}, Cwd: "/no/such/folder"},
-		"no signal":                  {Argv: []string{"/bin/sleep", "1"}, StopSignal: "SIGFOO"},
-		`no limit "ram"`:             {Argv: []string{"/bin/sleep", "1"}, Limits: map[string]uint64{"ram": 1}},
-		"of the local config":        {Argv: []string{"/bin/sleep", "1"}},
+		"theirs/x.log":                {Argv: []string{"/bin/sleep", "1"}, Log: theirs + "/x.log"},
+		"no/x.log is not there (make": {Argv: []string{"/bin/sleep", "1"}, Log: "/usr/no/x.log"},
+		"is a folder, and no program": {Argv: []string{"/usr"}},
+		"/no/such/program: /no: no such file or directory (install":       {Argv: []string{"/no/such/program"}},
+		"others could change it":                                          {Argv: []string{open}},
+		"belongs to vigild itself":                                        {Argv: []string{link}},
+		"which no document":                                               {Argv: []string{"/bin/sleep", "1"}, Ready: reconcile.Ready{Exec: []string{own(t)}}},
+		`user "nobody-of-that-name"`:                                      {Argv: []string{"/bin/sleep", "1"}, User: "nobody-of-that-name"},
+		"it runs in, /no/such/folder: no such file or directory (make it": {Argv: []string{"/bin/sleep", "1"}, Cwd: "/no/such/folder"},
+		"no signal":           {Argv: []string{"/bin/sleep", "1"}, StopSignal: "SIGFOO"},
+		`no limit "ram"`:      {Argv: []string{"/bin/sleep", "1"}, Limits: map[string]uint64{"ram": 1}},
+		"of the local config": {Argv: []string{"/bin/sleep", "1"}},
 	} {
 		r := step(t, s, "run", c)
 		if says == "of the local config" {

@@ -127,7 +127,7 @@ func TestSet_AProgramThatOthersCanWriteIsNotStarted(t *testing.T) {
 	if err := os.Chmod(p, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := action(t, s, "theirs").Run(t.Context(), request("theirs", nil)); fault.KindOf(err) != fault.Forbidden || !strings.Contains(err.Error(), "is not started") {
+	if _, err := action(t, s, "theirs").Run(t.Context(), request("theirs", nil)); fault.KindOf(err) != fault.Forbidden || !strings.Contains(err.Error(), "is not trusted") {
 		t.Errorf("others can write it: %v", err)
 	}
 }

@@ -147,7 +147,11 @@ func (a declare) startable(d declared, raw []byte, made func(path string, what f
 	}
 	// vigild opens the log as itself, and shortens it.
 	if dir := filepath.Dir(p.Log); filepath.IsAbs(p.Log) && (made == nil || !made(dir, foresee.Directory)) {
-		if _, err := trust.Path(dir); err != nil {
+		_, err := trust.Path(dir)
+		if fault.KindOf(err) == fault.NotFound {
+			return fault.New(fault.NotFound, "the folder of the log %s is not there", p.Log).Mend("make it first, with kind: Directory, or leave log away")
+		}
+		if err != nil {
 			return fault.Wrap(fault.Forbidden, err, "the log %s of process %s", p.Log, d.name)
 		}
 	}

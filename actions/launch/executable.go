@@ -18,12 +18,18 @@ import (
 // script: its interpreter has to open it by name.
 func executable(p Program) (path string, held *os.File, err error) {
 	real, err := trust.Path(p.Argv[0])
+	if fault.KindOf(err) == fault.NotFound {
+		return "", nil, fault.New(fault.NotFound, "%v", err).Mend("install the program, or name one that is there")
+	}
 	if err != nil {
 		return "", nil, err
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(real, &st); err != nil {
 		return "", nil, fault.Wrap(fault.NotFound, err, "%s", p.Argv[0])
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return "", nil, fault.New(fault.Unprocessable, "%s is a folder, and no program", p.Argv[0])
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Mode&0o111 == 0 {
 		return "", nil, fault.New(fault.Unprocessable, "%s is not an executable file", p.Argv[0]).Mend("chmod +x %s", real)

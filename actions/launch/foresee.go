@@ -1,8 +1,6 @@
 package launch
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 
 	"vigil/engine/fault"
@@ -32,10 +30,10 @@ func Foresee(p Program) error {
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(p.Dir, &st); err != nil {
-		return fault.Wrap(fault.NotFound, &os.PathError{Op: "stat", Path: p.Dir, Err: err}, "its folder")
+		return fault.New(fault.NotFound, "the folder it runs in, %s: %v", p.Dir, err).Mend("make it, or name another as cwd")
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return fault.New(fault.Unprocessable, "%s is not a folder", p.Dir)
+		return fault.New(fault.Unprocessable, "%s, which it is to run in, is no folder", p.Dir).Mend("name another as cwd")
 	}
 	return nil
 }

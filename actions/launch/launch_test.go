@@ -218,7 +218,7 @@ func TestBar_StartFailureIsTold(t *testing.T) {
 		{"relative", launch.Program{Argv: []string{"true"}}, fault.Unprocessable, "absolute"},
 		{"missing", launch.Program{Argv: []string{dir + "/none"}}, fault.NotFound, dir + "/none"},
 		{"not executable", launch.Program{Argv: []string{write("plain", "x", 0o644)}}, fault.Unprocessable, "chmod +x"},
-		{"a folder", launch.Program{Argv: []string{"/usr"}}, fault.Unprocessable, "executable"},
+		{"a folder", launch.Program{Argv: []string{"/usr"}}, fault.Unprocessable, "a folder, and no program"},
 		{"no interpreter", launch.Program{Argv: []string{write("script", "#!/no/such\n", 0o755)}}, fault.NotFound, "interpreter"},
 		{"no format", launch.Program{Argv: []string{write("odd", "\x00\x01", 0o755)}}, fault.Unprocessable, "script without"},
 		{"no folder", launch.Program{Argv: []string{"/bin/true"}, Dir: dir + "/none"}, fault.NotFound, "folder"},

@@ -44,7 +44,7 @@ func Path(path string) (string, error) {
 		next := filepath.Join(at, name)
 		var st unix.Stat_t
 		if err := unix.Lstat(next, &st); err != nil {
-			return "", fault.Wrap(fault.NotFound, &os.PathError{Op: "lstat", Path: next, Err: err}, "%s", path)
+			return "", lost(path, next, err)
 		}
 		if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 			if links++; links > maxLinks {
@@ -86,7 +86,7 @@ func owned(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 func guarded(at, path string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(at, &st); err != nil {
-		return fault.Wrap(fault.NotFound, &os.PathError{Op: "lstat", Path: at, Err: err}, "%s", path)
+		return lost(path, at, err)
 	}
 	open := st.Mode&0o022 != 0
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0 {
@@ -98,7 +98,15 @@ func guarded(at, path string) error {
 	return nil
 }
 
+// lost says what of a path is not there, or cannot be looked at.
+func lost(path, at string, err error) error {
+	if at == path {
+		return fault.Wrap(fault.NotFound, err, "%s", path)
+	}
+	return fault.Wrap(fault.NotFound, err, "%s: %s", path, at)
+}
+
 func notOurs(path, at string, st unix.Stat_t) error {
-	return fault.New(fault.Forbidden, "%s is not started: %s belongs to uid %d with mode %04o, so others could change it", path, at, st.Uid, st.Mode&0o7777).
+	return fault.New(fault.Forbidden, "%s is not trusted: %s belongs to uid %d with mode %04o, so others could change it", path, at, st.Uid, st.Mode&0o7777).
 		Mend("chown root %s and chmod go-w %s", at, at)
 }
