@@ -1,7 +1,10 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -46,4 +49,41 @@ func (is Issues) Error() string {
 		lines[i] = x.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// InOrder returns the issues in the order of the text: by file, line and column.
+// Those of one place stay as they came; those without a place come last.
+func (is Issues) InOrder() Issues {
+	type spot struct {
+		file      string
+		line, col int
+	}
+	read := func(place string) (s spot) {
+		var rest, col string
+		s.file = place
+		if i := strings.LastIndexByte(place, ':'); i > 0 {
+			rest, col = place[:i], place[i+1:]
+		}
+		i := strings.LastIndexByte(rest, ':')
+		if i <= 0 {
+			return s
+		}
+		line, err := strconv.Atoi(rest[i+1:])
+		if err != nil {
+			return s
+		}
+		if n, err := strconv.Atoi(col); err == nil {
+			s = spot{rest[:i], line, n}
+		}
+		return s
+	}
+	out := slices.Clone(is)
+	slices.SortStableFunc(out, func(a, b Issue) int {
+		if (a.Place == "") != (b.Place == "") {
+			return cmp.Compare(len(b.Place), len(a.Place))
+		}
+		x, y := read(a.Place), read(b.Place)
+		return cmp.Or(cmp.Compare(x.file, y.file), cmp.Compare(x.line, y.line), cmp.Compare(x.col, y.col))
+	})
+	return out
 }

@@ -188,7 +188,9 @@ func TestRevision_MarksFollowTheWayBack(t *testing.T) {
 	}
 	r.start()
 	health := "  health: {expr: \"value > 0\", timeout: 1s}"
-	r.good("a1", r.file("a", "one\n", health))
+	if said := r.good("a1", r.file("a", "one\n", health)); !slices.Contains(said, "waiting for the health of File/a") {
+		t.Errorf("said: %q", said)
+	}
 	r.mu.Lock()
 	sick = true
 	r.mu.Unlock()

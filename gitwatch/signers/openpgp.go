@@ -22,7 +22,7 @@ func (a *Allowed) openPGP(c signed, at time.Time) error {
 	}
 	who, err := check(at)
 	if errors.Is(err, pgperrors.ErrUnknownIssuer) {
-		return refuse("the commit is signed with an OpenPGP key that is no allowed signer")
+		return refuse("the commit is signed with an OpenPGP key that is no allowed signer").Mend(stranger)
 	}
 	if who == nil && err != nil {
 		return refuse("the OpenPGP signature is wrong: %v", err)

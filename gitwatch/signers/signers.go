@@ -55,6 +55,9 @@ func Verify(raw []byte, allowed *Allowed, at time.Time) (signer string, err erro
 	return "", refuse("the commit has a signature of an unknown kind")
 }
 
+// stranger is what mends a signature of somebody who is not in the list.
+const stranger = "sign it with a key of the allowed signers, or add this one to them"
+
 func refuse(format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, format, args...)
 }

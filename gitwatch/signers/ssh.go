@@ -29,7 +29,7 @@ func (a *Allowed) ssh(c signed, at time.Time) error {
 	if strings.HasPrefix(sig.PublicKey.Type(), "sk-") && !touched(sig.Signature) {
 		return refuse("the commit is signed with %s, which nobody touched", print)
 	}
-	var why error = refuse("the commit is signed with %s, which is no allowed signer", print)
+	var why error = refuse("the commit is signed with %s, which is no allowed signer", print).Mend(stranger)
 	if a == nil {
 		return why
 	}

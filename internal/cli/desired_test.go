@@ -85,7 +85,7 @@ func TestDesiredCommands(t *testing.T) {
 		{"drift of no ref", "drift motd", 2, "", "write Kind/name"},
 		{"drift history", "drift --history --limit 3", 0, "File/f249|sha256|healed", ""},
 		{"drift history of one", "drift --history File/f003", 0, "File/f003", ""},
-		{"drift to a commit", "drift --commit File/f007 --reason right", 0, "cccccccccc on the branch drift/file-f007: permissions of File/f007|git fetch origin drift/file-f007 && git merge", ""},
+		{"drift to a commit", "drift --commit File/f007 --reason right", 0, "cccccccccc on the branch drift/file-f007: permissions of File/f007|git fetch origin drift/file-f007 && git merge --no-ff FETCH_HEAD", ""},
 		{"drift to a commit of what does not differ", "drift --commit File/f001", 6, "", "stands as its document says"},
 		{"a reason for nothing", "drift --reason x", 2, "", "belong to --commit"},
 		{"diff", "diff", 0, "File/f007  drifted|--- /etc/f007 as wanted|  -a|  +b", ""},

@@ -73,6 +73,7 @@ func Load(files []File, host Host, trust reconcile.Trust, d Deps) (*reconcile.Se
 	}
 	l.issues = append(l.issues, reconcile.Order(l.set.Items, unread)...)
 	if len(l.issues) > 0 {
+		l.issues = l.issues.InOrder()
 		if n := len(l.issues); n > maxIssues {
 			l.issues = append(l.issues[:maxIssues:maxIssues], fault.Issue{Msg: fmt.Sprintf("and %d more", n-maxIssues)})
 		}

@@ -349,7 +349,7 @@ func TestLoad_OneInvalidAmongTwentyThousand(t *testing.T) {
 	at := len(files) / 2
 	files[at].Data = []byte(strings.Replace(string(files[at].Data), "content: |", "contents: |", 1))
 	s, is = load.Load(files, load.Host{}, trust(), load.Deps{})
-	if s != nil || len(is) != 2 || !strings.HasPrefix(is[0].Place, files[at].Path+":11:3") || !strings.Contains(is[0].String(), "did you mean content?") {
+	if s != nil || len(is) != 2 || !strings.HasPrefix(is[1].Place, files[at].Path+":11:3") || !strings.Contains(is[1].String(), "did you mean content?") {
 		t.Errorf("%v", is)
 	}
 }

@@ -41,7 +41,11 @@ func (k *Carrier) prove(ctx context.Context, row *engine.Revision, did *deeds, s
 	answers := k.askHealth(own, asked, k.Clock())
 	waiting := len(asked)
 	if waiting > 0 {
-		say(fmt.Sprintf("waiting for the health of %d things", waiting))
+		line := "waiting for the health of " + asked[0].Ref
+		if waiting > 1 {
+			line += fmt.Sprintf(" and %d more", waiting-1)
+		}
+		say(line)
 	}
 	for {
 		now := k.Clock().Time()

@@ -127,6 +127,7 @@ func (p *Plan) refused(is fault.Issues) error {
 	if len(is) == 0 {
 		return p.much
 	}
+	is = is.InOrder()
 	if n := len(is); n > most {
 		is = append(is[:most:most], fault.Issue{Msg: fmt.Sprintf("and %d more", n-most)})
 	}

@@ -157,7 +157,7 @@ func (c *DriftCmd) commit(ctx context.Context, s *session.Session) error {
 		for _, l := range out.Left {
 			fmt.Fprintf(s.Out, "left as it is: %s\n", session.Plain(l))
 		}
-		fmt.Fprintf(s.Out, "to accept it:\n  git fetch origin %s && git merge FETCH_HEAD && git push\n", session.Plain(out.Branch))
+		fmt.Fprintf(s.Out, "to accept it:\n  git fetch origin %s && git merge --no-ff FETCH_HEAD && git push\n", session.Plain(out.Branch))
 		return nil
 	})
 }
