@@ -8,7 +8,7 @@ import (
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
-	"vigil/engine/remedy/misread"
+	"vigil/engine/remedy/placeholder"
 )
 
 // Bounds of a plan.
@@ -31,7 +31,7 @@ func (p *Plan) Check(actions Actions) fault.Issues {
 		is.Add("/ladder", "%d rungs, at most %d are allowed", len(p.Ladder), maxRungs)
 		return is
 	}
-	if _, err := Expand(p.Target, samples()[0]); err != nil {
+	if _, err := placeholder.Fill(p.Target, samples()[0]); err != nil {
 		is.Add("/target", "%s", err)
 	}
 	literal(&is, "/target", p.Target)
@@ -45,7 +45,7 @@ func (p *Plan) Check(actions Actions) fault.Issues {
 
 // literal refuses what was meant as a placeholder and would be taken as it stands.
 func literal(is *fault.Issues, place string, in any) {
-	misread.Each(place, in, func(place, wrote, means string) {
+	placeholder.EachMisread(place, in, func(place, wrote, means string) {
 		*is = append(*is, fault.Issue{Place: place, Msg: fmt.Sprintf("%q would be taken as it stands", wrote), Hint: "write " + means})
 	})
 }
@@ -88,7 +88,7 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 		return
 	}
 	if actions == nil {
-		if _, err := expandMap(g.With, samples()[0], 0); err != nil {
+		if _, err := placeholder.FillAll(g.With, samples()[0]); err != nil {
 			is.Add(place+"/with", "%s", err)
 		}
 		return
@@ -102,7 +102,7 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 	}
 	var errs []error
 	for _, sample := range samples() {
-		with, err := expandMap(g.With, sample, 0)
+		with, err := placeholder.FillAll(g.With, sample)
 		if err != nil {
 			is.Add(place+"/with", "%s", err)
 			return
@@ -112,7 +112,7 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 			return
 		}
 		errs = append(errs, err)
-		if !misread.Placed(g.With) {
+		if !placeholder.Placed(g.With) {
 			break
 		}
 	}
@@ -144,10 +144,10 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 
 // samples are values that labels might have, of different kinds, so that a
 // pattern which takes any of them lets the rung pass.
-func samples() []Values {
-	var out []Values
+func samples() []placeholder.Values {
+	var out []placeholder.Values
 	for _, v := range []string{"web", "web.service", "7", "/srv/web", "10.0.0.1"} {
-		out = append(out, Values{sample: v, Target: v, Policy: v})
+		out = append(out, placeholder.Values{Sample: v, Target: v, Policy: v})
 	}
 	return out
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"vigil/engine/clock"
 	"vigil/engine/fault"
 )
@@ -68,47 +66,6 @@ func TestLifeEveryPair(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestExpand(t *testing.T) {
-	v := Values{Labels: map[string]string{"service": "web", "odd": "{{ labels.service }}", "bad": "a\nb", "none": "", "utf": "\xff", "*": "star"}, Target: "t1", Policy: "p1"}
-	for _, tc := range []struct{ in, want, err string }{
-		{"plain", "plain", ""},
-		{"{{ labels.service }}.service", "web.service", ""},
-		{"{{labels.service}}", "web", ""},
-		{"{{ target }}/{{ policy }}", "t1/p1", ""},
-		{"{{ labels.odd }}", "{{ labels.service }}", ""}, // filled in once, never read again
-		{"{{ labels.missing }}", "", "no label \"missing\""},
-		{"{{ labels.bad }}", "", "control bytes"},
-		{"{{ labels.utf }}", "", "control bytes"},
-		{"{{ labels.none }}", "", "empty"},
-		{"{{ value }}", "", "not a placeholder"},
-		{"{{ env.HOME }}", "", "not a placeholder"},
-		{"{{ labels.service", "", "does not close"},
-		{"}} {", "}} {", ""},
-	} {
-		got, err := Expand(tc.in, v)
-		if got != tc.want || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
-			t.Errorf("%q: %q, %v; want %q %q", tc.in, got, err, tc.want, tc.err)
-		}
-	}
-}
-
-// TestExpandAddsOnlyTheValue: whatever a label holds, only that place of the
-// text changes, and no control byte comes in.
-func TestExpandAddsOnlyTheValue(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		before := rapid.StringMatching(`[a-z/. -]{0,10}`).Draw(t, "before")
-		after := rapid.StringMatching(`[a-z/. -]{0,10}`).Draw(t, "after")
-		value := rapid.String().Draw(t, "value")
-		got, err := Expand(before+"{{ labels.x }}"+after, Values{Labels: map[string]string{"x": value}})
-		if err == nil && got != before+value+after {
-			t.Fatalf("%q", got)
-		}
-		if err == nil && strings.ContainsAny(got, "\x00\n\r\x1b\x7f") {
-			t.Fatalf("a control byte came in: %q", got)
-		}
-	})
 }
 
 // kinds is a set of two real little actions.

@@ -1,7 +1,4 @@
-// Package misread finds what a person took for a placeholder and vigild does not:
-// it would act on a thing of that very name. It says too whether there is one. It
-// holds no state and does no I/O.
-package misread
+package placeholder
 
 import (
 	"fmt"
@@ -11,16 +8,13 @@ import (
 	"strings"
 )
 
-// maxDepth is how deep a parameter is looked into, as deep as one may nest.
-const maxDepth = 8
-
 // single is a name of ours in one pair of braces; a second brace on either side
 // makes it a placeholder, or a thing that is read as one.
 var single = regexp.MustCompile(`(?:^|[^{])([$%]?\{\s*(labels\.[^{}\s]+|target|policy)\s*\})(?:[^}]|$)`)
 
-// Text finds the first in a text: wrote is what stands there, means what it should
+// Misread finds the first in a text: wrote is what stands there, means what it should
 // be; "" when there is none.
-func Text(text string) (wrote, means string) {
+func Misread(text string) (wrote, means string) {
 	m := single.FindStringSubmatch(text)
 	if m == nil {
 		return "", ""
@@ -28,9 +22,11 @@ func Text(text string) (wrote, means string) {
 	return m[1], "{{ " + m[2] + " }}"
 }
 
-// Each calls found for every text within a parameter that holds one, with the path
+// EachMisread calls found for every text within a parameter that holds one, with the path
 // to it below place, in the order of keys.
-func Each(place string, in any, found func(place, wrote, means string)) { each(place, in, found, 0) }
+func EachMisread(place string, in any, found func(place, wrote, means string)) {
+	each(place, in, found, 0)
+}
 
 func each(place string, in any, found func(place, wrote, means string), depth int) {
 	if depth > maxDepth {
@@ -38,7 +34,7 @@ func each(place string, in any, found func(place, wrote, means string), depth in
 	}
 	switch in := in.(type) {
 	case string:
-		if wrote, means := Text(in); wrote != "" {
+		if wrote, means := Misread(in); wrote != "" {
 			found(place, wrote, means)
 		}
 	case []any:

@@ -1,4 +1,10 @@
-package remedy
+// Package placeholder fills the placeholders of a remedy's texts, {{ labels.NAME }},
+// {{ target }} and {{ policy }}, and finds what a person took for one and is none: vigild
+// would act on a thing of that very name.
+//
+// It refuses code, defaults, nesting, and control bytes. It holds no state, does no I/O
+// and starts nothing.
+package placeholder
 
 import (
 	"fmt"
@@ -13,7 +19,7 @@ import (
 // Bounds of what is substituted.
 const (
 	maxValue = 4 << 10
-	maxDepth = 8
+	maxDepth = 8 // a parameter may nest, and is looked into
 	maxItems = 256
 )
 
@@ -22,14 +28,14 @@ type Values struct {
 	Labels map[string]string
 	Target string
 	Policy string
-	sample string // stands for every label while a plan is checked
+	Sample string // stands for every label while a plan is checked
 }
 
-// Expand fills the placeholders of one text: {{ labels.NAME }}, {{ target }}
+// Fill fills the placeholders of one text: {{ labels.NAME }}, {{ target }}
 // and {{ policy }}. That is all there is: no code, no defaults, no nesting, and
 // what was filled in is never read again. A label that does not exist, and a
 // value with control bytes, are errors of kind Unprocessable.
-func Expand(text string, v Values) (string, error) {
+func Fill(text string, v Values) (string, error) {
 	var b strings.Builder
 	rest := text
 	for {
@@ -64,7 +70,7 @@ func (v Values) lookup(name string) (string, error) {
 	case isLabel:
 		var ok bool
 		if value, ok = v.Labels[label]; !ok {
-			value, ok = v.sample, v.sample != ""
+			value, ok = v.Sample, v.Sample != ""
 		}
 		if !ok {
 			return "", fault.New(fault.Unprocessable, "there is no label %q", label).Mend("labels here: %s", names(v.Labels))
@@ -104,21 +110,20 @@ func names(m map[string]string) string {
 	return strings.Join(ks, ", ")
 }
 
-// expandAny fills the texts inside a parameter, whose shape stays as it is.
-func expandAny(in any, v Values, depth int) (any, error) {
+func fill(in any, v Values, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fault.New(fault.Unprocessable, "nested deeper than %d", maxDepth)
 	}
 	switch in := in.(type) {
 	case string:
-		return Expand(in, v)
+		return Fill(in, v)
 	case []any:
 		if len(in) > maxItems {
 			return nil, fault.New(fault.Unprocessable, "%d items, at most %d are allowed", len(in), maxItems)
 		}
 		out := make([]any, len(in))
 		for i, x := range in {
-			y, err := expandAny(x, v, depth+1)
+			y, err := fill(x, v, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -126,60 +131,26 @@ func expandAny(in any, v Values, depth int) (any, error) {
 		}
 		return out, nil
 	case map[string]any:
-		return expandMap(in, v, depth)
+		return fillMap(in, v, depth)
 	}
 	return in, nil
 }
 
-func expandMap(in map[string]any, v Values, depth int) (map[string]any, error) {
+// FillAll fills the texts inside parameters, whose shape stays as it is. Errors are those
+// of Fill, and Unprocessable for what is too many or too deep.
+func FillAll(in map[string]any, v Values) (map[string]any, error) { return fillMap(in, v, 0) }
+
+func fillMap(in map[string]any, v Values, depth int) (map[string]any, error) {
 	if len(in) > maxItems {
 		return nil, fault.New(fault.Unprocessable, "%d parameters, at most %d are allowed", len(in), maxItems)
 	}
 	out := make(map[string]any, len(in))
 	for k, x := range in {
-		y, err := expandAny(x, v, depth+1)
+		y, err := fill(x, v, depth+1)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k, err)
 		}
 		out[k] = y
 	}
 	return out, nil
-}
-
-// Request is the request of r's current rung with its placeholders filled in;
-// the attempt's id and start are given when it is opened. A bound that the
-// placeholders break is an error of kind Unprocessable that names it.
-func (r *Remediation) Request() (Request, error) {
-	if r.Rung < 0 || r.Rung >= len(r.Plan.Ladder) {
-		return Request{}, fault.New(fault.Unprocessable, "remediation %d has no rung %d", r.ID, r.Rung)
-	}
-	rung := r.Plan.Ladder[r.Rung]
-	with, err := expandMap(rung.With, Values{Labels: r.Labels, Target: r.Target, Policy: r.Policy}, 0)
-	if err != nil {
-		return Request{}, fault.Wrap(fault.Unprocessable, err, "rung %d (%s)", r.Rung+1, rung.Action)
-	}
-	q := Request{
-		Action: rung.Action, Source: r.Source, With: with, Target: r.Target, Policy: r.Policy,
-		Severity: r.Severity, Rung: r.Rung, Labels: r.Labels, Reason: r.purpose(),
-		Back: r.Source == FromReconcile && r.Labels[LabelBack] == "yes", // other sources' labels are anybody's
-	}
-	if rung.Timeout != nil {
-		q.Timeout = rung.Timeout.Std()
-	}
-	return q, nil
-}
-
-// purpose is what an act is told about why it is: what a person wrote who asked for
-// it, else what the policy saw or what came of the try before. What held it
-// meanwhile is no purpose.
-func (r *Remediation) purpose() string {
-	switch held := r.Gate != ""; {
-	case r.Details != "" || held && r.Policy == "":
-		return r.Details
-	case r.Policy == "":
-		return r.Reason
-	case held || r.Reason == "":
-		return "policy " + r.Policy + " fires"
-	}
-	return "policy " + r.Policy + " " + r.Reason
 }
