@@ -28,7 +28,7 @@ type Process struct {
 	StopSignal  string            `toml:"stop_signal" json:"stop_signal,omitempty"`   // "" is SIGTERM
 	StopTimeout time.Duration     `toml:"stop_timeout" json:"stop_timeout,omitempty"` // then SIGKILL; 0 is 10 s
 	Autostart   *bool             `toml:"autostart" json:"autostart,omitempty"`       // unset is true
-	Log         string            `toml:"log" json:"log,omitempty"`                   // "" is NAME.log in the data directory; "none" or an absolute path
+	Log         string            `toml:"log" json:"log,omitempty"`                   // "" is process/NAME.log in the data directory; "none" or an absolute path
 	LogMax      int64             `toml:"log_max" json:"log_max,omitempty"`           // bytes, then the older half is dropped; 0 is 8 MiB
 	Limits      map[string]uint64 `toml:"limits" json:"limits,omitempty"`
 }

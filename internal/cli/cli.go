@@ -106,7 +106,7 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	case errors.Is(err, errDone):
 		return 0
 	case err != nil:
-		return fail(s, fault.New(fault.Usage, "%v", err).Mend("see vigild --help"))
+		return fail(s, fault.New(fault.Usage, "%v", err).Mend("see %s --help", meant(err)))
 	}
 	ses := &session.Session{Streams: s, Globals: c.Globals, Candidates: func(words []string) []string {
 		return candidates(parser.Model.Node, words)
@@ -119,6 +119,17 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		return fail(s, err)
 	}
 	return 0
+}
+
+// meant is the command that a mistake was made with.
+func meant(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if n := wrong.Context.Selected(); n != nil {
+			return n.FullPath()
+		}
+	}
+	return "vigild"
 }
 
 func fail(s session.Streams, err error) int {

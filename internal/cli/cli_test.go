@@ -95,6 +95,7 @@ func TestExitCodesAndSuggestions(t *testing.T) {
 		{"a mistyped command", []string{"stauts"}, 2, "did you mean status?"},
 		{"a mistyped flag", []string{"why", "1", "--evidnce"}, 2, "--evidence"},
 		{"a missing argument", []string{"why"}, 2, "expected"},
+		{"an argument too many", []string{"maintenance", "add", "{a=\"b\"}", "--reason", "x"}, 2, "(see vigild maintenance add --help)"},
 		{"a wrong choice", []string{"token", "create", "x", "--role", "king"}, 2, "viewer"},
 		{"a bad config", []string{"check", "config", "-c", bad}, 3, "bad.toml:1: x: unknown key"},
 		{"no such config", []string{"check", "config", "-c", bad + "x"}, 5, "does not exist"},
@@ -161,5 +162,18 @@ func TestConfigSecretsAreNotPrinted(t *testing.T) {
 		if code != 0 || strings.Contains(out+errs, "s3cret") {
 			t.Errorf("%s: code %d, %s", format, code, errs)
 		}
+	}
+}
+
+// TestDataDir_IsWhereOneStands: a path of the command line is one of the shell.
+func TestDataDir_IsWhereOneStands(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := line(t, nil, "check", "config", "--data-dir", "data")
+	if code != 0 || !strings.Contains(out, `data_dir = "`+filepath.Join(here, "data")+`"`) {
+		t.Errorf("code %d, %s, %s", code, out, errs)
 	}
 }

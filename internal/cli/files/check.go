@@ -5,6 +5,7 @@ package files
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,19 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 		}
 		if t := l.Trust(); l.Git.Enabled {
 			fmt.Fprintf(s.Out, "revisions come by %s, may hold %s, and may touch %s\n", l.Git.Source, strings.Join(t.Kinds, ", "), cmp.Or(strings.Join(append(t.Places(), t.Made()...), ", "), "no file"))
+			var boundless []string
+			if t.Commands {
+				boundless = append(boundless, "git.trust_commands")
+			}
+			switch {
+			case t.Actions && slices.Contains(t.Kinds, "Action"):
+				boundless = append(boundless, "git.trust_actions")
+			case t.Actions:
+				fmt.Fprintln(s.Out, "git.trust_actions: git.kinds does not list Action, so no such document is taken")
+			}
+			if len(boundless) > 0 {
+				fmt.Fprintf(s.Out, "%s: whoever may sign a commit has any program run as any user\n", strings.Join(boundless, ", "))
+			}
 		}
 		for _, o := range rep.Legacy {
 			if o.Key == "" {

@@ -101,14 +101,18 @@ func (c *auditVerifyCmd) file(s *session.Session) error {
 	if err := audit.VerifyExport(f, v, audit.Head{}); err != nil {
 		return err
 	}
+	if v.Count() == 0 { // an emptied file is no chain that is whole
+		return fault.New(fault.Invalid, "%s holds no records: nothing was verified", c.File).Mend("vigild audit export > FILE writes them")
+	}
 	out := struct {
 		OK        bool   `json:"ok"`
 		Records   int64  `json:"records"`
+		First     int64  `json:"first"` // number of the first record
 		Head      string `json:"head"`
 		Decisions *int   `json:"decisions,omitempty"` // that came out as they were written
 		Bare      int    `json:"without_evidence,omitempty"`
 		Unknown   int    `json:"of_unknown_configuration,omitempty"`
-	}{true, v.Count(), v.Head().Hash.String(), nil, 0, 0}
+	}{true, v.Count(), v.Head().Seq - v.Count() + 1, v.Head().Hash.String(), nil, 0, 0}
 	if c.Decisions {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return fault.Wrap(fault.Unavailable, err, "audit file")
@@ -122,6 +126,9 @@ func (c *auditVerifyCmd) file(s *session.Session) error {
 	}
 	return s.Print(out, func() error {
 		_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", out.Records, out.Head)
+		if err == nil && out.First > 1 {
+			_, err = fmt.Fprintf(s.Out, "it begins with record %d: those before are not in this file\n", out.First)
+		}
 		if err == nil && out.Decisions != nil {
 			_, err = fmt.Fprintf(s.Out, "%d decisions come out as they were written\n", *out.Decisions)
 		}

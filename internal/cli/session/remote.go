@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"vigil/api/client"
@@ -67,12 +68,20 @@ func (s *Session) Load() (*config.Loaded, error) {
 	return config.Load(s.From())
 }
 
+// here is a path of the command line: it begins at the folder that one is in.
+func here(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
+}
+
 func (s *Session) From() config.From {
 	return config.From{
 		File: s.Config, Env: s.Env, Places: config.PlacesFor(os.Geteuid(), s.Lookup),
 		Change: func(c *config.Config) {
 			if s.DataDir != "" {
-				c.DataDir = s.DataDir
+				c.DataDir = here(s.DataDir)
 			}
 			if s.Socket != "" {
 				c.API.Socket = s.Socket
