@@ -20,6 +20,10 @@ import (
 // reason is reworded, and when a gate comes that is Since then.
 const Edition = 1
 
+// MostTold is how many records one move tells at most: those of an opened or ended
+// attempt, of its remediation, and of a breaker or brake.
+const MostTold = 4
+
 // Evidence is what a decision about a remediation stood on, and what came of it, as
 // its audit record holds it: with the record itself and the configuration of that
 // digest it is all that deciding again takes.

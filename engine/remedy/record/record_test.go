@@ -70,6 +70,9 @@ func comesOut(rt *rapid.T, seen map[string]int) {
 	if err != nil || stored.Digest() != c.Digest() {
 		t.Fatalf("%v: the configuration is %s and comes back as %s", err, c.Digest(), stored.Digest())
 	}
+	if len(m.Audit) > given.MostTold {
+		t.Fatalf("one move tells %d records, more than are looked at together: %+v", len(m.Audit), m.Audit)
+	}
 	tells, bears := false, 0
 	for i, rec := range m.Audit {
 		tells = tells || given.Tells(rec.Verb)

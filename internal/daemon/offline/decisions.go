@@ -80,9 +80,6 @@ type beside struct {
 	words bool
 }
 
-// most is how many records one move tells at most.
-const most = 4
-
 // learn keeps a configuration that decisions name.
 func (d *again) learn(r audit.Record) error {
 	if r.Verb != decide.ConfigVerb || len(r.Evidence) == 0 {
@@ -105,7 +102,7 @@ func (d *again) look(r audit.Record) error {
 		return err
 	}
 	d.last = append(d.last, r)
-	if n := len(d.last) - most; n > 0 {
+	if n := len(d.last) - given.MostTold; n > 0 {
 		if old := d.last[n-1].Seq; d.bare[old] {
 			delete(d.bare, old)
 			d.Bare++
