@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -118,6 +119,9 @@ func TestHeal_ForeseesAfterTheStepsBefore(t *testing.T) {
 		w    with
 	}
 	write := func(p string) step { return step{"file", with{"path": dir + p, "content": "x"}} }
+	checked := func(p string) step {
+		return step{"file", with{"path": dir + "/new", "content": "x", "validate": fmt.Sprintf(`[%q,"{}"]`, dir+p)}}
+	}
 	folder := func(p string) step { return step{"directory", with{"path": dir + p}} }
 	away := func(kind, p string) step { return step{kind, with{"path": dir + p, "absent": true}} }
 	for name, c := range map[string]struct {
@@ -140,6 +144,9 @@ func TestHeal_ForeseesAfterTheStepsBefore(t *testing.T) {
 		"emptied before":             {[]step{away("file", "/d/x")}, away("directory", "/d"), ""},
 		"a folder as a file":         {nil, away("file", "/d"), "is not removed as a file (kind: Directory"},
 		"others can write":           {nil, write("/open/x"), "others can write in "},
+		"nothing validates":          {nil, checked("/none"), "/none: no such file or directory (install the program"},
+		"no program validates":       {nil, checked("/f"), "/f is not an executable file"},
+		"it is brought before":       {[]step{write("/none")}, checked("/none"), ""},
 		"they could":                 {[]step{{"directory", with{"path": dir + "/open", "permissions": "0755"}}}, write("/open/x"), ""},
 	} {
 		for _, programs := range []bool{false, true} {

@@ -212,8 +212,16 @@ func (a file) Foresee(r remedy.Request, f *foresee.Ahead) error {
 		in.Bytes = int64(len(*w.content))
 	}
 	st, there, err := a.foresee(w.want, f, in)
-	if err == nil && there && in.Writes && !f.Programs {
-		return a.ownersProgram(w, st)
+	if err != nil || !in.Writes || f.Programs {
+		return err
+	}
+	if there {
+		err = a.ownersProgram(w, st)
+	}
+	if err == nil && w.validate != nil && w.validate[0] != "{}" {
+		if left, known := f.At(w.validate[0]); !known || left != foresee.File {
+			err = launch.Startable(launch.Program{Argv: w.validate[:1]})
+		}
 	}
 	return err
 }

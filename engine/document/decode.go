@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -19,6 +20,7 @@ const maxIssues = 100
 var (
 	nodeType     = reflect.TypeFor[Node]()
 	durationType = reflect.TypeFor[Duration]()
+	momentType   = reflect.TypeFor[time.Time]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -197,7 +199,11 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 		d.expected(n, path, what(v.Type()), hint)
 		return
 	}
-	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil {
+	err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value))
+	switch {
+	case err != nil && v.Type() == momentType: // the library says it by its own layout
+		d.expected(n, path, what(momentType), "")
+	case err != nil:
 		d.add(n, "", "%s%v", prefix(path), err)
 	}
 }

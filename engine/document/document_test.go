@@ -44,6 +44,7 @@ type spec struct {
 	Tags   []string       `yaml:"tags"`
 	Extra  map[string]any `yaml:"extra"`
 	On     bool           `yaml:"on"`
+	At     time.Time      `yaml:"at"`
 	Ratio  float64        `yaml:"ratio"`
 	Hidden string         `yaml:"-"`
 }
@@ -91,6 +92,8 @@ func TestStrictnessIsNamedWithPlace(t *testing.T) {
 		{"merge key", head + "  <<: {match: a}", `f:5:3: merge keys are not allowed`},
 		{"tag", head + "  match: !!binary aGk=", `the tag !!binary is not allowed`},
 		{"bare number as duration", head + "  for: 30", `f:5:8: for: expected a duration such as 90s, 5m or 1h30m, found the number 30 (a number has no unit: write 30s for seconds`},
+		{"a word as a moment", head + "  at: tomorrow", `f:5:7: at: expected a moment with its zone such as 2006-01-02T15:04:05Z, found the text "tomorrow"`},
+		{"a day as a moment", head + "  at: 2026-12-01", `at: expected a moment with its zone`},
 		{"quoted number as duration", head + "  for: '30'", `"30" has no unit`},
 		{"unknown unit", head + "  for: 3y", `unknown unit "y"`},
 		{"number as text", head + "  match: 12", `expected text, found the number 12 (put it in quotes: "12")`},

@@ -11,6 +11,9 @@ func what(t reflect.Type) string {
 	if t == durationType {
 		return "a duration such as 90s, 5m or 1h30m"
 	}
+	if t == momentType {
+		return "a moment with its zone such as 2006-01-02T15:04:05Z"
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return what(t.Elem())
