@@ -80,6 +80,7 @@ func TestDesiredCommands(t *testing.T) {
 		{"drift", "drift", 0, "File/f007  drifted  (a.yaml:1:1)|permissions: wanted 0644, found 0600", ""},
 		{"drift with an exit code", "drift --look --exit-code", 6, "File/f007", ""},
 		{"drift of one that does not", "drift File/f001 --exit-code", 0, "nothing differs", ""},
+		{"drift of what no document speaks of", "drift Fil/f001", 5, "", "Fil/f001"},
 		{"everything", "drift --all", 0, "File/f000  in_sync|File/f007  drifted|File/f249  in_sync", ""},
 		{"everything with an exit code", "drift --all --exit-code", 6, "File/f000", ""},
 		{"drift of no ref", "drift motd", 2, "", "write Kind/name"},

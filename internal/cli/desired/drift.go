@@ -34,8 +34,10 @@ func (DriftCmd) Help() string {
 
 // Run lists what differs, or its history, or makes a commit of it.
 func (c *DriftCmd) Run(ctx context.Context, s *session.Session) error {
+	var kind, name string
 	if c.Ref != "" {
-		if _, _, err := splitRef(c.Ref); err != nil {
+		var err error
+		if kind, name, err = splitRef(c.Ref); err != nil {
 			return err
 		}
 	}
@@ -72,6 +74,11 @@ func (c *DriftCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 	}
 	list.Total = len(list.Resources)
+	if c.Ref != "" && list.Total == 0 && blind == nil { // one that is right, or one that nobody speaks of
+		if _, err := r.Resource(ctx, kind, name); err != nil {
+			return err
+		}
+	}
 	if err := s.Print(list, func() error {
 		for _, v := range list.Resources {
 			resource(s, v)

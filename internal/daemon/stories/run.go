@@ -111,6 +111,10 @@ func documents(s *story.Story, file string, shared []document.Document, issues *
 				path = filepath.Join(filepath.Dir(file), path)
 			}
 			ds, err := load(path, issues)
+			if fault.KindOf(err) == fault.NotFound {
+				*issues = append(*issues, fault.Issue{Place: p.Place, Msg: fmt.Sprintf("there is no file %s", path), Hint: "the path begins at the folder of the story"})
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -118,8 +122,12 @@ func documents(s *story.Story, file string, shared []document.Document, issues *
 		}
 		i := slices.IndexFunc(among, func(d document.Document) bool { return d.Kind == "Policy" && d.Name == p.Name })
 		if i < 0 {
-			*issues = append(*issues, fault.Issue{Place: p.Place, Msg: fmt.Sprintf("there is no policy %q", p.Name),
-				Hint: "name its file after it, or give its file beside the story"})
+			missing := fault.Issue{Place: p.Place, Msg: fmt.Sprintf("there is no policy %q", p.Name), Hint: "name its file after it, or give its file beside the story"}
+			if p.File != "" {
+				missing.Msg += " in " + p.File
+				missing.Hint = "write the name that its document has"
+			}
+			*issues = append(*issues, missing)
 			continue
 		}
 		doc, is := engine.PolicyFromDocument(among[i])

@@ -116,6 +116,8 @@ at 260s  hot{host="web1"} ok
 func TestStoriesNameThePlaceOfAMistake(t *testing.T) {
 	tests := []struct{ name, story, policy, want string }{
 		{"unknown word", "evry 10s\n", hot, "a.story:1"},
+		{"no such file", "policy hot none.yaml\nat 1s hot ok\n", hot, "a.story:1:8: there is no file "},
+		{"not in that file", "policy none p.yaml\nat 1s none ok\n", hot, "a.story:1:8: there is no policy \"none\" in p.yaml (write the name"},
 		{"no such policy", "policy none\nat 1s none ok\n", hot, "a.story:1:8: there is no policy \"none\""},
 		{"a mistake in a policy", "policy hot\nat 1s hot ok\n", "apiVersion: vigil/v1\nkind: Policy\nmetadata: {name: hot}\nspec:\n  match: x\n  fro: 1\n", "p.yaml:6:3: unknown field \"fro\""},
 	}
