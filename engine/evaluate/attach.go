@@ -46,10 +46,10 @@ func (e *Evaluator) attach(h hook, lv *match.Live) {
 		e.restore(x)
 		en.Insts[fp] = x
 	}
-	x.Anchor = false
-	for ofp, o := range en.Insts {
-		if o.Anchor && ofp != fp {
-			en.Shard.Retire(o, "a series that matches has appeared")
+	// Looked up and not looked for: a policy may match every series that there is.
+	if old := en.Anchor; old != nil {
+		if en.Anchor = nil; old != x {
+			en.Shard.Retire(old, "a series that matches has appeared")
 		}
 	}
 	e.index.Tap(lv, shard.Tap{Inst: x, Source: 0})
@@ -104,9 +104,11 @@ func (e *Evaluator) takeOver(en *shard.Entry) {
 	for fp, old := range en.Inherit.Insts {
 		if en.Insts[fp] == nil && old.Row.State.State != policy.StateOK {
 			x := shard.NewInstance(en, old.Labels, true)
-			x.Anchor = old.Anchor
 			e.restore(x)
 			en.Insts[fp] = x
+			if en.Inherit.Anchor == old {
+				en.Anchor = x
+			}
 		}
 	}
 	en.Inherit = nil
@@ -125,11 +127,11 @@ func (e *Evaluator) anchorOf(en *shard.Entry) {
 		return
 	}
 	x := shard.NewInstance(en, ls, false)
-	x.Anchor = true
 	e.restore(x)
-	en.Insts[x.FP] = x
+	en.Insts[x.FP], en.Anchor = x, x
 	e.join(x)
 	en.Shard.Schedule(x, e.clock().Add(time.Second))
+	en.Shard.Poke() // it may sleep for an hour: no sample need come to it
 }
 
 // leave makes an entry unknown again; the index is locked.

@@ -85,7 +85,7 @@ func (e *Evaluator) InspectOne(name string, fp uint64, f func(*Look)) (found boo
 
 func (e *Evaluator) look(x *shard.Instance, now clock.Stamp, f func(*Look)) {
 	l := Look{
-		Policy: &x.En.P, Instance: x.In, Row: x.Row, Anchor: x.Anchor, Firing: x.IsFiring(), Now: x.Now(now),
+		Policy: &x.En.P, Instance: x.In, Row: x.Row, Anchor: x.En.Anchor == x, Firing: x.IsFiring(), Now: x.Now(now),
 		Cause: x.Cause(), Cold: e.warmth(x, now), Trusted: x.Trusted(e.cfg.AuthOpen),
 	}
 	if l.Firing {

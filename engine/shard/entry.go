@@ -32,6 +32,7 @@ type Entry struct {
 	// Under Shard.Mu:
 	P       Policy
 	Insts   map[uint64]*Instance // by fingerprint
+	Anchor  *Instance            // the one of them that stands for a selector that nothing matches, nil none
 	Filling bool                 // windows are still to be refilled: new instances begin cold
 	Inherit *Entry               // the policy before an edit that keeps its firings
 
@@ -75,7 +76,6 @@ type Instance struct {
 	In     *policy.Instance
 	FP     uint64
 	Labels series.Labels
-	Anchor bool // stands for a selector that nothing matches
 
 	Row      engine.FiringRow // as the ledger has it (Version) with the newest State
 	Seen     int64            // State.Seen of the row that the ledger has

@@ -167,6 +167,9 @@ func (s *Shard) Retire(x *Instance, reason string) {
 		x.En.Causing.Add(-1)
 	}
 	delete(x.En.Insts, x.FP)
+	if x.En.Anchor == x {
+		x.En.Anchor = nil
+	}
 	delete(s.dirty, x)
 	if x.Row.Version > 0 {
 		row := x.Row
