@@ -122,14 +122,12 @@ func (g *Rung) check(is *fault.Issues, place string, actions Actions, external b
 		}
 	}
 	in := func(named string) string {
-		return place + "/with/" + strings.TrimLeft(strings.TrimPrefix(named, "with"), "./")
+		return strings.TrimSuffix(place+"/with/"+strings.TrimLeft(strings.TrimPrefix(named, "with"), "./"), "/")
 	}
 	var many fault.Issues
 	if errors.As(errs[0], &many) { // each of them at its own place
 		for _, i := range many {
-			if named := i.Place; named != "" {
-				i.Place, i.Msg = in(named), named+": "+i.Msg
-			}
+			i.Place = in(i.Place)
 			*is = append(*is, i)
 		}
 		return

@@ -146,7 +146,7 @@ func TestPlanCheck(t *testing.T) {
 		}
 	}
 	several := one(Rung{Action: "wait", With: map[string]any{"several": true}})
-	want := "/ladder/0/with/for: with.for: for is missing\n/ladder/0/with/several: with.several: no parameter (did you mean for?)"
+	want := "/ladder/0/with/for: for is missing\n/ladder/0/with/several: no parameter (did you mean for?)"
 	if is := several.Check(kinds{}); is.Error() != want {
 		t.Errorf("several wrong parameters, each with its place: %v, want %s", is, want)
 	}
