@@ -72,7 +72,10 @@ func Params(binary, dir string) testscript.Params {
 			e.Defer(func() { os.RemoveAll(sock) })
 			r := &running{log: &logged{}}
 			e.Values[daemonKey{}] = r
-			e.Defer(func() { r.end(syscall.SIGKILL) })
+			e.Defer(func() { // what a daemon keeps outlives it
+				r.end(syscall.SIGKILL)
+				endKept(e.WorkDir)
+			})
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("VIGIL_SOCKET", filepath.Join(sock, "s", "v.sock"))
 			e.Setenv("VIGIL_API_SOCKET", filepath.Join(sock, "s", "v.sock"))
