@@ -196,6 +196,16 @@ func TestHeal_ForeseesAFullDisk(t *testing.T) {
 		t.Errorf("what is refused takes no room: %s", got)
 	}
 	f = foresee.Ahead{}
+	if err := os.WriteFile(disk+"/old", make([]byte, 100<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask("old", 100<<10) + ask("a", 100<<10); got != "" {
+		t.Errorf("what is replaced makes room: %s", got)
+	}
+	if err := os.Remove(disk + "/old"); err != nil {
+		t.Fatal(err)
+	}
+	f = foresee.Ahead{}
 	if err := os.WriteFile(disk+"/full", make([]byte, 252<<10), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +241,7 @@ func TestHeal_ForeseesWhoItIs(t *testing.T) {
 		{"file", with{"path": shut + "/f", "absent": true}, "may not write in " + shut + " (give it the folder"},
 		{"directory", with{"path": shut + "/d"}, "may not write in " + shut},
 		{"file", with{"path": shut + "/own", "permissions": "0600"}, ""}, // it stays in its folder
+		{"directory", with{"path": shut, "owner": "54321"}, "set owner and mode of " + shut + ": operation not permitted"},
 	}
 	given := asked{"file", with{"path": dir + "/f", "content": "x", "owner": "54321"}, "set owner and mode of " + dir + "/f: operation not permitted"}
 	if os.Geteuid() != 0 {
