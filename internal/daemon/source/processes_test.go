@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vigil/engine/document"
@@ -19,6 +20,7 @@ type book struct {
 	local, declared []string
 	taken           string
 	have            []string
+	applied         int
 }
 
 func (b *book) kept() (local, declared map[string]time.Duration) {
@@ -51,7 +53,7 @@ func (b *book) apply(_ context.Context, ds []document.Document) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.have = nil
+	b.have, b.applied = nil, b.applied+1
 	for _, d := range ds {
 		b.have = append(b.have, d.Name)
 	}
@@ -127,4 +129,30 @@ func TestBuiltin_FollowsTheProcesses(t *testing.T) {
 	if err := p.Put(t.Context(), false); err == nil {
 		t.Error("the local config's policy is refused, and nobody hears of it")
 	}
+}
+
+// TestBuiltin_TriesAgainWhatWasRefused: a name may become free without anybody saying
+// so; where nothing was refused nothing is done. What was said of the pack holds beside
+// a policy that was left out.
+func TestBuiltin_TriesAgainWhatWasRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{declared: []string{"one"}, taken: "process-one"}
+		p := source.NewBuiltin(source.BuiltinDeps{Apply: b.apply, Check: b.check, Kept: b.kept, Log: slog.New(slog.DiscardHandler)})
+		if err := p.Put(t.Context(), true); err != nil || strings.Contains(b.has(), "process-one") {
+			t.Fatal(b.has(), err)
+		}
+		pack := b.has()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		time.AfterFunc(time.Minute, func() { b.set(func() { b.taken = "" }) })
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if b.has() != pack+" process-one" || !strings.Contains(pack, "starter-") {
+			t.Errorf("in force is %q, want the pack and process-one", b.has())
+		}
+		if b.applied > 5 { // at first, twice in vain, and when it was free
+			t.Errorf("%d times put in force", b.applied)
+		}
+	})
 }
