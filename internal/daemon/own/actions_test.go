@@ -92,6 +92,11 @@ func TestActions_ComeAndGoWithTheRevision(t *testing.T) {
 	if want := []string{"commit:c2 action.change action:b", "commit:c2 action.define action:c", "commit:c2 action.remove action:a"}; !slices.Equal(e.audit, want) {
 		t.Errorf("audit %v", e.audit)
 	}
+	// A document that only moved is as the commit made it that wrote it so.
+	e.audit = nil
+	if err := adopt("c3", parse(t, action("c", "/bin/true"), action("b", "/bin/false"))); err != nil || len(e.audit) > 0 || !strings.Contains(s.Origin("b"), "commit c2") || strings.HasPrefix(s.Origin("b"), "acts.yaml:1:1 ") {
+		t.Errorf("%v, audit %v, b from %s", err, e.audit, s.Origin("b"))
+	}
 	if why := s.Former("a"); !strings.Contains(why, "acts.yaml:1:1") {
 		t.Errorf("why it is gone: %q", why)
 	}
