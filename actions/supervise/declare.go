@@ -147,7 +147,8 @@ func (s *Supervisor) Forget(ctx context.Context, name string) (Info, error) {
 	if !s.kept(k) {
 		return Info{Name: name}, nil
 	}
-	// That it is stopped is on disk first: a crash from here on starts nothing.
+	// That it is stopped is on disk before its definition goes: a crash in between starts
+	// nothing.
 	if _, err := k.stopForGood(ctx); err != nil {
 		return k.info(), err
 	}
