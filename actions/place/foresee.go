@@ -1,6 +1,7 @@
 package place
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -65,7 +66,7 @@ func Foresee(path string, way Way, in Intent) (st unix.Stat_t, there bool, err e
 		if in.Absent {
 			return st, false, nil
 		}
-		if err := w.open(); err != nil { // why it is missing comes second
+		if err := w.mounted(); err != nil { // why it is missing comes second
 			return st, false, err
 		}
 		to := w.folder
@@ -74,7 +75,7 @@ func Foresee(path string, way Way, in Intent) (st unix.Stat_t, there bool, err e
 				return st, false, cannot(path, to, unix.ENOENT)
 			}
 		}
-		if err := w.room(&in, made(or(w.folder, "/")), 0); err != nil {
+		if err := w.room(&in, made(cmp.Or(w.folder, "/")), 0); err != nil {
 			return st, false, err
 		}
 		if _, _, known := in.Left(path); !known && !in.Guess {
@@ -92,25 +93,18 @@ func Foresee(path string, way Way, in Intent) (st unix.Stat_t, there bool, err e
 		return st, there, err
 	}
 	if _, _, known := in.Left(path); known || in.Guess {
-		return st, there, w.room(&in, made(or(w.folder, "/")), 0)
+		return st, there, w.room(&in, made(cmp.Or(w.folder, "/")), 0)
 	}
 	if in.Folder && !in.Absent && there && st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return st, there, p.dressable(&in, st)
 	}
-	if err := w.room(&in, made(or(w.folder, "/")), replaced(st, there)); err != nil {
+	if err := w.room(&in, made(cmp.Or(w.folder, "/")), replaced(st, there)); err != nil {
 		return st, there, err
 	}
 	if err := p.fits(&in, st, there); err != nil || in.Absent {
 		return st, there, err
 	}
 	return st, there, p.givable(&in, st, there)
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // replaced are the bytes that go when a file is replaced.
@@ -121,11 +115,11 @@ func replaced(st unix.Stat_t, there bool) int64 {
 	return 0
 }
 
-// open says that the folder that is held is read-only.
-func (w *walk) open() error {
+// mounted says that the folder that is held lies on a file system that is read-only.
+func (w *walk) mounted() error {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(w.at, &fs); err == nil && fs.Flags&unix.ST_RDONLY != 0 {
-		return readOnly(w.path, or(w.folder, "/"))
+		return readOnly(w.path, cmp.Or(w.folder, "/"))
 	}
 	return nil
 }
@@ -133,7 +127,7 @@ func (w *walk) open() error {
 // room says why nothing new can come into the folder that is held. made: it is made, or
 // put right, before.
 func (w *walk) room(in *Intent, made bool, goes int64) error {
-	folder := or(w.folder, "/")
+	folder := cmp.Or(w.folder, "/")
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(w.at, &fs); err != nil {
 		return cannot(w.path, folder, err)
