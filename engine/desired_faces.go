@@ -64,6 +64,7 @@ type DesiredView struct {
 	Why       string        `json:"why,omitempty"`
 	Resources int           `json:"resources"`
 	Drifted   int           `json:"drifted"`
+	Unseen    int           `json:"unseen"`            // cannot be looked at
 	Stopped   int           `json:"stopped"`           // fights: heals that stopped themselves
 	Stalled   string        `json:"stalled,omitempty"` // why the source's tip is not what holds
 	Unread    string        `json:"unread,omitempty"`  // why nothing is compared: the documents that hold cannot be read

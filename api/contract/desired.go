@@ -14,6 +14,7 @@ type Desired struct {
 	Why       string    `json:"why,omitempty"`
 	Resources int       `json:"resources"`
 	Drifted   int       `json:"drifted"`
+	Unseen    int       `json:"unseen" doc:"Things that cannot be looked at"`
 	Stopped   int       `json:"stopped" doc:"Heals that stopped themselves because somebody undoes them"`
 	Stalled   string    `json:"stalled,omitempty" doc:"Why the newest commit of the source is not the one that holds"`
 	Unread    string    `json:"unread,omitempty" doc:"Why nothing is compared with the machine: the documents of the applied commit cannot be read"`

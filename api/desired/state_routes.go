@@ -21,7 +21,7 @@ func (d *Desired) state(r *face.Registrar) {
 			v := d.Deps.Desired.State()
 			return face.Say(contract.Desired{
 				Enabled: v.Enabled, Mode: v.Mode, Source: v.Source, Branch: v.Branch, Applied: v.Applied, Good: v.Good, State: string(v.State), Why: v.Why,
-				Resources: v.Resources, Drifted: v.Drifted, Stopped: v.Stopped, Stalled: v.Stalled, Unread: v.Unread, Suspends: wireSuspends(v.Suspends),
+				Resources: v.Resources, Drifted: v.Drifted, Unseen: v.Unseen, Stopped: v.Stopped, Stalled: v.Stalled, Unread: v.Unread, Suspends: wireSuspends(v.Suspends),
 			})
 		})
 

@@ -335,6 +335,9 @@ func TestRevision_WhatCannotBeSeenIsNotKept(t *testing.T) {
 	if ds := r.Drift(); len(ds) != 1 || ds[0].Status != "unseen" || ds[0].Reason == "" {
 		t.Errorf("%+v", ds)
 	}
+	if s := r.State(); s.Unseen != 1 || s.Drifted != 0 || r.Stats().Unseen != 1 {
+		t.Errorf("%+v", s)
+	}
 }
 
 // TestRevision_Wanted: a step that waits is done only while its document stands as

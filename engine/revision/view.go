@@ -96,6 +96,9 @@ func (k *Keeper) State() engine.DesiredView {
 		if len(t.Diffs) > 0 {
 			v.Drifted++
 		}
+		if t.Unseen != "" {
+			v.Unseen++
+		}
 		if _, stopped := t.Row.Heals.Stopped(t.Pace(), now); stopped && len(t.Diffs) > 0 {
 			v.Stopped++
 		}
@@ -139,12 +142,6 @@ func (k *Keeper) Stats() Stats {
 	v := k.State()
 	k.Mu.RLock()
 	defer k.Mu.RUnlock()
-	s := Stats{Things: len(k.Order), Differ: v.Drifted, Stopped: v.Stopped, Suspended: len(k.Suspends), Open: len(k.Flows),
+	return Stats{Things: len(k.Order), Differ: v.Drifted, Unseen: v.Unseen, Stopped: v.Stopped, Suspended: len(k.Suspends), Open: len(k.Flows),
 		Looks: k.Looks, Heals: k.Heals, HealFailures: k.Failures, Commit: v.Applied, State: v.State}
-	for _, t := range k.Order {
-		if t.Unseen != "" {
-			s.Unseen++
-		}
-	}
-	return s
 }

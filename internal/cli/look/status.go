@@ -210,6 +210,9 @@ func stands(s *session.Session, d contract.Desired) string {
 	if d.Drifted > 0 {
 		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d drifted", d.Drifted))
 	}
+	if d.Unseen > 0 {
+		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d cannot be looked at", d.Unseen))
+	}
 	if d.Stopped > 0 {
 		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d undone by somebody else again and again", d.Stopped))
 	}

@@ -22,6 +22,7 @@ func TestStands(t *testing.T) {
 		{contract.Desired{Source: "remote", Stalled: "the host does not answer"}, "desired state: no commit yet; stalled: the host does not answer"},
 		{contract.Desired{Applied: "0123456789abcdef", State: "applying", Resources: 1}, "desired state: 0123456789 is being applied; 1 thing"},
 		{contract.Desired{Applied: "0123456789abcdef", State: "good", Resources: 2}, "desired state: 0123456789 applied, good; 2 things"},
+		{contract.Desired{Applied: "0123456789abcdef", State: "good", Resources: 2, Unseen: 1}, "desired state: 0123456789 applied, good; 2 things, 1 cannot be looked at"},
 	} {
 		if got := stands(s, tt.d); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.d, got, tt.want)
