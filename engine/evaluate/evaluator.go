@@ -50,10 +50,9 @@ type Evaluator struct {
 	shards []*shard.Shard
 	track  shard.Tracker
 
-	// Only while loading: rows the ledger kept, which of them have a remediation
-	// under way, and where the replay of each series begins.
+	// Only while loading: rows the ledger kept, and where the replay of each series
+	// begins.
 	rows       map[rowKey]engine.FiringRow
-	active     map[rowKey]bool
 	replayFrom map[series.Ref]int64
 
 	storedPos atomic.Uint64

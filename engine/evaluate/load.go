@@ -27,12 +27,6 @@ func (e *Evaluator) Load(ctx context.Context, snap *engine.Snapshot) error {
 	for _, f := range snap.Firings {
 		e.rows[rowKey{f.Policy, f.Fingerprint}] = f
 	}
-	e.active = make(map[rowKey]bool, len(snap.Active))
-	for _, r := range snap.Active {
-		if r.Policy != "" {
-			e.active[rowKey{r.Policy, r.Fingerprint}] = true
-		}
-	}
 	e.index.Mu.Lock()
 	for _, row := range snap.Policies {
 		e.enter(e.newEntry(e.fromRow(row)))
@@ -47,7 +41,7 @@ func (e *Evaluator) Load(ctx context.Context, snap *engine.Snapshot) error {
 	if err := e.awaken(ctx); err != nil {
 		return err
 	}
-	e.replayFrom, e.active = nil, nil
+	e.replayFrom = nil
 	e.opened.Store(true)
 	return nil
 }
@@ -110,11 +104,12 @@ func (e *Evaluator) restore(x *shard.Instance) {
 		return
 	}
 	delete(e.rows, k)
-	fires := row.State.State == policy.StateFiring || row.State.State == policy.StateRecovering
-	x.Restore(row, row.State.Seen, true, e.active[k] || fires, now)
-	if st := row.State.State; st == policy.StateOK || st == policy.StatePending {
-		x.Remedied, x.Underway = false, e.active[k] // of the episode before
-	}
+	// An episode that stands has had its remediation, whatever hides it for now: where
+	// the ledger has none, or none any more, it is raised. What is left of an episode
+	// before, such as one that gave up, is asked for when it fires again.
+	stands := row.State.Stands()
+	x.Restore(row, row.State.Seen, true, stands, now)
+	x.Underway = !stands
 }
 
 // fromRow compiles a stored policy. One that no longer compiles is kept, named,

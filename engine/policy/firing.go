@@ -41,6 +41,16 @@ type Firing struct {
 	Told   bool        `json:"told,omitempty"`   // firing was shown this episode, so its end is a recovery
 }
 
+// Stands says whether an episode is under way: it fires, or did when what is shown
+// came over it.
+func (f Firing) Stands() bool {
+	s := f.State
+	if f.Before != "" {
+		s = f.Before
+	}
+	return s == StateFiring || s == StateRecovering
+}
+
 // Transition is a named change of state; the zero Transition is no change.
 type Transition struct {
 	From, To State
