@@ -75,3 +75,59 @@ func TestWhatFlapsIsACause(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatGaveUpIsNotDoubledByAStart: a firing whose remediation gave up is hidden by a
+// deeper cause when vigild stops. Once it fires again after the start it has that one
+// still, which wakes by itself, and no second one.
+func TestWhatGaveUpIsNotDoubledByAStart(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir)
+	r.put(t, strings.NewReplacer("name: breach", "name: db", "breach_value", "db_value").Replace(breach))
+	r.put(t, strings.Replace(breach, "spec:", "spec:\n  depends_on: [db]", 1))
+	at := clock.System()().Millis()
+	push := func(v float64, name string) {
+		at++
+		r.push(t, v, at, name, "service", "web")
+	}
+	is := func(want policy.State) func() bool {
+		return func() bool {
+			for _, f := range r.Firings() {
+				if f.Policy == "breach" {
+					return f.State == want
+				}
+			}
+			return false
+		}
+	}
+	push(5, "breach_value")
+	until(t, "a remediation is made", func() bool { return len(r.remediations(t)) == 1 })
+	x := r.remediations(t)[0]
+	v := x.Version
+	x.State, x.AttemptEnd, x.Finished = remedy.GaveUp, clock.System()(), clock.System()()
+	if err := r.ledger.Apply(context.Background(), v, remedy.Move{Next: x}); err != nil {
+		t.Fatal(err)
+	}
+	push(5, "db_value")
+	until(t, "the cause fires", func() bool { return len(r.remediations(t)) == 2 })
+	until(t, "it is suppressed", func() bool {
+		push(5, "breach_value")
+		return is(policy.StateSuppressed)()
+	})
+	r.stop()
+	r = start(t, dir)
+	push(0, "db_value")
+	until(t, "it fires again", func() bool {
+		push(5, "breach_value") // it is looked at again with its next sample
+		return is(policy.StateFiring)()
+	})
+	until(t, "that is on record", func() bool { return len(r.told(t, "firing.fire")) == 3 })
+	n := 0
+	for _, x := range r.remediations(t) {
+		if x.Policy == "breach" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d remediations of one firing", n)
+	}
+}
