@@ -235,7 +235,10 @@ func (c *Core) idle(ctx context.Context, x raise, now clock.Stamp) bool {
 		return true
 	}
 	r := rs[0]
-	since, _ := now.Sub(r.Finished)
+	since, same := now.Sub(r.Finished)
+	if !same { // the wall clock may have been set in between: it has been this boot at least
+		since = time.Duration(now.Boot)
+	}
 	switch r.State {
 	case remedy.Succeeded:
 		return since >= x.cooldown
