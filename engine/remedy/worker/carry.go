@@ -145,11 +145,14 @@ func (w *Worker) capture(ctx context.Context, subject string) []byte {
 
 func (w *Worker) notStarted(cs contexts, r remedy.Remediation, a *remedy.Attempt, err error) (remedy.Remediation, bool) {
 	w.Log.Warn("action could not be started", "remediation", r.ID, "policy", r.Policy, "error", err)
-	w.mu.Lock()
-	w.stats.StartFailed++
-	w.mu.Unlock()
 	j, now := decide.Jitter(w.Jitter()), w.Clock()
-	return w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.NotStarted(r, a, err.Error(), now, j) })
+	out, told := w.finish(cs, r, func(r remedy.Remediation) (remedy.Move, error) { return w.rules.NotStarted(r, a, err.Error(), now, j) })
+	if told { // else another look at the same one has told it
+		w.mu.Lock()
+		w.stats.StartFailed++
+		w.mu.Unlock()
+	}
+	return out, told
 }
 
 // finish writes what build makes of r, again and again while the ledger cannot
