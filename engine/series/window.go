@@ -144,7 +144,13 @@ func (t *Track) drop(now int64) {
 	old := t.at(t.base)
 	for i := range t.spans {
 		s := &t.spans[i]
-		if s.panes == nil && old.T > now-s.length {
+		// The oldest pane of a window reaches back beyond it: a ring that can grow no
+		// more goes over as soon as it begins to lose what lies in that pane.
+		still := now - s.length
+		if len(t.ring) == exactSamples {
+			still -= s.width
+		}
+		if s.panes == nil && old.T > still {
 			s.open()
 			for q := t.base; q < t.next; q++ {
 				s.pane(t.at(q))
