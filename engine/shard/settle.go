@@ -146,6 +146,7 @@ func (s *Shard) commit(ctx context.Context, d *engine.Decision) (rc engine.Recei
 			if len(d.Moves) > 0 {
 				// Somebody moved a remediation that was to be withdrawn: gate 4 will
 				// see that its condition has gone.
+				s.left(d.Moves)
 				d.Moves = nil
 				continue
 			}
@@ -165,6 +166,21 @@ func (s *Shard) commit(ctx context.Context, d *engine.Decision) (rc engine.Recei
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// left marks the instances of moves that were given up: what was to be withdrawn may
+// still wait when they fire again, and is asked for then.
+func (s *Shard) left(moves []engine.RemediationMove) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for i := range moves {
+		r := &moves[i].Move.Next
+		if en := s.c.Find(r.Policy); en != nil && en.Shard == s {
+			if x := en.Insts[r.Fingerprint]; x != nil {
+				x.Underway = true
+			}
+		}
 	}
 }
 

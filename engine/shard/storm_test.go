@@ -10,6 +10,7 @@ import (
 
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/fault"
 	"vigil/engine/match"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
@@ -149,4 +150,42 @@ func (j stopping) Commit(ctx context.Context, d *engine.Decision) (engine.Receip
 		return engine.Receipt{}, context.Cause(ctx)
 	}
 	return j.notebook.Commit(ctx, d)
+}
+
+// moved is a ledger in which somebody has moved what is to be withdrawn, once.
+type moved struct {
+	*notebook
+	refused, withdrawn int
+}
+
+func (j *moved) Commit(ctx context.Context, d *engine.Decision) (engine.Receipt, error) {
+	if len(d.Moves) > 0 && j.refused == 0 {
+		j.refused++
+		return engine.Receipt{}, fault.New(fault.Conflict, "planted")
+	}
+	j.withdrawn += len(d.Moves)
+	return j.notebook.Commit(ctx, d)
+}
+
+// TestWhatCouldNotBeWithdrawnIsAskedForAgain: a remediation that somebody moved while
+// its firing cleared may still wait when that fires again, and is withdrawn then.
+func TestWhatCouldNotBeWithdrawnIsAskedForAgain(t *testing.T) {
+	s, book, xs := storm(t, 1, false, 1)
+	x := xs[0]
+	j := &moved{notebook: book}
+	s.c.Journal = j
+	s.c.Reader = last{r: remedy.Remediation{ID: 7, Version: 1, Policy: "storm", Fingerprint: x.FP, State: remedy.Held, Plan: remedy.Plan{Ladder: []remedy.Rung{{Action: "loud"}}}}}
+	w := &match.Watch[Tap]{Live: match.Live{Ref: 1}, Taps: []Tap{{Inst: x}}}
+	s.Pump(t.Context())
+	for k, v := range []float64{0, 1} {
+		at := s.c.Clock()
+		b := TakeBlock(s, uint64(k+2), at, false)
+		b.Add(w, []series.Point{{T: at.Millis() + int64(k+1)*1000, V: v}})
+		s.c.Track.Begin(Span{From: uint64(k + 1), End: uint64(k + 2), Left: 1, Points: 1, At: at})
+		s.Push(b)
+		s.Pump(t.Context())
+	}
+	if j.refused != 1 || j.withdrawn != 1 || book.remedies != 2 {
+		t.Errorf("%d refused, %d withdrawn, %d remediations", j.refused, j.withdrawn, book.remedies)
+	}
 }
