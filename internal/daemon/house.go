@@ -235,14 +235,13 @@ func (h *house) engineReady(ctx context.Context) error {
 	return h.builtin.Put(ctx, h.d.cfg.Policies.Starter)
 }
 
-// kept are the processes that are kept, each with how long it has to stand.
-func (h *house) kept() (local, declared map[string]time.Duration) {
-	local, declared = map[string]time.Duration{}, map[string]time.Duration{}
+// kept names the processes that are kept.
+func (h *house) kept() (local, declared []string) {
 	for _, p := range h.set.Processes().List() {
 		if p.Declared {
-			declared[p.Name] = p.Hold
+			declared = append(declared, p.Name)
 		} else {
-			local[p.Name] = p.Hold
+			local = append(local, p.Name)
 		}
 	}
 	return local, declared

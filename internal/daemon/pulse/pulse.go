@@ -22,6 +22,7 @@ const (
 	nameUp     = "vigil_process_up"
 	nameStarts = "vigil_process_starts_total"
 	nameStop   = "vigil_process_stopped"
+	nameStands = "vigil_process_standing" // -1 down, 0 up for less than its hold, 1 up for that long
 )
 
 // Config is how often everything is told again.
@@ -61,7 +62,7 @@ func (p *Pulse) Introduce(ingest func(context.Context, *series.Batch) error, lis
 }
 
 // Names are the metrics that are told, which nobody else may write.
-func Names() []string { return []string{nameUp, nameStop, nameStarts} }
+func Names() []string { return []string{nameUp, nameStands, nameStop, nameStarts} }
 
 // Event takes one event in. It never blocks; what does not fit is made good by
 // the next beat.
@@ -86,10 +87,17 @@ func (p *Pulse) Run(ctx context.Context) error {
 			p.tell(ctx, e)
 			soon.Reset(echo)
 		case <-soon.C:
-			p.all(ctx)
+			again(soon, p.all(ctx))
 		case <-beat.C:
-			p.all(ctx)
+			again(soon, p.all(ctx))
 		}
+	}
+}
+
+// again has everything told once more when the next process has stood for its hold.
+func again(soon *time.Timer, left time.Duration) {
+	if left > 0 {
+		soon.Reset(left)
 	}
 }
 
@@ -111,11 +119,12 @@ func (p *Pulse) tell(ctx context.Context, e supervise.Event) {
 	}
 	now := p.clock()
 	b := &series.Batch{Received: now.Millis(), Own: true}
-	v := 0.0
+	up, stands := 0.0, -1.0
 	if e.Up {
-		v = 1
+		up, stands = 1, 0
 	}
-	b.Add(about(nameUp, e.Name), now.Millis(), v)
+	b.Add(about(nameUp, e.Name), now.Millis(), up)
+	b.Add(about(nameStands, e.Name), now.Millis(), stands)
 	p.send(ctx, b)
 }
 
@@ -130,26 +139,45 @@ func (p *Pulse) end(ctx context.Context, process string) {
 	p.send(ctx, b)
 }
 
-func (p *Pulse) all(ctx context.Context) {
+// all tells everything. It answers how long until the first of those that are up
+// for less than their hold has stood for it; 0: none is.
+func (p *Pulse) all(ctx context.Context) (next time.Duration) {
 	now := p.clock()
 	b := &series.Batch{Received: now.Millis(), Own: true}
 	for _, i := range p.list() {
-		up, stopped := 0.0, 0.0
+		up, stands, stopped := 0.0, -1.0, 0.0
 		switch {
 		case i.Up:
-			up = 1
+			up, stands = 1, 1
+			if left := standing(i, now); left > 0 {
+				stands = 0
+				if next == 0 || left < next {
+					next = left
+				}
+			}
 		case i.Stopped:
-			up, stopped = series.Stale(), 1
+			up, stands, stopped = series.Stale(), series.Stale(), 1
 		case i.Running:
 			continue // starting: neither up nor down yet
 		}
 		b.Add(about(nameUp, i.Name), now.Millis(), up)
+		b.Add(about(nameStands, i.Name), now.Millis(), stands)
 		b.Add(about(nameStop, i.Name), now.Millis(), stopped)
 		b.Add(about(nameStarts, i.Name), now.Millis(), float64(i.Starts))
 	}
 	if len(b.Items) > 0 {
 		p.send(ctx, b)
 	}
+	return next
+}
+
+// standing is how long a process that is up has yet to stand.
+func standing(i supervise.Info, now clock.Stamp) time.Duration {
+	stood, same := now.Sub(i.Since)
+	if !same {
+		stood = 0
+	}
+	return i.Hold - stood
 }
 
 func (p *Pulse) send(ctx context.Context, b *series.Batch) {

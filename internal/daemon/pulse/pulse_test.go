@@ -92,6 +92,107 @@ func TestPulseNeverBlocks(t *testing.T) {
 	}
 }
 
+// Whether a process has stood for its hold is told, not guessed from silence: at its
+// end as at its start at once, and when the hold is over.
+func TestPulseTellsWhenAProcessHasStoodForItsHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // over got, infos
+		var got []string
+		now := func() clock.Stamp {
+			at := time.Now()
+			return clock.Stamp{Wall: at.UnixMicro(), Boot: at.UnixNano(), BootID: "b"}
+		}
+		begun := now()
+		infos := []supervise.Info{{Name: "web", Running: true, Up: true, Since: begun, Hold: 3 * time.Second}}
+		p := New(Config{Every: time.Hour}, Deps{Clock: now, Log: quiet})
+		p.list = func() []supervise.Info {
+			mu.Lock()
+			defer mu.Unlock()
+			return infos
+		}
+		p.ingest = func(_ context.Context, b *series.Batch) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, it := range b.Items {
+				if ls, err := series.ParseKey(it.Key); err == nil && ls.Name() == nameStands {
+					since, _ := now().Sub(begun)
+					got = append(got, fmt.Sprintf("%v=%v", since, b.Points[it.Lo].V))
+				}
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		p.Event(supervise.Event{Name: "web", Up: true, Pid: 7})
+		time.Sleep(time.Minute)
+		mu.Lock()
+		infos = []supervise.Info{{Name: "web"}}
+		mu.Unlock()
+		p.Event(supervise.Event{Name: "web", Pid: 7})
+		time.Sleep(time.Minute)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got, want := strings.Join(got, " "), "0s=0 250ms=0 3s=1 1m0s=-1 1m0.25s=-1"; got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+	})
+}
+
+// On a disk that takes longer for a sample than the hold is, a process that ends at
+// once is never told to have stood: nothing clears a firing between its deaths.
+func TestPulseOnASlowDiskNeverTellsThatADeadProcessStood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // over got, up
+		var got []string
+		now := func() clock.Stamp {
+			at := time.Now()
+			return clock.Stamp{Wall: at.UnixMicro(), Boot: at.UnixNano(), BootID: "b"}
+		}
+		info := supervise.Info{Name: "web", Hold: time.Second}
+		p := New(Config{Every: 3 * time.Second}, Deps{Clock: now, Log: quiet})
+		p.list = func() []supervise.Info {
+			mu.Lock()
+			defer mu.Unlock()
+			return []supervise.Info{info}
+		}
+		p.ingest = func(_ context.Context, b *series.Batch) error {
+			time.Sleep(5 * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, it := range b.Items {
+				if ls, err := series.ParseKey(it.Key); err == nil && ls.Name() == nameStands {
+					got = append(got, fmt.Sprint(b.Points[it.Lo].V))
+				}
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		for range 20 {
+			for _, up := range []bool{true, false} {
+				mu.Lock()
+				info.Up, info.Running, info.Since = up, up, now()
+				mu.Unlock()
+				p.Event(supervise.Event{Name: "web", Up: up, Pid: 7})
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		time.Sleep(time.Hour)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if all := strings.Join(got, " "); strings.Contains(" "+all+" ", " 1 ") || !strings.HasSuffix(all, "-1 -1") || !strings.Contains(all, "0") {
+			t.Errorf("told %s", all)
+		}
+	})
+}
+
 // A process that is kept no more ends in all of its series, once.
 func TestPulseEndsWhatIsKeptNoMore(t *testing.T) {
 	var ended []string

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"embed"
 	"io/fs"
-	"maps"
 	"slices"
 	"strconv"
 	"text/template"
-	"time"
 
 	"vigil/engine/document"
 	"vigil/engine/fault"
@@ -40,9 +38,10 @@ func Starter() ([]document.Document, fault.Issues) {
 // process is the policy that stands behind a supervised process. Death is an
 // event, not a condition that lasts, so nothing delays the first start; the
 // backoff and the limit of the subject keep a process that will not stay up
-// from being started for ever. It clears when the process has stood for its hold,
-// as its start is good then: what ends again before that is the same firing, and
-// the same remediation tries again.
+// from being started for ever. It clears when the process was told to have stood for
+// its hold, as its start is good then: what ends again before that is the same
+// firing, and the same remediation tries again. That nobody told of a death yet
+// proves nothing, since a sample may wait for a slow disk.
 var process = template.Must(template.New("process").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(`
 apiVersion: vigil/v1
 kind: Policy
@@ -51,16 +50,16 @@ spec:
   description: {{ printf "the supervised process %s must run" .Name | quote }}
   severity: critical
   mode: act
-  match: {{ printf "vigil_process_up{process=%q}" .Name | quote }}
-  fire: value < 1
-  clear_for: {{ .Hold }}
+  match: {{ printf "vigil_process_standing{process=%q}" .Name | quote }}
+  fire: value < 0
+  clear: value > 0
   no_data: keep
   flapping: {changes: 100, within: 10m, calm: 1m}
   remedy:
     target: {{ .Name | quote }}
     ladder:
       - {action: process, with: {process: {{ .Name | quote }}, verb: start}, timeout: 1m, tries: 30, settle: 0s}
-    verify: {expr: value > 0, within: 30s}
+    verify: {expr: value >= 0, within: 30s}
     cooldown: 0s
     cost: 0
     limit: {max: 60, per: 1h}
@@ -68,17 +67,13 @@ spec:
     capture: false
 `))
 
-// Processes makes one policy, `process-NAME`, for each supervised process, given
-// how long each has to stand.
-func Processes(holds map[string]time.Duration) ([]document.Document, fault.Issues) {
+// Processes makes one policy, `process-NAME`, for each supervised process.
+func Processes(names []string) ([]document.Document, fault.Issues) {
 	var out []document.Document
 	var issues fault.Issues
-	for _, name := range slices.Sorted(maps.Keys(holds)) {
+	for _, name := range slices.Sorted(slices.Values(names)) {
 		var text bytes.Buffer
-		if err := process.Execute(&text, struct {
-			Name string
-			Hold document.Duration
-		}{name, document.Duration(holds[name])}); err != nil {
+		if err := process.Execute(&text, struct{ Name string }{name}); err != nil {
 			issues.Add("process."+name, "%v", err)
 			continue
 		}

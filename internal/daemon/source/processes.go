@@ -12,12 +12,11 @@ import (
 
 // BuiltinDeps is what the policies of the binary need. Apply leaves what is in force
 // with these documents, all or nothing; Check says what it would refuse, and changes
-// nothing. Kept are the processes that are kept, of the local config and of documents,
-// each with how long it has to stand.
+// nothing. Kept names the processes that are kept, of the local config and of documents.
 type BuiltinDeps struct {
 	Apply func(ctx context.Context, ds []document.Document) error
 	Check func(ds []document.Document) error
-	Kept  func() (local, declared map[string]time.Duration)
+	Kept  func() (local, declared []string)
 	Log   *slog.Logger
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,17 +24,10 @@ type book struct {
 	applied         int
 }
 
-func (b *book) kept() (local, declared map[string]time.Duration) {
+func (b *book) kept() (local, declared []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	local, declared = map[string]time.Duration{}, map[string]time.Duration{}
-	for _, n := range b.local {
-		local[n] = time.Second
-	}
-	for _, n := range b.declared {
-		declared[n] = time.Second
-	}
-	return local, declared
+	return slices.Clone(b.local), slices.Clone(b.declared)
 }
 
 func (b *book) check(ds []document.Document) error {

@@ -165,11 +165,11 @@ func TestStarterPackIsFiveHarmlessPolicies(t *testing.T) {
 }
 
 func TestProcessesMakeOnePolicyEach(t *testing.T) {
-	ds, is := Processes(map[string]time.Duration{"web": time.Second, "worker-2": 90 * time.Second})
+	ds, is := Processes([]string{"worker-2", "web"})
 	if len(is) > 0 || len(ds) != 2 || ds[1].Name != "process-worker-2" {
 		t.Fatalf("%v %v", ds, is)
 	}
-	if m := ds[0].Spec.Get("match").Text(); m != `vigil_process_up{process="web"}` {
+	if m := ds[0].Spec.Get("match").Text(); m != `vigil_process_standing{process="web"}` {
 		t.Errorf("match %s", m)
 	}
 }
