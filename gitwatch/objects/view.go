@@ -114,14 +114,14 @@ const MaxDepth = 64
 func (v *View) Connected(ctx context.Context, from []plumbing.Hash, known func(plumbing.Hash) bool) error {
 	type step struct {
 		h     plumbing.Hash
-		want  plumbing.ObjectType // InvalidObject: commit, tag or tree
+		want  plumbing.ObjectType
 		depth int
 	}
 	seen := map[plumbing.Hash]plumbing.ObjectType{}
 	var stack []step
 	push := func(h plumbing.Hash, want plumbing.ObjectType, depth int) error {
 		if as, ok := seen[h]; ok {
-			if as != want && want != plumbing.InvalidObject {
+			if as != want {
 				return fault.New(fault.Unprocessable, "%s is referred to as a %s and as a %s", h, as, want)
 			}
 			return nil
@@ -132,7 +132,7 @@ func (v *View) Connected(ctx context.Context, from []plumbing.Hash, known func(p
 			if err != nil {
 				return err
 			}
-			if want != plumbing.InvalidObject && kind != want {
+			if kind != want {
 				return fault.New(fault.Unprocessable, "%s is a %s, where a %s is referred to", h, kind, want)
 			}
 			return nil
@@ -141,7 +141,14 @@ func (v *View) Connected(ctx context.Context, from []plumbing.Hash, known func(p
 		return nil
 	}
 	for _, h := range from {
-		if err := push(h, plumbing.InvalidObject, 0); err != nil {
+		kind, err := v.Kind(h)
+		if fault.KindOf(err) == fault.NotFound {
+			return fault.New(fault.Unprocessable, "the object %s is missing", h)
+		}
+		if err != nil {
+			return err
+		}
+		if err := push(h, kind, 0); err != nil {
 			return err
 		}
 	}
@@ -161,7 +168,7 @@ func (v *View) Connected(ctx context.Context, from []plumbing.Hash, known func(p
 		if err != nil {
 			return err
 		}
-		if s.want != plumbing.InvalidObject && kind != s.want {
+		if kind != s.want {
 			return fault.New(fault.Unprocessable, "%s is a %s, where a %s is referred to", s.h, kind, s.want)
 		}
 		switch kind {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -139,6 +140,30 @@ func TestAtomicIsAllOrNothing(t *testing.T) {
 	pushes(t, s, a, true, "", s.as("admin"), ":refs/heads/review/x")
 	for _, ref := range []string{"refs/tags/v1", "refs/vigil/good", "refs/notes/x", "refs/heads/reviews"} {
 		pushes(t, s, a, false, "can be pushed to", s.url, "main:"+ref)
+	}
+}
+
+// TestWhatIsMissingOnceStaysMissing: a push of two branches, one of which rests upon a
+// commit that nobody has. Its objects must not come into the repository beside those
+// of the other: they would count as complete from then on, and the next push of the
+// same branch be let in.
+func TestWhatIsMissingOnceStaysMissing(t *testing.T) {
+	blob := object{kind: 3, size: -1, data: []byte("x\n")}
+	root := tree("100644 a.yaml", hashOf("blob", blob.data))
+	good := commit(hashOf("tree", root))
+	torn := bytes.Replace(good, []byte("author"), []byte("parent "+strings.Repeat("ab", 20)+"\nauthor"), 1)
+	id := func(c []byte) string { return fmt.Sprintf("%x", hashOf("commit", c)) }
+	pack := makePack(4, object{kind: 1, size: -1, data: good}, object{kind: 1, size: -1, data: torn}, object{kind: 2, size: -1, data: root}, blob)
+	for _, atomic := range []string{"", " atomic"} {
+		s := newServer(t, func(c *receive.Config, _ *receive.Deps, _ *store.Config) { c.Writable = []string{"refs/heads/x"} })
+		_, body := post(t, s, "git-receive-pack", "operator", nil, pkt("%s %s refs/heads/main\x00report-status%s", zero, id(good), atomic)+pkt("%s %s refs/heads/x", zero, id(torn))+"0000"+string(pack))
+		if !strings.Contains(body, "ng refs/heads/x the object abab") || s.tip() != "" || leftovers(t, s) != 0 {
+			t.Errorf("%q: %q, the branch is at %q", atomic, body, s.tip())
+		}
+		_, body = post(t, s, "git-receive-pack", "operator", nil, pkt("%s %s refs/heads/x\x00report-status", zero, id(torn))+"0000"+string(emptyPack()))
+		if !strings.Contains(body, "ng refs/heads/x the object") || len(s.store.Refs()) != 0 {
+			t.Errorf("%q: afterwards: %q, %v", atomic, body, s.store.Refs())
+		}
 	}
 }
 

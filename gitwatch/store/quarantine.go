@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -24,7 +25,8 @@ type Quarantine struct {
 	dir   string
 	pack  *pack.Pack // nil: nothing new came
 	view  *objects.View
-	epoch int // of the store, when the view was made
+	epoch int                        // of the store, when the view was made
+	whole map[plumbing.Hash]struct{} // of what came, with everything that it refers to
 }
 
 // Receive takes a pack from a stream into quarantine and indexes it under the
@@ -57,7 +59,7 @@ func (s *Store) fill(ctx context.Context, write func(*os.File) error) (*Quaranti
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "no quarantine can be made")
 	}
-	q := &Quarantine{store: s, dir: dir}
+	q := &Quarantine{store: s, dir: dir, whole: map[plumbing.Hash]struct{}{}}
 	if err := q.take(ctx, write); err != nil {
 		q.Drop()
 		return nil, err
@@ -134,8 +136,6 @@ func (q *Quarantine) Objects() int {
 // Check says what is missing under the tips, Unprocessable with its name. What
 // the store already had is complete and is not walked.
 func (q *Quarantine) Check(ctx context.Context, tips ...plumbing.Hash) error {
-	main := q.store.View()
-	defer main.Close()
 	for _, t := range tips {
 		if _, err := q.view.Commit(t); err != nil {
 			if fault.KindOf(err) == fault.NotFound {
@@ -144,11 +144,53 @@ func (q *Quarantine) Check(ctx context.Context, tips ...plumbing.Hash) error {
 			return err
 		}
 	}
-	return q.view.Connected(ctx, tips, main.Has)
+	return q.connected(ctx, tips)
+}
+
+// connected walks everything under the objects that the store does not have and
+// that was not walked before.
+func (q *Quarantine) connected(ctx context.Context, from []plumbing.Hash) error {
+	main := q.store.View()
+	defer main.Close()
+	walked := map[plumbing.Hash]struct{}{}
+	err := q.view.Connected(ctx, from, func(h plumbing.Hash) bool {
+		if _, ok := q.whole[h]; ok || main.Has(h) {
+			return true
+		}
+		walked[h] = struct{}{}
+		return false
+	})
+	if err == nil {
+		maps.Copy(q.whole, walked)
+	}
+	return err
+}
+
+// rest walks what came and no tip reaches. It lands with the others, and counts as
+// complete from then on, so a tip of another push may rest upon it.
+func (q *Quarantine) rest() error {
+	if q.pack == nil {
+		return nil
+	}
+	var from []plumbing.Hash
+	for _, h := range q.pack.Hashes() {
+		if _, ok := q.whole[h]; ok {
+			continue
+		}
+		kind, err := q.view.Kind(h)
+		if err != nil {
+			return err
+		}
+		if kind != plumbing.TagObject { // no commit refers to one, and no ref may
+			from = append(from, h)
+		}
+	}
+	return q.connected(context.Background(), from)
 }
 
 // Land makes the objects part of the store and moves the refs: all of them if
-// every one still has its old value, none otherwise (Conflict). When it returns
+// every one still has its old value, none otherwise (Conflict), and none when
+// something is missing under any object that came (Unprocessable). When it returns
 // nil, objects and refs are on the disk.
 func (q *Quarantine) Land(us ...Update) error {
 	s := q.store
@@ -160,6 +202,9 @@ func (q *Quarantine) Land(us ...Update) error {
 		}
 	}
 	if err := q.again(us); err != nil {
+		return err
+	}
+	if err := q.rest(); err != nil {
 		return err
 	}
 	if q.pack != nil {
@@ -187,6 +232,7 @@ func (q *Quarantine) again(us []Update) error {
 		q.pack.Hold()
 	}
 	q.view.Close()
+	clear(q.whole)
 	q.view, q.epoch = &objects.View{Set: pack.NewSet(q.store.cfg.Caps, packs...)}, epoch
 	var tips []plumbing.Hash
 	for _, u := range us {
