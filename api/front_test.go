@@ -514,6 +514,18 @@ func TestKeysThatStandTwiceAreRefused(t *testing.T) {
 	}
 }
 
+// TestNearActionIsNamed: what waits for an outside remediator by a slip of the pen
+// says which name here it is near to.
+func TestNearActionIsNamed(t *testing.T) {
+	s := serve(t, nil)
+	for action, want := range map[string]string{"purg": `"did_you_mean":"purge"`, "restrat": `"did_you_mean":"restart"`, "reticulate": "", "service": ""} {
+		resp, b := apitest.Ask(t, s.http, s.base, s.tokens["admin"], apitest.Case{Method: "POST", Path: "/api/v1/actions", Body: `{"target":"web","action":"` + action + `","queue_immediately":true}`})
+		if resp.StatusCode != 201 || !strings.Contains(string(b), want) || strings.Contains(string(b), "did_you_mean") != (want != "") {
+			t.Errorf("%s: %d %s", action, resp.StatusCode, b)
+		}
+	}
+}
+
 // TestUnknownParametersOfEveryRouteAreRefused: every route of the document, and
 // each that is not in it, by a parameter nobody has; and what the document says
 // of a route's parameters is what is taken. Probes, scrapers, browsers and git

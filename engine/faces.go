@@ -87,6 +87,7 @@ type ActionRequest struct {
 	Details  string
 	Priority string
 	Queue    bool // false: pending until approved
+	Strict   bool // a name that is unknown and near a known one is refused
 	Reason   string
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"vigil/engine/document"
@@ -85,6 +86,13 @@ func OriginalAction(name, target string) (action string, with map[string]any, kn
 	default:
 		return canon, nil, false
 	}
+}
+
+// NearAction is what was most likely meant by a name that nothing is called by: one
+// of the known names, or of the original's spellings; "" when none is near.
+func NearAction(name string, known []string) string {
+	canon := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "_", "-")
+	return document.Nearest(canon, append(slices.Clone(known), "restart", "restart-service"))
 }
 
 // plain says that a target names one thing, and is no pattern.

@@ -13,6 +13,7 @@ type ActionCreate struct {
 	Priority         *string        `json:"priority" enum:"low,medium,high" default:"medium"`
 	With             map[string]any `json:"with" doc:"Parameters of the kind"`
 	Reason           *string        `json:"reason" maxLength:"500"`
+	Strict           bool           `json:"strict" doc:"A name that nothing here is called by is refused when one that is known is near, and not left for an outside remediator"`
 }
 
 // ActionCreated is the answer to it.
@@ -26,6 +27,7 @@ type ActionCreated struct {
 	State      string    `json:"state" example:"queued"`
 	Queued     bool      `json:"queued"`
 	CreatedAt  time.Time `json:"created_at"`
+	DidYouMean string    `json:"did_you_mean,omitempty" example:"service" doc:"Of what waits for an outside remediator: the name here that is nearest to its own"`
 }
 
 // Action is one remediation. The first eight fields are the original's;

@@ -245,7 +245,7 @@ func (m *Manage) createAction(ctx context.Context, c guard.Caller, in contract.A
 	}
 	x, err := m.Engine.CreateAction(ctx, c.Actor, engine.ActionRequest{
 		Target: target, Action: name, With: in.With, Details: face.Text(in.Details), Priority: priority,
-		Queue: in.QueueImmediately, Reason: face.Text(in.Reason),
+		Queue: in.QueueImmediately, Reason: face.Text(in.Reason), Strict: in.Strict,
 	})
 	if err != nil {
 		return nil, face.FieldIssues(err)
@@ -255,9 +255,17 @@ func (m *Manage) createAction(ctx context.Context, c guard.Caller, in contract.A
 	if in.QueueImmediately {
 		msg += " and queued for execution"
 	}
+	near := ""
+	if x.Source == remedy.FromExternal && m.Catalogue != nil {
+		var known []string
+		for _, a := range m.Catalogue() {
+			known = append(known, a.Name)
+		}
+		near = engine.NearAction(name, known)
+	}
 	return face.Say(contract.ActionCreated{
 		OK: true, ActionID: x.ID, Message: msg, Target: x.Target, ActionType: name, Status: x.State.Word(), State: string(x.State),
-		Queued: queued || in.QueueImmediately, CreatedAt: contract.Time(x.Created),
+		Queued: queued || in.QueueImmediately, CreatedAt: contract.Time(x.Created), DidYouMean: near,
 	})
 }
 

@@ -9,6 +9,7 @@ package direct
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"unicode"
@@ -44,7 +45,8 @@ func New(cfg remedy.Config, j engine.Journal, r engine.Reader, facts remedy.Judg
 
 // CreateAction makes a direct action. A kind or a catalogue name we know is
 // queued (or, without Queue, waits for approval); a name we do not know is left
-// for an outside remediator. Gates 1 and 4 do not apply to it.
+// for an outside remediator, unless it is near one of ours and the request is Strict.
+// Gates 1 and 4 do not apply to it.
 func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRequest) (remedy.Remediation, error) {
 	var none remedy.Remediation
 	var is fault.Issues
@@ -79,6 +81,12 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 		r.Reason = "no action here is called " + name
 		if why := act.Former(d.actions, name); why != "" {
 			r.Reason += " (" + why + ")"
+		}
+		if near := d.near(name); near != "" {
+			if q.Strict {
+				return none, fault.Issues{{Place: "/action", Msg: fmt.Sprintf("no action here is called %q", name), Hint: fmt.Sprintf("did you mean %q? An outside remediator's is asked for with strict false (vigild action run --outside)", near)}}
+			}
+			r.Reason += fmt.Sprintf(" (did you mean %q?)", near)
 		}
 		r.Reason += ": it waits for an outside remediator"
 	} else {
@@ -125,6 +133,14 @@ func (d *Desk) find(q engine.ActionRequest) (name string, with map[string]any, s
 		return name, with, remedy.FromAPI
 	}
 	return q.Action, q.With, remedy.FromExternal
+}
+
+// near is the name of ours that was most likely meant, "" if none was.
+func (d *Desk) near(name string) string {
+	if d.actions == nil {
+		return ""
+	}
+	return engine.NearAction(name, d.actions.Names())
 }
 
 // aimed fills in what a person has said already: the unit or the process that an

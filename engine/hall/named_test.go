@@ -3,10 +3,14 @@ package hall_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
 	"testing"
 
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/fault"
 	"vigil/engine/policy"
 	"vigil/engine/remedy"
 	"vigil/engine/series"
@@ -14,6 +18,8 @@ import (
 
 // service alone is known to these actions, so that a spelling of the original is one.
 type service struct{ fix }
+
+func (service) Names() []string { return []string{"service"} }
 
 func (service) Action(name string) (remedy.Action, bool) { return fix{}, name == "service" }
 
@@ -55,4 +61,32 @@ func TestTheOriginalsSpellingIsKept(t *testing.T) {
 		}
 		return false
 	})
+}
+
+// TestANearNameIsTold: a slip of the pen is no outside remediator's name: it says
+// what was meant, and the strict do not have it queued.
+func TestANearNameIsTold(t *testing.T) {
+	ctx := context.Background()
+	r := startDeps(t, t.TempDir(), clock.System(), func(_ *engine.Config, d *engine.Deps) { d.Actions = service{} })
+	for asked, near := range map[string]string{"servce": "service", "reticulate": "", "Restrat": "restart", "restart_servcie": "restart-service"} {
+		for _, strict := range []bool{false, true} {
+			x, err := r.CreateAction(ctx, "ann", engine.ActionRequest{Target: "web", Action: asked, Queue: true, Strict: strict})
+			if strict && near != "" {
+				var is fault.Issues
+				if !errors.As(err, &is) || is[0].Place != "/action" || !strings.Contains(is[0].Hint, strconv.Quote(near)) {
+					t.Errorf("strict %s: %v", asked, err)
+				}
+				continue
+			}
+			if err != nil || x.Source != remedy.FromExternal {
+				t.Fatalf("%s: %s, %v", asked, x.Source, err)
+			}
+			if told := strings.Contains(x.Reason, "did you mean "+strconv.Quote(near)+"?"); told != (near != "") {
+				t.Errorf("%s: %s", asked, x.Reason)
+			}
+		}
+	}
+	if xs := r.remediations(t); len(xs) != 5 {
+		t.Errorf("%d were queued", len(xs))
+	}
 }

@@ -113,11 +113,12 @@ func (c *actionShowCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type actionRunCmd struct {
-	Action string   `arg:"" help:"A kind or a name of the catalogue."`
-	Target string   `arg:"" help:"What it is about."`
-	With   []string `arg:"" optional:"" help:"Parameters as key=value."`
-	Reason string   `help:"Why; it stands in the audit trail."`
-	Wait   bool     `help:"Wait until it has ended."`
+	Action  string   `arg:"" help:"A kind or a name of the catalogue; another is left for an outside remediator."`
+	Target  string   `arg:"" help:"What it is about."`
+	With    []string `arg:"" optional:"" help:"Parameters as key=value."`
+	Reason  string   `help:"Why; it stands in the audit trail."`
+	Wait    bool     `help:"Wait until it has ended."`
+	Outside bool     `help:"The name is an outside remediator's, though it is near one that is known here."`
 }
 
 // Run asks for an act.
@@ -134,7 +135,7 @@ func (c *actionRunCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	in := contract.ActionCreate{Target: c.Target, Action: c.Action, QueueImmediately: true, With: with}
+	in := contract.ActionCreate{Target: c.Target, Action: c.Action, QueueImmediately: true, With: with, Strict: !c.Outside}
 	if c.Reason != "" {
 		in.Reason = &c.Reason
 	}
