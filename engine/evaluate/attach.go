@@ -10,7 +10,7 @@ import (
 )
 
 func (e *Evaluator) newEntry(p shard.Policy) *shard.Entry {
-	return &shard.Entry{Name: p.Doc.Name, Cond: p.Cond, Shard: e.shardOf(p.Doc.Name), P: p, Insts: map[uint64]*shard.Instance{}}
+	return shard.NewEntry(p, e.shardOf(p.Doc.Name))
 }
 
 // hook is one source of one entry: what the index subscribes.
@@ -25,10 +25,8 @@ func (e *Evaluator) attach(h hook, lv *match.Live) {
 	en.Shard.Mu.Lock()
 	defer en.Shard.Mu.Unlock()
 	if h.source > 0 {
-		for _, x := range en.Insts {
-			if en.Cond.Joins(h.source, x.Labels, lv.Labels) {
-				e.index.Tap(lv, shard.Tap{Inst: x, Source: h.source})
-			}
+		for _, x := range en.Joined(h.source, lv.Labels) {
+			e.index.Tap(lv, shard.Tap{Inst: x, Source: h.source})
 		}
 		return
 	}
@@ -44,7 +42,7 @@ func (e *Evaluator) attach(h hook, lv *match.Live) {
 	if fresh {
 		x = shard.NewInstance(en, lv.Labels, en.Filling)
 		e.restore(x)
-		en.Insts[fp] = x
+		en.Put(x)
 	}
 	// Looked up and not looked for: a policy may match every series that there is.
 	if old := en.Anchor; old != nil {
@@ -64,7 +62,8 @@ func (e *Evaluator) join(x *shard.Instance) {
 		if i == 0 {
 			continue
 		}
-		for _, lv := range e.index.Candidates(src.Selector) {
+		for _, lv := range e.index.Joined(src.Selector, x.Labels, src.On) {
+			e.count.Compared.Add(1)
 			if x.En.Cond.Joins(i, x.Labels, lv.Labels) {
 				e.index.Tap(lv, shard.Tap{Inst: x, Source: i})
 			}
@@ -105,7 +104,8 @@ func (e *Evaluator) takeOver(en *shard.Entry) {
 		if en.Insts[fp] == nil && old.Row.State.State != policy.StateOK {
 			x := shard.NewInstance(en, old.Labels, true)
 			e.restore(x)
-			en.Insts[fp] = x
+			en.Put(x)
+			e.join(x)
 			if en.Inherit.Anchor == old {
 				en.Anchor = x
 			}
@@ -128,7 +128,8 @@ func (e *Evaluator) anchorOf(en *shard.Entry) {
 	}
 	x := shard.NewInstance(en, ls, false)
 	e.restore(x)
-	en.Insts[x.FP], en.Anchor = x, x
+	en.Put(x)
+	en.Anchor = x
 	e.join(x)
 	en.Shard.Schedule(x, e.clock().Add(time.Second))
 	en.Shard.Poke() // it may sleep for an hour: no sample need come to it

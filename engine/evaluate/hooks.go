@@ -27,8 +27,17 @@ func (e *Evaluator) Registered(ref series.Ref, l series.Local, key series.Key) {
 	e.index.Mu.Lock()
 	defer e.index.Mu.Unlock()
 	subs, lv := e.index.Register(ref, l, key)
+	// What is joined comes first: an instance that is made of the series looks for all
+	// that it joins itself, and the series may be among them.
 	for _, h := range subs {
-		e.attach(h, lv)
+		if h.source > 0 {
+			e.attach(h, lv)
+		}
+	}
+	for _, h := range subs {
+		if h.source == 0 {
+			e.attach(h, lv)
+		}
 	}
 }
 

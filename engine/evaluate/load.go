@@ -61,7 +61,8 @@ func (e *Evaluator) awaken(ctx context.Context) error {
 		en.Shard.Mu.Lock()
 		x := shard.NewInstance(en, row.Labels, true)
 		e.restore(x)
-		en.Insts[x.FP] = x
+		en.Put(x)
+		e.join(x)
 		en.Shard.Mu.Unlock()
 	}
 	e.rows = nil

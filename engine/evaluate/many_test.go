@@ -39,11 +39,10 @@ func (nothing) Next() bool   { return false }
 func (nothing) Err() error   { return nil }
 func (nothing) Close() error { return nil }
 
-// TestManySeriesOfOnePolicyAreTakenIn: what a new series costs does not grow with how
-// many its policy has already. The time is a guard, many times what it takes under the
-// race detector; where each series goes through all others it is minutes.
-func TestManySeriesOfOnePolicyAreTakenIn(t *testing.T) {
-	ds, is := document.Parse("p.yaml", []byte("apiVersion: vigil/v1\nkind: Policy\nmetadata: {name: breach}\nspec: {match: breach_value, fire: value > 1}\n"), document.API)
+// row is a policy as the ledger has it.
+func row(t *testing.T, name, spec string) engine.PolicyRow {
+	t.Helper()
+	ds, is := document.Parse("p.yaml", []byte("apiVersion: vigil/v1\nkind: Policy\nmetadata: {name: "+name+"}\nspec: "+spec+"\n"), document.API)
 	if err := is.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +54,13 @@ func TestManySeriesOfOnePolicyAreTakenIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return engine.PolicyRow{Name: name, Owner: string(document.API), Enabled: true, Text: text, Version: 1}
+}
+
+// TestManySeriesOfOnePolicyAreTakenIn: what a new series costs does not grow with how
+// many its policy has already. The time is a guard, many times what it takes under the
+// race detector; where each series goes through all others it is minutes.
+func TestManySeriesOfOnePolicyAreTakenIn(t *testing.T) {
 	m := &many{n: 200_000}
 	e, err := evaluate.New(engine.Defaults(), engine.Deps{Samples: m, Journal: struct{ engine.Journal }{}, Clock: clock.System()})
 	if err != nil {
@@ -62,8 +68,8 @@ func TestManySeriesOfOnePolicyAreTakenIn(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	row := engine.PolicyRow{Name: "breach", Owner: string(document.API), Enabled: true, Text: text, Version: 1}
-	if err := e.Load(ctx, &engine.Snapshot{Epoch: 1, Policies: []engine.PolicyRow{row}}); err != nil {
+	rows := []engine.PolicyRow{row(t, "breach", "{match: breach_value, fire: value > 1}")}
+	if err := e.Load(ctx, &engine.Snapshot{Epoch: 1, Policies: rows}); err != nil {
 		t.Fatalf("%d of %d were taken in: %v", m.taken, m.n, err)
 	}
 	found := 0

@@ -114,11 +114,5 @@ func reading(en *shard.Entry, source int, ls series.Labels) []*shard.Instance {
 		}
 		return nil
 	}
-	var out []*shard.Instance
-	for _, x := range en.Insts {
-		if en.Cond.Joins(source, x.Labels, ls) {
-			out = append(out, x)
-		}
-	}
-	return out
+	return en.Joined(source, ls)
 }

@@ -5,7 +5,8 @@
 // series is registered or the subscription is added, never when a sample comes:
 // subscriptions are indexed by metric name, then by an equality label; those
 // that name no metric are kept apart and counted. What taps a live series lies
-// in a slice by its local index, read without a lock.
+// in a slice by its local index, read without a lock. What joins something is
+// found by the labels that are compared ([Side]).
 //
 // It refuses to know what is subscribed and why. [Index] is changed under its
 // caller's lock ([Index.Mu]); [Index.Watch] may be called by anyone at any time.
@@ -39,6 +40,7 @@ type Index[K, T comparable] struct {
 
 	pages  atomic.Pointer[[]*page[T]]
 	names  map[string]map[series.Local]struct{} // metric name -> its live series
+	sides  map[string]*Side[series.Local]       // the same by what they were asked for; see Joined
 	byName map[string]*bucket[K]
 	loose  []sub[K] // subscriptions that name no metric
 }
@@ -73,6 +75,7 @@ type known struct {
 func New[K, T comparable]() *Index[K, T] {
 	x := &Index[K, T]{
 		names: map[string]map[series.Local]struct{}{}, byName: map[string]*bucket[K]{},
+		sides: map[string]*Side[series.Local]{},
 	}
 	x.pages.Store(&[]*page[T]{})
 	return x
@@ -100,6 +103,9 @@ func (x *Index[K, T]) Register(ref series.Ref, l series.Local, key series.Key) (
 	p := x.page(l)
 	p.known[l%pageSize] = known{ref, key}
 	p.watch[l%pageSize].Store(nil)
+	if side := x.sides[name]; side != nil {
+		side.Add(l)
+	}
 	take := func(list []sub[K]) {
 		for _, s := range list {
 			if s.sel.MatchesKey(key) {
@@ -129,8 +135,12 @@ func (x *Index[K, T]) Drop(ref series.Ref, l series.Local) *Watch[T] {
 		return nil
 	}
 	name := k.key.Name()
+	if side := x.sides[name]; side != nil {
+		side.Remove(l)
+	}
 	if delete(x.names[name], l); len(x.names[name]) == 0 {
 		delete(x.names, name)
+		delete(x.sides, name)
 	}
 	*k = known{}
 	return p.watch[l%pageSize].Swap(nil)

@@ -97,10 +97,13 @@ func TestTapsAreReadWithoutALock(t *testing.T) {
 	}
 	x.Register(lv.Ref, lv.Local, lv.Labels.Key())
 	x.Tap(lv, "one")
-	x.Tap(lv, "one")
+	before := x.Watch(9000)
 	x.Tap(lv, "two")
 	if w := x.Watch(9000); w == nil || !slices.Equal(w.Taps, []string{"one", "two"}) || w.Ref != 7 {
 		t.Fatalf("watch is %+v", w)
+	}
+	if !slices.Equal(before.Taps, []string{"one"}) {
+		t.Fatalf("what was read before is %+v now", before)
 	}
 	x.Untap(lv, func(s string) bool { return s == "one" })
 	if w := x.Watch(9000); !slices.Equal(w.Taps, []string{"two"}) {

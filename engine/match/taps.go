@@ -12,17 +12,7 @@ func (x *Index[K, T]) Candidates(sel series.Selector) []*Live {
 	var out []*Live
 	take := func(ls map[series.Local]struct{}) {
 		for l := range ls {
-			p := x.page(l)
-			k := p.known[l%pageSize]
-			if !sel.MatchesKey(k.key) {
-				continue
-			}
-			// What is watched has its labels at hand.
-			if w := p.watch[l%pageSize].Load(); w != nil {
-				out = append(out, &w.Live)
-				continue
-			}
-			out = append(out, &Live{k.ref, l, k.key.Labels()})
+			out = x.candidate(out, sel, l)
 		}
 	}
 	if n := sel.Name(); n != "" {
@@ -35,16 +25,51 @@ func (x *Index[K, T]) Candidates(sel series.Selector) []*Live {
 	return out
 }
 
-// Tap makes a tap visible to the hot path; one that is there already stays one.
+func (x *Index[K, T]) candidate(out []*Live, sel series.Selector, l series.Local) []*Live {
+	p := x.page(l)
+	k := p.known[l%pageSize]
+	if !sel.MatchesKey(k.key) {
+		return out
+	}
+	// What is watched has its labels at hand.
+	if w := p.watch[l%pageSize].Load(); w != nil {
+		return append(out, &w.Live)
+	}
+	return append(out, &Live{k.ref, l, k.key.Labels()})
+}
+
+// Joined lists those candidates of a selector that may have in common with ls what
+// Side.Find says. Of a selector that names no metric all candidates may.
+func (x *Index[K, T]) Joined(sel series.Selector, ls series.Labels, on []string) (out []*Live) {
+	n := sel.Name()
+	if n == "" {
+		return x.Candidates(sel)
+	}
+	side := x.sides[n]
+	if side == nil {
+		if len(x.names[n]) == 0 {
+			return nil
+		}
+		side = NewSide(func(l series.Local) series.Labels { return x.page(l).known[l%pageSize].key.Labels() })
+		for l := range x.names[n] {
+			side.Add(l)
+		}
+		x.sides[n] = side
+	}
+	for _, l := range side.Find(ls, on) {
+		out = x.candidate(out, sel, l)
+	}
+	return out
+}
+
+// Tap makes a tap visible to the hot path. It must not be there yet: many instances
+// may read one series, and none of them is looked for among the others.
 func (x *Index[K, T]) Tap(lv *Live, t T) {
 	slot := x.slot(lv.Local)
-	old := slot.Load()
 	w := &Watch[T]{Live: *lv}
-	if old != nil {
-		if slices.Contains(old.Taps, t) {
-			return
-		}
-		w.Taps = append(w.Taps, old.Taps...)
+	if old := slot.Load(); old != nil {
+		// Who reads the old watch sees no further than its length.
+		w.Taps = old.Taps
 	}
 	w.Taps = append(w.Taps, t)
 	slot.Store(w)

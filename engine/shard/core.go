@@ -44,9 +44,10 @@ type Core struct {
 	Stored func(position uint64)
 }
 
-// Counters count what shards do.
+// Counters count what shards do. Compared is instances and series that were held
+// against each other to join them.
 type Counters struct {
-	Evaluations, Late, Refused, Decisions, CommitErrors atomic.Uint64
+	Compared, Evaluations, Late, Refused, Decisions, CommitErrors atomic.Uint64
 }
 
 // Dep is a policy as others depend on it.

@@ -7,6 +7,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/clock"
 	"vigil/engine/document"
+	"vigil/engine/match"
 	"vigil/engine/policy"
 	"vigil/engine/series"
 )
@@ -31,14 +32,62 @@ type Entry struct {
 
 	// Under Shard.Mu:
 	P       Policy
-	Insts   map[uint64]*Instance // by fingerprint
+	Insts   map[uint64]*Instance // by fingerprint; changed by Put and Take alone
 	Anchor  *Instance            // the one of them that stands for a selector that nothing matches, nil none
 	Filling bool                 // windows are still to be refilled: new instances begin cold
 	Inherit *Entry               // the policy before an edit that keeps its firings
 
+	joined *match.Side[*Instance] // the instances by what joins compare; nil: the condition has none
+
 	Firing  atomic.Int32 // instances that fire
 	Causing atomic.Int32 // and those that flap: what holds back dependents of any shard
 	Listen  *Listener    // not nil: it tells instead of firing
+}
+
+// NewEntry makes the entry of a policy, without instances.
+func NewEntry(p Policy, s *Shard) *Entry {
+	en := &Entry{Name: p.Doc.Name, Cond: p.Cond, Shard: s, P: p, Insts: map[uint64]*Instance{}}
+	if p.Cond != nil && len(p.Cond.Sources) > 1 {
+		en.joined = match.NewSide(func(x *Instance) series.Labels { return x.Labels })
+	}
+	return en
+}
+
+// Put makes an instance one of the entry's; the shard is locked.
+func (en *Entry) Put(x *Instance) {
+	if old := en.Insts[x.FP]; old != nil {
+		en.Take(old)
+	}
+	en.Insts[x.FP] = x
+	if en.joined != nil {
+		en.joined.Add(x)
+	}
+}
+
+// Take takes back what Put did; the shard is locked.
+func (en *Entry) Take(x *Instance) {
+	if en.Insts[x.FP] != x {
+		return
+	}
+	delete(en.Insts, x.FP)
+	if en.joined != nil {
+		en.joined.Remove(x)
+	}
+}
+
+// Joined lists the instances that a series of a joined source belongs to; the shard
+// is locked.
+func (en *Entry) Joined(source int, ls series.Labels) (out []*Instance) {
+	if en.joined == nil {
+		return nil
+	}
+	for _, x := range en.joined.Find(ls, en.Cond.Sources[source].On) {
+		en.Shard.c.Count.Compared.Add(1)
+		if en.Cond.Joins(source, x.Labels, ls) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // Listener watches one label set (or, with Any, all that match) under a

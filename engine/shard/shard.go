@@ -166,7 +166,7 @@ func (s *Shard) Retire(x *Instance, reason string) {
 	if x.causes() {
 		x.En.Causing.Add(-1)
 	}
-	delete(x.En.Insts, x.FP)
+	x.En.Take(x)
 	if x.En.Anchor == x {
 		x.En.Anchor = nil
 	}
