@@ -42,7 +42,12 @@ func (t touch) foresee(w want, f *foresee.Ahead, in place.Intent) (st unix.Stat_
 	if f.Taken == nil {
 		f.Taken = map[uint64]int64{}
 	}
-	in.Absent, in.Attr, in.Guess, in.Taken = w.absent, attr, f.Programs, f.Taken
+	sight, _ := f.Sight.(*place.Sight)
+	if sight == nil {
+		sight = new(place.Sight)
+		f.Sight = sight
+	}
+	in.Absent, in.Attr, in.Guess, in.Taken, in.Sight = w.absent, attr, f.Programs, f.Taken, sight
 	in.Left = func(path string) (folder, there, known bool) {
 		l, known := f.At(path)
 		return l == foresee.Directory, l != foresee.Nothing, known

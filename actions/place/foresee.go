@@ -28,6 +28,29 @@ type Intent struct {
 	Left  func(path string) (folder, there, known bool)
 	Guess bool
 	Taken map[uint64]int64 // bytes that acts before take, by file system; this one's are added
+	Sight *Sight           // nil: of this act alone
+}
+
+// Sight is where vigild's own lies, looked at once for acts that are foreseen together;
+// each act looks anew when it is done. Its zero value has not looked yet; it belongs to
+// one goroutine.
+type Sight struct {
+	shut closed
+	done bool
+}
+
+func (s *Sight) closing(refused []string) (closed, error) {
+	if s == nil {
+		return closing(refused)
+	}
+	if !s.done {
+		shut, err := closing(refused)
+		if err != nil {
+			return shut, err
+		}
+		s.shut, s.done = shut, true
+	}
+	return s.shut, nil
 }
 
 // Foresee says why an act at a path could not be done as the host stands: a link, a
@@ -36,7 +59,11 @@ type Intent struct {
 // not give. What stands there now is st. It makes nothing, follows no link, and does
 // not block for long.
 func Foresee(path string, way Way, in Intent) (st unix.Stat_t, there bool, err error) {
-	w, parts, err := begin(path, way)
+	shut, err := in.Sight.closing(way.Refused)
+	if err != nil {
+		return st, false, err
+	}
+	w, parts, err := begin(path, way, shut)
 	if err != nil {
 		return st, false, err
 	}

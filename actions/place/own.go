@@ -27,7 +27,7 @@ type closed struct {
 // then what to keep away from.
 func closing(refused []string) (closed, error) {
 	c := closed{map[spot]bool{}, map[spot]bool{}, map[spot]map[string]bool{}}
-	seen := map[string]bool{}
+	seen := map[string]*spot{} // the folders above, each looked at once; nil: it is not there yet
 	for _, r := range refused {
 		var st unix.Stat_t
 		if err := unix.Stat(r, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
@@ -36,23 +36,25 @@ func closing(refused []string) (closed, error) {
 			return c, fault.Wrap(fault.Unavailable, err, "%s, which is vigild's own, cannot be looked at", r)
 		}
 		for at := r; at != "/"; {
-			name := filepath.Base(at)
+			name, own := filepath.Base(at), at == r
 			at = filepath.Dir(at)
-			if unix.Stat(at, &st) != nil {
-				continue // it is not there yet
+			s, was := seen[at]
+			if !was {
+				if unix.Stat(at, &st) == nil {
+					one := spotOf(st)
+					s, c.above[one] = &one, true
+				}
+				seen[at] = s
 			}
-			s := spotOf(st)
-			c.above[s] = true
-			if c.names[s] == nil {
-				c.names[s] = map[string]bool{}
+			if s != nil && own {
+				if c.names[*s] == nil {
+					c.names[*s] = map[string]bool{}
+				}
+				c.names[*s][name] = true
 			}
-			if filepath.Join(at, name) == r {
-				c.names[s][name] = true
-			}
-			if seen[at] {
+			if was {
 				break
 			}
-			seen[at] = true
 		}
 	}
 	return c, nil

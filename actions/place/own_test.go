@@ -29,6 +29,7 @@ func TestOpen_VigildsOwnIsKnownUnderAnyName(t *testing.T) {
 	}
 	try := func(base string, refused []string) {
 		t.Helper()
+		sight := new(place.Sight) // one look for all that are foreseen says the same
 		for p, no := range map[string]bool{
 			"etc/data": true, "etc/data/x": true, "etc/data/in/x": true, "etc/vigil.toml": true, "etc/token": true, "etc": true,
 			"etc/other": false, "web": false, "web/vigil.toml": false,
@@ -39,6 +40,11 @@ func TestOpen_VigildsOwnIsKnownUnderAnyName(t *testing.T) {
 			}
 			if no != (fault.KindOf(err) == fault.Forbidden) || !no && err != nil {
 				t.Errorf("%s/%s: %v", base, p, err)
+			}
+			_, _, err = place.Foresee(filepath.Join(dir, base, p), place.Way{Owner: -1, Refused: refused}, place.Intent{Writes: true, Attr: place.Attributes{Mode: -1, UID: -1, GID: -1},
+				Sight: sight, Left: func(string) (folder, there, known bool) { return false, false, false }})
+			if no != (fault.KindOf(err) == fault.Forbidden) {
+				t.Errorf("foreseen, %s/%s: %v", base, p, err)
 			}
 		}
 	}

@@ -42,7 +42,11 @@ type Way struct {
 // Open walks to the folder of path. Errors: NotFound (a folder is missing),
 // Forbidden (a link, or a folder that others could change), Unavailable.
 func Open(path string, way Way) (*Place, error) {
-	w, parts, err := begin(path, way)
+	shut, err := closing(way.Refused)
+	if err != nil {
+		return nil, err
+	}
+	w, parts, err := begin(path, way, shut)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +75,8 @@ type walk struct {
 	eased  func(folder string) bool // it will be others' no more by then; nil: none will
 }
 
-func begin(path string, way Way) (*walk, []string, error) {
+func begin(path string, way Way, shut closed) (*walk, []string, error) {
 	parts, err := split(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	shut, err := closing(way.Refused)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,7 +16,7 @@ func (k *Keeper) Inspect(ctx context.Context, r engine.Revision, set *reconcile.
 	if err := k.loaded(ctx); err != nil {
 		return err
 	}
-	p, err := plan.Prepare(ctx, k.Ground, set, r)
+	p, err := plan.Judge(ctx, k.Ground, set, r)
 	if err != nil {
 		return err
 	}

@@ -269,7 +269,7 @@ func (k *Keeper) Plan(ctx context.Context, commit string) (engine.PlanView, erro
 	if err != nil {
 		return engine.PlanView{}, err
 	}
-	p, err := plan.Prepare(ctx, k.Ground, set, rev)
+	p, err := plan.Judge(ctx, k.Ground, set, rev)
 	if err != nil {
 		return engine.PlanView{}, err
 	}

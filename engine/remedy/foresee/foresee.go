@@ -26,6 +26,8 @@ type Ahead struct {
 	Programs bool
 	// Taken are the bytes that acts before will have written, by file system.
 	Taken map[uint64]int64
+	// Sight is what the kind of act that touches files looks at once for all of them.
+	Sight any
 	left  map[string]Left
 }
 

@@ -2,8 +2,8 @@
 // speaks of beside what is remembered, and the steps that would follow.
 //
 // It refuses what takes too much away, what cannot be looked at, and vigild's own
-// documents that are not right; it changes nothing. [Arrange] is pure, [Prepare]
-// looks at the machine and blocks until it has or its context ends. It starts
+// documents that are not right; it changes nothing. [Arrange] is pure, [Judge] and [Prepare]
+// look at the machine and block until they have or their context ends. It starts
 // nothing and may be called by anybody.
 package plan
 
@@ -34,14 +34,26 @@ type Plan struct {
 	much   error        // it takes away too much
 }
 
-// Prepare looks at everything that a set speaks of and plans. rev is whose set it
-// is: where it comes from, and whether many removals are meant. It changes nothing;
-// it may be called by anybody, and blocks.
+// Judge looks at everything that a set speaks of and plans, for a Verdict. rev is whose
+// set it is: where it comes from, and whether many removals are meant. It changes
+// nothing; it may be called by anybody, and blocks.
+func Judge(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engine.Revision) (*Plan, error) {
+	p, err := prepare(ctx, g, set, rev, &foresee.Ahead{})
+	if err == nil {
+		p.unchecked(g.Own)
+	}
+	return p, err
+}
+
+// Prepare is Judge for a set that has landed: it tries, so nothing is foreseen.
 func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engine.Revision) (*Plan, error) {
+	return prepare(ctx, g, set, rev, nil)
+}
+
+func prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engine.Revision, ahead *foresee.Ahead) (*Plan, error) {
 	rows := g.Remembered()
 	p := &Plan{Set: set, Arrangement: Arrange(set, rows)}
 	var changing []*ground.Thing
-	var ahead foresee.Ahead
 	for _, t := range append(slices.Clone(p.Things), p.Away...) {
 		if err := ctx.Err(); err != nil {
 			return nil, fault.Wrap(fault.Cancelled, err, "planning")
@@ -61,7 +73,9 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 			t.Held = t.Diffs
 		}
 		for _, s := range steps {
-			p.foresee(g.Actions, t, s, &ahead)
+			if ahead != nil {
+				p.foresee(g.Actions, t, s, ahead)
+			}
 			p.Steps = append(p.Steps, engine.PlanStep{Ref: t.Ref, Level: t.Level, Action: s.Action, Summary: s.Summary,
 				Final: s.Final, Prune: t.Item == nil, Because: reconcile.Told(t.Diffs)})
 		}
@@ -75,7 +89,6 @@ func Prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 	}
 	p.own, p.wrong = g.Own.Check(ctx, set.Documents)
 	p.wrong = slices.Concat(p.wrong, notable(g, set.Documents, p.Things), p.unkept())
-	p.unchecked(g.Own)
 	p.much = p.guard(rows, rev)
 	return p, nil
 }
