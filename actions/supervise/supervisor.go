@@ -63,7 +63,7 @@ type Supervisor struct {
 	declared bool            // what documents declare is kept too
 	local    map[string]bool // the names of the local config
 
-	begun chan struct{} // closed when Run has begun
+	begun chan struct{} // closed when Run has adopted what still runs
 
 	mu    sync.Mutex
 	procs map[string]*keeper
@@ -107,6 +107,7 @@ func (s *Supervisor) keeps(name string, d *definition) *keeper {
 // blocks until ctx ends; the processes go on running then.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if len(s.local) == 0 && !s.declared {
+		close(s.begun)
 		<-ctx.Done()
 		return nil
 	}
@@ -149,6 +150,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.own.Wait()
 	return nil
 }
+
+// Adopted is closed once Run has found what still runs of an earlier vigild: before
+// that, nothing seems to run.
+func (s *Supervisor) Adopted() <-chan struct{} { return s.begun }
 
 // all is every process that is kept, by name.
 func (s *Supervisor) all() (out []*keeper) {

@@ -198,7 +198,7 @@ func (h *house) parts() []parts.Part {
 		// half of the processor on collecting nothing.
 		{Name: "memory", Run: memory, Bound: within},
 		{Name: "store events", Run: h.storeEvents, Bound: within},
-		{Name: "processes", Run: h.set.Run, Bound: within},
+		{Name: "processes", Run: h.set.Run, Ready: h.adopted, Bound: within},
 		{Name: "process states", Run: h.pulse.Run, Bound: within},
 		{Name: "builtin policies", Run: h.builtin.Run, Bound: within},
 		{Name: "own series", Run: h.self.run, Bound: within},
@@ -233,6 +233,17 @@ func (h *house) engineReady(ctx context.Context) error {
 		return err
 	}
 	return h.builtin.Put(ctx, h.d.cfg.Policies.Starter)
+}
+
+// adopted waits until what an earlier vigild kept is known again: who compares with
+// the machine before that sees nothing run, and takes it for drift.
+func (h *house) adopted(ctx context.Context) error {
+	select {
+	case <-h.set.Processes().Adopted():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // kept names the processes that are kept.
