@@ -152,13 +152,16 @@ func (s *Store) folders() error {
 // name.
 func (s *Store) sweep() error {
 	folder := filepath.Join(s.cfg.Dir, "objects")
-	for _, pattern := range []string{filepath.Join(folder, incoming+"*"), filepath.Join(s.cfg.Dir, unnamed+"*")} {
-		left, err := filepath.Glob(pattern)
+	for dir, prefix := range map[string]string{folder: incoming, s.cfg.Dir: unnamed} {
+		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return err
 		}
-		for _, path := range left {
-			if err := os.RemoveAll(path); err != nil {
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), prefix) {
+				continue
+			}
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
 		}
@@ -186,12 +189,17 @@ func (s *Store) sweep() error {
 }
 
 func (s *Store) load() error {
-	names, err := filepath.Glob(filepath.Join(s.cfg.Dir, "objects", "pack", "*.idx"))
+	folder := filepath.Join(s.cfg.Dir, "objects", "pack")
+	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "the repository %s", s.cfg.Dir)
+		return fault.Wrap(fault.Unavailable, err, "the repository %s", s.cfg.Dir)
 	}
-	for _, n := range names {
-		p, err := pack.Open(strings.TrimSuffix(n, ".idx"))
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".idx")
+		if !ok {
+			continue
+		}
+		p, err := pack.Open(filepath.Join(folder, name))
 		if err != nil {
 			return err
 		}

@@ -112,6 +112,32 @@ func TestEachFlippedByteIsSeenAtOpen(t *testing.T) {
 	open(t, dir)
 }
 
+// TestFolderIsNoPattern: the data directory may be named in any way. Characters that
+// mean something in a pattern must not hide what is in it.
+func TestFolderIsNoPattern(t *testing.T) {
+	for _, name := range []string{"a[b]", "a*", "a?b", `a\b`, "[", "a b"} {
+		d := gittest.Repo(t)
+		dir := filepath.Join(t.TempDir(), name, "repo")
+		s := open(t, dir)
+		tip := d.Commit("one", "-- a.yaml --\nsome text\n")
+		land(t, s, d, tip)
+		s.Close()
+		left := filepath.Join(dir, "objects", "tmp_objdir-incoming-1")
+		if err := os.Mkdir(left, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s, lost, err := store.OpenOrRemake(store.Config{Dir: dir, Branch: "main", Caps: pack.Defaults()})
+		if err != nil || lost != nil || s.Ref(main).String() != tip {
+			t.Errorf("%s: %v, lost %v", name, err, lost)
+			continue
+		}
+		s.Close()
+		if _, err := os.Lstat(left); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: what a crash left is there still", name)
+		}
+	}
+}
+
 // TestCompactKeepsEverythingReachable: many pushes become one pack while a
 // reader goes on reading.
 func TestCompactKeepsEverythingReachable(t *testing.T) {
