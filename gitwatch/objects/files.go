@@ -64,6 +64,7 @@ type treeReader struct {
 	caps   TreeCaps
 	files  []File
 	bytes  int64
+	opened int // folders: a tree may name one folder many times, with no file in it
 	issues fault.Issues
 }
 
@@ -81,6 +82,11 @@ func (r *treeReader) folder(tree plumbing.Hash, prefix string, depth int) error 
 		r.issue(prefix, "folders nest deeper than %d", r.caps.Depth)
 		return nil
 	}
+	// Folders that lead to files are no more than that.
+	if most := int64(r.caps.Files) * int64(r.caps.Depth); int64(r.opened) >= most {
+		return fault.New(fault.TooLarge, "more than %d folders", most)
+	}
+	r.opened++
 	entries, err := r.v.Tree(tree)
 	if err != nil {
 		return err

@@ -216,6 +216,27 @@ func TestTreeBombIsRefused(t *testing.T) {
 	}
 }
 
+// TestTreeBombWithoutFilesIsRefused: the same with nothing in the innermost folders. No
+// file is ever counted; the folders have to be.
+func TestTreeBombWithoutFilesIsRefused(t *testing.T) {
+	var objs []object
+	root := tree()
+	for range 15 {
+		objs = append(objs, object{kind: 2, size: -1, data: root})
+		var entries []any
+		for i := range 10 {
+			entries = append(entries, fmt.Sprintf("40000 d%d", i), hashOf("tree", root))
+		}
+		root = tree(entries...)
+	}
+	s := newServer(t, func(c *receive.Config, _ *receive.Deps, _ *store.Config) { c.Tree.Files = 100 })
+	pack, tip := whole(root, objs...)
+	code, body := pushPack(t, s, tip, pack)
+	if code != 200 || !strings.Contains(body, "more than 1600 folders") || s.tip() != "" {
+		t.Errorf("%d %q", code, body)
+	}
+}
+
 func TestMalformedCommitsAreRefused(t *testing.T) {
 	empty := object{kind: 2, size: -1}
 	root := hashOf("tree", nil)
