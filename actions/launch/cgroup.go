@@ -217,13 +217,14 @@ func (p *plot) close() bool {
 
 // abandoned lists the folders of vigilds that are no longer alive.
 func (g *grove) abandoned() []string {
-	names, _ := filepath.Glob(filepath.Join(g.parent, prefix+"*-*"))
+	entries, _ := os.ReadDir(g.parent) // and no pattern: systemd writes backslashes into names of cgroups
 	var out []string
-	for _, dir := range names {
+	for _, e := range entries {
 		var pid int
 		var start uint64
-		if n, _ := fmt.Sscanf(strings.TrimPrefix(filepath.Base(dir), prefix), "%d-%d", &pid, &start); n == 2 && !Alive(pid, start) {
-			out = append(out, dir)
+		name, ours := strings.CutPrefix(e.Name(), prefix)
+		if n, _ := fmt.Sscanf(name, "%d-%d", &pid, &start); ours && n == 2 && !Alive(pid, start) {
+			out = append(out, filepath.Join(g.parent, e.Name()))
 		}
 	}
 	return out

@@ -1,7 +1,9 @@
 package launch
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +51,38 @@ func TestRun_TheSpareCgroup(t *testing.T) {
 	l.Close()
 	if _, err := os.Stat(l.grove.dir); err == nil {
 		t.Errorf("%s is left", l.grove.dir)
+	}
+}
+
+// TestSweep_ANameIsNoPattern: systemd writes what is special in the name of a unit as
+// \x2d, and what a dead vigild left in the cgroup of such a unit is found all the same.
+func TestSweep_ANameIsNoPattern(t *testing.T) {
+	for _, name := range []string{`vigild\x2dtest.service`, "a[b]", "plain"} {
+		l, err := New(Config{CgroupRoot: "off"}, Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		me, err := Look(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		parent := filepath.Join(t.TempDir(), name)
+		dead, alive := filepath.Join(parent, "vigil-999999999-7"), filepath.Join(parent, fmt.Sprintf("vigil-%d-%d", me.Pid, me.Start))
+		for _, dir := range []string{dead + "/1", alive + "/1", parent + "/vigil-left", parent + "/others-999999999-7"} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.once.Do(func() {})
+		l.grove = &grove{parent: parent, dir: alive}
+		l.Sweep()
+		left, err := os.ReadDir(parent)
+		if err != nil || len(left) != 3 {
+			t.Errorf("%s: %v is left, %v", name, left, err)
+		}
+		if _, err := os.Stat(dead); err == nil {
+			t.Errorf("%s: the folder of a dead vigild is left", name)
+		}
 	}
 }
 

@@ -17,9 +17,12 @@ func (l *Launcher) Sweep() int {
 	n := 0
 	until := time.Now().Add(2 * time.Second)
 	for _, dir := range l.grove.abandoned() {
-		plots, _ := filepath.Glob(filepath.Join(dir, "*", "cgroup.procs"))
-		for _, f := range plots {
-			p := &plot{dir: filepath.Dir(f), fd: -1, killer: l.grove.killer}
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if !e.IsDir() {
+				continue
+			}
+			p := &plot{dir: filepath.Join(dir, e.Name()), fd: -1, killer: l.grove.killer}
 			if p.populated() {
 				n++
 				p.kill(until)
