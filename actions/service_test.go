@@ -12,6 +12,7 @@ import (
 	"vigil/actions"
 	"vigil/actions/actiontest"
 	"vigil/actions/heal"
+	"vigil/actions/units"
 	"vigil/actions/units/unitstest"
 	"vigil/engine/fault"
 	"vigil/engine/reconcile"
@@ -178,4 +179,27 @@ func TestService_AnAliasIsJudgedByTheUnitBehindIt(t *testing.T) {
 			t.Errorf("%s %s: %v, asked %q", tt.verb, tt.unit, err, asked)
 		}
 	}
+}
+
+// TestService_OneSubjectHoweverItIsCalled: what locks, limits and leaves alone is the
+// unit, whichever of its names an act was asked for by.
+func TestService_OneSubjectHoweverItIsCalled(t *testing.T) {
+	p := unitstest.Start(t)
+	p.Unit("web.service", "loaded", "active", 1)
+	p.Alias("www.service", "web.service")
+	s := build(t, actions.Config{Bus: p.Address, Heal: heal.Config{Units: true}}, actions.Deps{})
+	ctx, stop := context.WithCancel(t.Context())
+	up, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- s.Units().Watch(ctx, func() { close(up) }, func(units.Change) {}) }()
+	<-up
+	for _, kind := range []string{"service", "unit"} {
+		for _, name := range []string{"web", "web.service", "www", "www.service"} {
+			verb := map[string]string{"service": "restart", "unit": "enable"}[kind]
+			if spec, err := action(t, s, kind).Resolve(request(kind, with{"unit": name, "verb": verb})); err != nil || spec.Subject != "systemd:web.service" {
+				t.Errorf("%s %s is about %q, %v", kind, name, spec.Subject, err)
+			}
+		}
+	}
+	stop()
+	<-ended
 }

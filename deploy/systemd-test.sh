@@ -167,8 +167,13 @@ outlived() {
 newest() { vigild action list --limit 1 --output json | grep -o '"id": *[0-9]*' | grep -o '[0-9]*' | head -n 1; }
 
 stopped_by_hand() {
+	ln -s web.service /etc/systemd/system/www.service
+	systemctl daemon-reload
 	systemctl stop web
 	check "a stop by hand is taken for hands-off" soon says 'systemd:web.service' vigild hands-off list
+	check "by an alias nobody undoes it either" says 'held .*by hand' vigild action run service www
+	check "since it is one subject" says 'subject: systemd:web.service' vigild action show "$(newest)"
+	check "which nobody waits for any more" vigild action cancel "$(newest)"
 	check "and nobody undoes it" holds_for 8 is web ActiveState inactive
 	systemctl start web
 	check "a start by hand takes it back" soon not says 'systemd:web.service' vigild hands-off list

@@ -39,4 +39,7 @@ type Deps struct {
 	Notices Notices
 	Clock   Clock
 	Log     *slog.Logger
+	// Subject is a subject by the name that its owner calls it, which an alias is
+	// not; nil: every subject is called so already. It does not block.
+	Subject func(string) string
 }

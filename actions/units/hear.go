@@ -64,14 +64,21 @@ func (e *ears) take(s *godbus.Signal) {
 		if at, ok := strings.CutPrefix(string(s.Path), unitPath+"/"); ok {
 			e.tell(unescape(at))
 		}
-	case managerIface + ".UnitFilesChanged":
-		e.tell("")
-	case managerIface + ".Reloading":
-		var begins bool
-		if godbus.Store(s.Body, &begins) == nil && !begins {
+	default:
+		if whichever(s) {
 			e.tell("")
 		}
 	}
+}
+
+// whichever says that a signal is about whatever unit: the files changed, or systemd has
+// read them again.
+func whichever(s *godbus.Signal) bool {
+	if s.Name == managerIface+".Reloading" {
+		var begins bool
+		return godbus.Store(s.Body, &begins) == nil && !begins
+	}
+	return s.Name == managerIface+".UnitFilesChanged"
 }
 
 // unescape makes an element of a bus path a unit's name again; see escape.

@@ -38,6 +38,8 @@ type Manager struct {
 	hand hand // stopped by others a moment ago
 	ears ears // told of every change
 
+	names names // what units are called besides
+
 	inits *inits.Inits // where systemd does not run
 }
 

@@ -25,6 +25,7 @@ func (m *Manager) doSystemd(ctx context.Context, verb, unit string, before func(
 	if err != nil {
 		return d, err
 	}
+	m.names.learn(unit, u.id)
 	unit = u.id // from here on by the name that systemd and everybody who watches it uses
 	switch u.load {
 	case "masked":

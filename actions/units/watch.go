@@ -66,6 +66,7 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "systemd does not tell of its jobs")
 	}
+	w.aliases(ctx)
 	up()
 	m.ears.tell("")
 	for {
@@ -81,6 +82,9 @@ func (m *Manager) Watch(ctx context.Context, up func(), tell func(Change)) error
 			}
 			m.ears.take(s) // first: the watch asks back, and this does not wait
 			w.take(ctx, s, tell)
+			if whichever(s) {
+				w.aliases(ctx)
+			}
 		}
 	}
 }

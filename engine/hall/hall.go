@@ -41,7 +41,7 @@ func New(cfg engine.Config, d engine.Deps) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := holds.New(d.Journal, d.Clock, ev.Nudge)
+	book := holds.New(d.Journal, d.Clock, d.Subject, ev.Nudge)
 	j := judge.New(ev, book, d.Clock)
 	teller, err := explain.New(cfg.Remedy, ev, d.Reader, j, d.Actions, d.Clock)
 	if err != nil {

@@ -47,7 +47,7 @@ func hold(kind, name, spec string) string {
 func TestDocuments_AreHeldExactly(t *testing.T) {
 	now := clock.Stamp{Wall: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMicro(), Boot: 1, BootID: "b"}
 	j := &journal{}
-	b := holds.New(j, func() clock.Stamp { return now }, func() {})
+	b := holds.New(j, func() clock.Stamp { return now }, nil, func() {})
 	ctx := t.Context()
 	mine, err := b.PutHold(ctx, "ada", engine.Hold{Kind: engine.HoldSilence, Matchers: `{a="b"}`, Reason: "mine", Until: now.Add(time.Hour)})
 	if err != nil {
@@ -113,7 +113,7 @@ func TestDocuments_AreHeldExactly(t *testing.T) {
 // TestDocuments_MistakesHaveTheirPlace: and nothing is applied beside one.
 func TestDocuments_MistakesHaveTheirPlace(t *testing.T) {
 	j := &journal{}
-	b := holds.New(j, clock.System(), func() {})
+	b := holds.New(j, clock.System(), nil, func() {})
 	for _, tt := range []struct{ text, want string }{
 		{hold("Silence", "a", `match: '{a="b"}', until: 2999-01-01T00:00:00Z`), "say why"},
 		{hold("Silence", "a", `match: '{a="b"}', reason: r`), "until"},

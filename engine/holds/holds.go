@@ -33,6 +33,7 @@ import (
 type Book struct {
 	journal engine.Journal
 	clock   clock.Clock
+	subject func(string) string
 	nudge   func()
 
 	mu   sync.RWMutex
@@ -48,9 +49,13 @@ type heldUp struct {
 // longestHandsOff is the most that a subject can be left alone by one word.
 const longestHandsOff = 24 * time.Hour
 
-// New makes an empty book; nudge tells the worker to look.
-func New(j engine.Journal, c clock.Clock, nudge func()) *Book {
-	return &Book{journal: j, clock: c, nudge: nudge, all: map[string]heldUp{}}
+// New makes an empty book; nudge tells the worker to look. subject is that of
+// engine.Deps, and may be nil.
+func New(j engine.Journal, c clock.Clock, subject func(string) string, nudge func()) *Book {
+	if subject == nil {
+		subject = func(s string) string { return s }
+	}
+	return &Book{journal: j, clock: c, subject: subject, nudge: nudge, all: map[string]heldUp{}}
 }
 
 // Load takes over what the ledger kept, and the safe mode of this start (zero: none).
@@ -91,7 +96,7 @@ func (b *Book) Facts(f *remedy.Facts, r remedy.Remediation, now clock.Stamp) {
 		said := said(h.Hold)
 		switch h.Kind {
 		case engine.HoldHandsOff:
-			if leaves(h.Subject, f.Spec.Subject, r) {
+			if leaves(h.Subject, f.Spec.Subject, r) || b.subject(h.Subject) == f.Spec.Subject && f.Spec.Subject != "" {
 				f.HandsOff, f.HandsOffUntil = said, until
 			}
 		case engine.HoldSilence, engine.HoldMaintenance:

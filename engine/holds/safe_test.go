@@ -19,7 +19,7 @@ func TestSafeMode_IsAPauseOfThisRun(t *testing.T) {
 	now := began
 	j := &journal{}
 	nudged := 0
-	b := holds.New(j, func() clock.Stamp { return now }, func() { nudged++ })
+	b := holds.New(j, func() clock.Stamp { return now }, nil, func() { nudged++ })
 	safe := engine.Hold{ID: "safe-mode", Kind: engine.HoldPause, Reason: "three unclean starts", Actor: "vigild", From: now, Created: now, Until: now.Add(time.Hour)}
 	stands := func(why string, until clock.Stamp, listed int) {
 		t.Helper()

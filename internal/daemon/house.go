@@ -103,7 +103,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	h.engine, err = hall.New(engineCfg, engine.Deps{
 		Samples: through[engine.Samples](seams.Samples, h.store), Journal: journal,
 		Reader: h.ledger, Actions: h.set,
-		Notices: engine.Notices{Work: work}, Clock: d.clock, Log: log.With("room", "engine"),
+		Notices: engine.Notices{Work: work}, Clock: d.clock, Log: log.With("room", "engine"), Subject: h.set.Units().Subject,
 	})
 	if err != nil {
 		return h, err

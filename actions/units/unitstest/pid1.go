@@ -161,12 +161,13 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 			p.send(c, reply(m, dbus.MakeVariant(p.state)))
 		} else if kind, ok := p.kinds[path]; ok && m.Body[1] == "JobType" {
 			p.send(c, reply(m, dbus.MakeVariant(kind)))
+		} else if u, ok := p.units[named(path)]; ok && m.Body[1] == "Id" {
+			p.send(c, reply(m, dbus.MakeVariant(u["Id"])))
 		} else {
 			p.send(c, failure(m, "org.freedesktop.DBus.Error.UnknownObject"))
 		}
 	case "GetAll":
-		name := unescape(string(path[strings.LastIndexByte(string(path), '/')+1:]))
-		u, ok := p.units[name]
+		u, ok := p.units[named(path)]
 		if !ok {
 			u = map[string]any{"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead", "InvocationID": []byte{}}
 		}
@@ -175,6 +176,15 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 			props[k] = dbus.MakeVariant(v)
 		}
 		p.send(c, reply(m, props))
+	case "ListUnitFilesByPatterns": // of the aliases; nobody here asks for others
+		type file struct{ Path, State string }
+		files := []file{}
+		for name, u := range p.units {
+			if u["Id"] != name {
+				files = append(files, file{"/etc/systemd/system/" + name, "alias"})
+			}
+		}
+		p.send(c, reply(m, files))
 	case "StartUnit", "StopUnit", "RestartUnit", "ReloadUnit", "TryRestartUnit":
 		unit := m.Body[0].(string)
 		p.asked = append(p.asked, member+" "+unit+" "+m.Body[1].(string))
@@ -205,6 +215,11 @@ func (p *PID1) answer(c net.Conn, m *dbus.Message) {
 	default:
 		p.send(c, failure(m, "org.freedesktop.DBus.Error.UnknownMethod"))
 	}
+}
+
+// named is the unit at a path.
+func named(path dbus.ObjectPath) string {
+	return unescape(string(path[strings.LastIndexByte(string(path), '/')+1:]))
 }
 
 // kindOf is the type of the job that a call enqueues.
