@@ -140,7 +140,7 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	journal.Introduce(h.worker)
 	h.folder = source.New(source.Deps{
 		Dirs: cfg.Sources, Log: log.With("room", "policies"), Rescan: cfg.Policies.Rescan.Std(),
-		Sinks: []source.Sink{h.policySink(), h.checkSink()},
+		Sinks: []source.Sink{h.policySink(log.With("room", "policies")), h.checkSink()},
 	})
 	if h.hands, err = handsoff.New(handsoff.Deps{
 		Book: h.engine, Clock: d.clock, Log: log.With("room", "handsoff"), Units: h.set.Units(),

@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 
 	"vigil/actions"
+	"vigil/actions/doubt"
 	"vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/document"
@@ -13,7 +15,7 @@ import (
 )
 
 // policySink gives the policies of the folders to the engine.
-func (h *house) policySink() source.Sink {
+func (h *house) policySink(log *slog.Logger) source.Sink {
 	return source.Sink{
 		Kinds: []string{"Policy"},
 		Check: func(ds []document.Document) fault.Issues {
@@ -25,7 +27,18 @@ func (h *house) policySink() source.Sink {
 			return issues
 		},
 		Apply: func(ctx context.Context, ds []document.Document) error {
-			return h.engine.ApplyFolder(ctx, "folder", document.Folder, ds)
+			if err := h.engine.ApplyFolder(ctx, "folder", document.Folder, ds); err != nil {
+				return err
+			}
+			ask, done := context.WithTimeout(ctx, doubt.Patience)
+			defer done()
+			for _, d := range ds {
+				p, _ := engine.PolicyFromDocument(d)
+				for _, x := range engine.Placed(doubt.Of(ask, h.set, h.set, p.Remedy), d) {
+					log.Warn("a policy is in force that could not act", "policy", d.Name, "place", x.Place, "why", x.Msg)
+				}
+			}
+			return nil
 		},
 	}
 }

@@ -4,6 +4,7 @@ package files
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,12 +111,12 @@ type checkPolicyCmd struct {
 }
 
 // Run checks documents as the daemon would, without one.
-func (c *checkPolicyCmd) Run(s *session.Session) error {
+func (c *checkPolicyCmd) Run(ctx context.Context, s *session.Session) error {
 	l, err := s.Load()
 	if err != nil {
 		return err
 	}
-	found, issues, warnings, err := offline.CheckFiles(l, c.Files)
+	found, issues, warnings, err := offline.CheckFiles(ctx, l, c.Files)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/catalogue"
+	"vigil/actions/doubt"
 	"vigil/engine"
 	"vigil/engine/check"
 	"vigil/engine/check/bus"
@@ -37,7 +38,7 @@ import (
 // CheckFiles reads documents as the daemon would, files and whole folders, and says
 // what is wrong with them; warnings are what may be meant so. found names those
 // that were read.
-func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues, warnings fault.Issues, err error) {
+func CheckFiles(ctx context.Context, cfg *config.Loaded, files []string) (found []string, issues, warnings fault.Issues, err error) {
 	acts, err := actions.New(cfg.ActionsConfig(), actions.Deps{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, nil, nil, err
@@ -59,6 +60,8 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues, war
 	}
 	known, is := withEntries(acts, docs)
 	issues = append(issues, is...)
+	ask, done := context.WithTimeout(ctx, doubt.Patience)
+	defer done()
 	for _, d := range docs {
 		found = append(found, d.Kind+" "+d.Name)
 		switch d.Kind {
@@ -67,6 +70,8 @@ func CheckFiles(cfg *config.Loaded, files []string) (found []string, issues, war
 			if len(is) == 0 {
 				if _, err := rehearse.New([]engine.PolicyDocument{p}, known); err != nil {
 					is = engine.Placed(err, d)
+				} else {
+					warnings = append(warnings, engine.Placed(doubt.Of(ask, acts, known, p.Remedy), d)...)
 				}
 			}
 			good, issues = append(good, p), append(issues, is...)

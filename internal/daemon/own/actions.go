@@ -2,6 +2,7 @@ package own
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/catalogue"
+	"vigil/actions/doubt"
 	"vigil/engine"
 	"vigil/engine/audit"
 	"vigil/engine/document"
@@ -23,6 +25,7 @@ import (
 type Book interface {
 	With(map[string]actions.Written) (remedy.Actions, error)
 	Adopt(map[string]actions.Written) error
+	doubt.Host
 }
 
 // Actions is the entries of the catalogue that the repository defines.
@@ -95,9 +98,9 @@ func (a *Actions) changes(ds []document.Document, policies func() []engine.Polic
 		old, stood := was[d.Name]
 		switch {
 		case !stood:
-			says = append(says, "create Action/"+d.Name+doubt(d))
+			says = append(says, "create Action/"+d.Name+unstarted(d))
 		case err != nil || !bytes.Equal(old, text):
-			says = append(says, "change Action/"+d.Name+doubt(d))
+			says = append(says, "change Action/"+d.Name+unstarted(d))
 		}
 		delete(was, d.Name)
 	}
@@ -111,9 +114,9 @@ func (a *Actions) changes(ds []document.Document, policies func() []engine.Polic
 	return says
 }
 
-// doubt is why an entry would not start, in brackets: no reason to refuse it, since its
+// unstarted is why an entry would not start, in brackets: no reason to refuse it, since its
 // program may come with the same revision.
-func doubt(d document.Document) string {
+func unstarted(d document.Document) string {
 	e, is := catalogue.FromDocument(d, catalogue.Whole())
 	if len(is) > 0 {
 		return ""
@@ -122,6 +125,26 @@ func doubt(d document.Document) string {
 		return " (as things stand it would not start: " + err.Error() + ")"
 	}
 	return ""
+}
+
+// doubts adds to what is said of policies which acts of them would fail as things stand:
+// no reason to refuse them, since what they need may come with the same revision.
+func (a *Actions) doubts(ctx context.Context, says []string, ds []document.Document, acts remedy.Actions) {
+	ctx, done := context.WithTimeout(ctx, doubt.Patience)
+	defer done()
+	for _, d := range ds {
+		if d.Kind != "Policy" {
+			continue
+		}
+		p, is := engine.PolicyFromDocument(d)
+		i := slices.IndexFunc(says, func(s string) bool { return s == "create Policy/"+d.Name || s == "change Policy/"+d.Name })
+		if len(is) > 0 || i < 0 {
+			continue
+		}
+		for _, x := range doubt.Of(ctx, a.book, acts, p.Remedy) {
+			says[i] += " (" + x.Msg + ")"
+		}
+	}
 }
 
 // naming are the policies of others that name an action.

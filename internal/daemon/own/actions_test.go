@@ -9,6 +9,7 @@ import (
 
 	"vigil/actions"
 	"vigil/actions/catalogue"
+	"vigil/actions/heal"
 	nouns "vigil/engine"
 	"vigil/engine/document"
 	"vigil/engine/remedy"
@@ -210,5 +211,20 @@ func TestActions_GoOnWithoutTheRepository(t *testing.T) {
 	s = set(t)
 	if err := own.NewActions(s, false).Restore(e.entries); err == nil || !strings.Contains(err.Error(), "git.trust_actions") || s.Origin("a") != "" {
 		t.Errorf("not trusted: %v, a from %q", err, s.Origin("a"))
+	}
+}
+
+// TestActions_WhatCouldNotActIsSaid: a policy whose process nobody keeps is no mistake,
+// since it may come with the same commit; who pushes it is told.
+func TestActions_WhatCouldNotActIsSaid(t *testing.T) {
+	_, c := runner(t)
+	s, err := actions.New(actions.Config{DataDir: t.TempDir(), Heal: heal.Config{Processes: true}}, actions.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := own.New(&engine{}, c, own.NewActions(s, true))
+	says, is := o.Check(t.Context(), parse(t, "apiVersion: vigil/v1\nkind: Policy\nmetadata: {name: p}\nspec: {match: m, fire: value > 1, remedy: {ladder: [{action: process, with: {process: workr}}]}}\n"))
+	if len(is) > 0 || !slices.Contains(says, "create Policy/p (no process workr is kept as things stand: the act fails until there is one)") {
+		t.Errorf("%q, %v", says, is)
 	}
 }

@@ -86,13 +86,15 @@ func (o *Own) Actions(ds []document.Document) remedy.Actions {
 
 // Check says what Adopt would do, "create Policy/disk", and every issue of the
 // documents. It changes nothing.
-func (o *Own) Check(_ context.Context, ds []document.Document) (says []string, is fault.Issues) {
+func (o *Own) Check(ctx context.Context, ds []document.Document) (says []string, is fault.Issues) {
 	acts, is := o.actions.with(ds)
 	if len(is) > 0 {
 		return nil, is
 	}
 	policies := func(owner document.Owner, ds []document.Document) ([]string, error) {
-		return o.engine.FolderChanges(owner, ds, acts)
+		says, err := o.engine.FolderChanges(owner, ds, acts)
+		o.actions.doubts(ctx, says, ds, acts)
+		return says, err
 	}
 	entries := func(_ document.Owner, ds []document.Document) ([]string, error) {
 		return o.actions.changes(ds, o.engine.Policies), nil
