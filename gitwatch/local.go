@@ -29,12 +29,13 @@ type origin interface {
 type local struct {
 	repo *git.Repository
 	ref  plumbing.ReferenceName
+	most int64 // bytes of an object; a larger one is not read
 }
 
 // openLocal opens a bare repository or one with a working tree. Without
 // signatures whoever can write there says what this host should be, so it must
 // be root or vigild's own user.
-func openLocal(path, branch string, signed bool) (*local, error) {
+func openLocal(path string, cfg Config) (*local, error) {
 	dir, err := gitDir(path)
 	if err != nil {
 		return nil, err
@@ -43,14 +44,14 @@ func openLocal(path, branch string, signed bool) (*local, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the repository")
 	}
-	if err := paths.Trusted(info); err != nil && !signed {
+	if err := paths.Trusted(info); err != nil && !cfg.RequireSigned {
 		return nil, fault.New(fault.Forbidden, "%s", strings.Replace(err.Error(), "file", "repository", 1)).At(dir).Mend("require_signed = true, or chown it to root or vigild's user and chmod o-w")
 	}
 	repo, err := git.PlainOpenWithOptions(path, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "no repository can be opened here: %v", err).At(path)
 	}
-	return &local{repo, plumbing.NewBranchReferenceName(branch)}, nil
+	return &local{repo, plumbing.NewBranchReferenceName(cfg.Branch), cfg.Pack.Object}, nil
 }
 
 // gitDir is the folder in which refs lie: of a bare repository itself, else .git
@@ -103,8 +104,13 @@ func (l *local) bring(ctx context.Context, st *store.Store, tip plumbing.Hash) (
 
 func (l *local) close() {}
 
-// Object reads from the repository, for the store to copy.
+// Object reads from the repository, for the store to copy. Its size is looked at
+// first, since the library takes the whole of it into memory.
 func (l *local) Object(h plumbing.Hash) (plumbing.ObjectType, []byte, error) {
+	if n, err := l.repo.Storer.EncodedObjectSize(h); err == nil && n > l.most {
+		return 0, nil, fault.New(fault.TooLarge, "the object %s has %d bytes, at most %d are taken", h, n, l.most).
+			Mend("take the file of this size out of the commits; the local config bounds it by git.pack.object")
+	}
 	o, err := l.repo.Storer.EncodedObject(plumbing.AnyObject, h)
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return 0, nil, fault.New(fault.NotFound, "the object %s is missing there", h)

@@ -182,10 +182,10 @@ func (w *Watcher) look(ctx context.Context) {
 
 func (w *Watcher) open(ctx context.Context) (origin, error) {
 	if w.cfg.Source == fromPath {
-		return openLocal(w.cfg.Path, w.cfg.Branch, w.cfg.RequireSigned)
+		return openLocal(w.cfg.Path, w.cfg)
 	}
 	if at, err := parseRemote(w.cfg.URL); err == nil && at.Protocol == "file" {
-		return openLocal(at.Path, w.cfg.Branch, w.cfg.RequireSigned)
+		return openLocal(at.Path, w.cfg)
 	}
 	return openRemote(ctx, w.cfg)
 }

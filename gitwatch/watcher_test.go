@@ -3,13 +3,16 @@ package gitwatch
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"go.uber.org/goleak"
 
+	"vigil/engine/fault"
 	"vigil/gitwatch/gittest"
 )
 
@@ -176,6 +179,42 @@ func TestHostileTreeIsRefusedByPath(t *testing.T) {
 	}
 	d.Commit("second", "")
 	x.stalls("base/link.yaml: this is a symbolic link")
+}
+
+// TestLargeObjectIsNotRead: a file that somebody committed by mistake stalls the watched
+// repository, loose or packed, and costs no memory at each look.
+func TestLargeObjectIsNotRead(t *testing.T) {
+	d := gittest.Repo(t)
+	first := d.Commit("first", motd)
+	x := start(t, func(c *Config) { c.Source, c.Path, c.Pack.Object = fromPath, d.Path, 1<<20 })
+	x.lands(first)
+	const size = 96 << 20
+	large := filepath.Join(d.Path, "base", "disk.img")
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, size); err != nil {
+		t.Fatal(err)
+	}
+	d.Commit("second", "")
+	blob := plumbing.NewHash(d.Git("rev-parse", "HEAD:base/disk.img"))
+	for _, how := range []string{"loose", "packed"} {
+		if how == "packed" {
+			d.Git("gc", "-q")
+		}
+		l, err := openLocal(d.Path, x.w.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err = l.Object(blob)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > size/4 || fault.KindOf(err) != fault.TooLarge {
+			t.Errorf("%s: %d MiB were taken, %v", how, took>>20, err)
+		}
+	}
+	x.stalls("has 100663296 bytes, at most 1048576 are taken")
 }
 
 // TestPathOthersCanWriteNeedsSignatures: without signatures whoever writes there
