@@ -99,9 +99,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, w := range c.Writable {
-		if !strings.HasPrefix(w, "refs/heads/") || store.CheckRef(strings.TrimSuffix(w, "*")+"x") != nil {
-			is.Add("git.writable", "%q is no branch: refs/heads/NAME or refs/heads/NAME/*", w)
-		}
+		note("writable", store.CheckPattern(w))
 	}
 	for key, path := range map[string]string{"known_hosts": c.KnownHosts, "allowed_signers": c.AllowedSigners} {
 		if path != "" && !filepath.IsAbs(path) {

@@ -54,11 +54,8 @@ func (c Config) Validate() error {
 		return fault.New(fault.Unprocessable, "%q is no name for a repository", c.Name)
 	}
 	for _, p := range c.Writable {
-		if err := store.CheckRef(strings.TrimSuffix(p, "/*") + "/x"); err != nil {
+		if err := store.CheckPattern(p); err != nil {
 			return err
-		}
-		if !strings.HasPrefix(p, "refs/heads/") {
-			return fault.New(fault.Unprocessable, "%s is no branch: only refs/heads/... can be pushed to", p)
 		}
 	}
 	if c.Timeout <= 0 || c.AtOnce <= 0 {

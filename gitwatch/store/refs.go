@@ -73,6 +73,15 @@ func CheckRef(name string) error {
 	return nil
 }
 
+// CheckPattern says what is wrong with branches that can be pushed to: a full ref, or
+// all below one, as refs/heads/review/*.
+func CheckPattern(p string) error {
+	if !strings.HasPrefix(p, "refs/heads/") || CheckRef(strings.TrimSuffix(p, "/*")+"/x") != nil {
+		return fault.New(fault.Unprocessable, "%q is no branch: refs/heads/NAME or refs/heads/NAME/*", clip(p))
+	}
+	return nil
+}
+
 func clip(s string) string {
 	if len(s) > 100 {
 		return s[:100] + "..."
