@@ -3,6 +3,7 @@ package gitwatch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -160,6 +161,16 @@ func TestWhereSigningIsNotRequired(t *testing.T) {
 		s.Tip.Raw = raw
 		if got, err := trust.Verify(context.Background(), s); err != nil || got != want {
 			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+	}
+	if os.Geteuid() == 0 { // else it is nobody's to give to a group
+		for gid, says := range map[int]string{0: "", 12: "the group 12 may write them"} {
+			if err := errors.Join(os.Chown(cfg.AllowedSigners, 0, gid), os.Chmod(cfg.AllowedSigners, 0o660)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadSigners(cfg.AllowedSigners); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+				t.Errorf("a list that the group %d may write: %v", gid, err)
+			}
 		}
 	}
 	if err := os.Chmod(cfg.AllowedSigners, 0o666); err != nil {

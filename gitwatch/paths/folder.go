@@ -150,7 +150,8 @@ func readOne(root *os.Root, folder, name string) ([]byte, error) {
 }
 
 // Trusted says why a file could have been written by somebody who is neither
-// root nor this process's user; nil when nobody else could.
+// root nor this process's user; nil when nobody else could. A group that its owner
+// lets write is the owner's word.
 func Trusted(info fs.FileInfo) error {
 	if info.Mode().Perm()&0o002 != 0 {
 		return errors.New("anybody may write this file")
