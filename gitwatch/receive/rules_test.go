@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"vigil/engine/fault"
@@ -76,10 +77,10 @@ func TestOldHashIsCompared(t *testing.T) {
 func TestTwoPushesRaceAndOneWins(t *testing.T) {
 	var gate sync.WaitGroup
 	gate.Add(2)
-	racing := false
+	var racing atomic.Bool
 	s := newServer(t, func(_ *receive.Config, d *receive.Deps, _ *store.Config) {
 		d.Inspect = func(context.Context, objects.Snapshot, receive.Options, func(string)) error {
-			if racing {
+			if racing.Load() {
 				gate.Done()
 				gate.Wait()
 			}
@@ -93,7 +94,7 @@ func TestTwoPushesRaceAndOneWins(t *testing.T) {
 	a.Git("branch", "left")
 	a.Git("reset", "-q", "--hard", "HEAD~1")
 	right := a.Commit("right", "-- r.yaml --\nr\n")
-	racing = true
+	racing.Store(true)
 	var errs [2]error
 	var outs [2]string
 	var wait sync.WaitGroup
