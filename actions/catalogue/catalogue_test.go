@@ -136,12 +136,12 @@ func TestExec_Probe(t *testing.T) {
 // turn is told so as something that was not started.
 func TestExec_Mutex(t *testing.T) {
 	dir := t.TempDir()
-	lock := filepath.Join(dir, "lock")
+	lock, held := filepath.Join(dir, "lock"), filepath.Join(dir, "held")
 	script := "mkdir " + lock + " || exit 9; read x < /proc/uptime; rmdir " + lock
 	c := build(t, map[string]catalogue.Entry{
 		"a":    {Kind: "exec", Argv: []string{"/bin/sh", "-c", script}, Mutex: "m"},
 		"b":    {Kind: "exec", Argv: []string{"/bin/sh", "-c", script}, Mutex: "m", Concurrency: 2},
-		"hold": {Kind: "exec", Argv: []string{"/bin/sleep", "1000"}, Concurrency: 1, KillAfter: time.Millisecond},
+		"hold": {Kind: "exec", Argv: []string{"/bin/sh", "-c", "touch " + held + "; exec sleep 1000"}, Concurrency: 1, KillAfter: time.Millisecond},
 	})
 	results := make(chan string, 40)
 	for i := range 40 {
@@ -157,9 +157,9 @@ func TestExec_Mutex(t *testing.T) {
 		}
 	}
 	r := request("hold", nil)
-	r.Timeout = 600 * time.Millisecond
+	r.Timeout = time.Hour
 	ends := make(chan error, 2)
-	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond) // one end for both: the room is free only after it
+	ctx, stop := context.WithCancel(t.Context()) // one end for both: the room is free only after it
 	defer stop()
 	for range 2 {
 		go func() {
@@ -167,6 +167,12 @@ func TestExec_Mutex(t *testing.T) {
 			ends <- err
 		}()
 	}
+	for end := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
+		if _, err := os.Stat(held); err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	stop()
 	if a, b := fault.KindOf(<-ends), fault.KindOf(<-ends); min(a, b) != fault.OK || max(a, b) != fault.Exhausted {
 		t.Errorf("%v and %v, want one that ran and one that found no room", a, b)
 	}

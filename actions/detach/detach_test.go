@@ -60,7 +60,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-tick.C {
 		if ok() {
 			return
 		}
@@ -173,9 +173,14 @@ func TestDetached_EndsWhenItsTimeIsOver(t *testing.T) {
 			return r.vigild().Run(r.Context(), "1-7-1", p)
 		},
 		"cancel": func(r *rig) (detach.End, error) {
-			ctx, stop := context.WithTimeout(r.Context(), 300*time.Millisecond)
+			ctx, stop := context.WithCancel(r.Context())
 			defer stop()
-			return r.vigild().Run(ctx, "1-7-1", sh("trap '' TERM; sleep 1000 & sleep 1000"))
+			deaf := filepath.Join(r.TempDir(), "deaf")
+			go func() {
+				defer stop()
+				eventually(r, "it ignores SIGTERM", func() bool { return exists(deaf) })
+			}()
+			return r.vigild().Run(ctx, "1-7-1", sh("trap '' TERM; touch "+deaf+"; sleep 1000 & sleep 1000"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -41,7 +41,9 @@ func act(as string) {
 		}
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
-		fmt.Println("ready")
+		if os.WriteFile(os.Getenv("DEAF"), nil, 0o600) != nil {
+			os.Exit(1)
+		}
 		select {}
 	case "mute":
 		os.Stdin.Close()
@@ -88,7 +90,7 @@ func act(as string) {
 		_, _ = l.Run(context.Background(), launch.Program{Argv: []string{exe}, Env: []string{"ACT_AS=mute", "OPEN=" + os.Getenv("OPEN")}, Timeout: time.Hour})
 	case "limits":
 		var l syscall.Rlimit
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); { // they are set once it runs
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); { // they are set once it runs
 			_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l)
 			if l.Cur == 77 {
 				break
@@ -121,14 +123,14 @@ func self(t testing.TB, as string, env ...string) launch.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return launch.Program{Argv: []string{exe}, Env: append([]string{"ACT_AS=" + as}, env...), Timeout: 20 * time.Second}
+	return launch.Program{Argv: []string{exe}, Env: append([]string{"ACT_AS=" + as}, env...), Timeout: time.Minute}
 }
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-tick.C {
 		if ok() {
 			return
 		}
@@ -259,10 +261,14 @@ func TestRun_TimeoutKillsTheWholeTree(t *testing.T) {
 					p.KillRest = true // the root ends at once; a plugin's rest goes with it
 				}
 				o, err := launcher(t, root).Run(t.Context(), p)
+				for err == nil && leave == "" && strings.Count(o.Output, "leaf") != 27 && p.Timeout < time.Minute { // it had not grown
+					p.Timeout *= 4
+					o, err = launcher(t, root).Run(t.Context(), p)
+				}
 				if err != nil {
 					t.Fatal(err)
 				}
-				if o.Took > 4*time.Second {
+				if o.Took > p.Timeout+time.Minute {
 					t.Errorf("took %v", o.Took)
 				}
 				if leave == "" && (!o.TimedOut || strings.Count(o.Output, "leaf") != 27) {
@@ -280,11 +286,18 @@ func TestRun_TimeoutKillsTheWholeTree(t *testing.T) {
 }
 
 func TestRun_CancelKillsOneThatIgnoresSIGTERM(t *testing.T) {
-	p := self(t, "deaf")
+	deaf := filepath.Join(t.TempDir(), "deaf")
+	p := self(t, "deaf", "DEAF="+deaf)
 	p.KillAfter = 50 * time.Millisecond
-	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer stop()
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer stop()
+		eventually(t, "it ignores SIGTERM", func() bool { _, err := os.Stat(deaf); return err == nil })
+	}()
 	o, err := launcher(t, "").Run(ctx, p)
+	<-over
 	if err != nil || !o.Cancelled || o.TimedOut || o.Signal != "SIGKILL" || o.Exit != -1 {
 		t.Fatalf("got %+v, %v", o, err)
 	}
@@ -294,6 +307,10 @@ func TestRun_OutputIsBounded(t *testing.T) {
 	p := self(t, "flood")
 	p.Timeout, p.KillAfter, p.Output = 500*time.Millisecond, time.Millisecond, 4096
 	o, err := launcher(t, "").Run(t.Context(), p)
+	for err == nil && len(o.Output) < 3000 && p.Timeout < time.Minute { // it had not come to write
+		p.Timeout *= 4
+		o, err = launcher(t, "").Run(t.Context(), p)
+	}
 	if err != nil || !o.TimedOut || len(o.Output) > 4096 || len(o.Output) < 3000 || !strings.Contains(o.Output, "shortened") {
 		t.Fatalf("%d bytes of output, timed out %v, %v", len(o.Output), o.TimedOut, err)
 	}

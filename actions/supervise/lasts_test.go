@@ -86,7 +86,7 @@ func TestWhatEndsAgainDidNotStand(t *testing.T) {
 	if fell := lasts(h); fell != "" {
 		t.Errorf("one that stands: %q", fell)
 	}
-	if since := time.Since(began); since > 5*time.Second {
+	if since := time.Since(began); since > time.Minute {
 		t.Errorf("it took %s", since)
 	}
 	if err := syscall.Kill(first.Pid, syscall.SIGKILL); err != nil {

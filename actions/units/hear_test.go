@@ -21,7 +21,7 @@ func TestHear_EveryChangeIsTold(t *testing.T) {
 	stop := m.Hear(func(u string) { second <- u })
 	until := func(c chan string, unit string) (before []string) {
 		t.Helper()
-		for late := time.After(10 * time.Second); ; {
+		for late := time.After(time.Minute); ; {
 			select {
 			case u := <-c:
 				if u == unit {

@@ -36,7 +36,7 @@ func next(t *testing.T, told chan units.Change) units.Change {
 	select {
 	case c := <-told:
 		return c
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing was told")
 		return units.Change{}
 	}
@@ -173,7 +173,7 @@ func TestDial_IsNotLeftLying(t *testing.T) {
 	p.Result("RestartUnit", "web.service", "done")
 	m := manager(t, units.Config{Bus: p.Address})
 	told, _ := listen(t, m)
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	if d, err := m.Do(ctx, "restart", "web.service", nil); err != nil || !d.OK {
 		t.Errorf("%+v, %v", d, err)
