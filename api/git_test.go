@@ -134,7 +134,7 @@ func TestSelfMadeCertificateIsToldWithTheRepositoryThatIsThere(t *testing.T) {
 				if strings.Contains(line, "/git/"+name) != there || strings.Contains(line, "git clone") != there || !strings.Contains(line, "sha256//") {
 					t.Errorf("%s: %s", name, line)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("not told")
 			}
 		}

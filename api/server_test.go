@@ -82,7 +82,7 @@ func serve(t testing.TB, change func(*api.Config, *api.Deps)) *served {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the server does not stop")
 		}
 	})
@@ -94,7 +94,7 @@ func serve(t testing.TB, change func(*api.Config, *api.Deps)) *served {
 	}
 	tr := &http.Transport{}
 	t.Cleanup(tr.CloseIdleConnections)
-	s.http = &http.Client{Transport: tr, Timeout: 20 * time.Second}
+	s.http = &http.Client{Transport: tr, Timeout: time.Minute}
 	return s
 }
 
@@ -105,7 +105,7 @@ func (s *served) local(t testing.TB) *http.Client {
 		return d.DialContext(ctx, "unix", s.Socket())
 	}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
+	return &http.Client{Transport: tr, Timeout: time.Minute}
 }
 
 // TestContract asks every line of the original's contract, and ours, as an admin.

@@ -230,7 +230,7 @@ func TestRemoteOverSSHThatSaysNothing(t *testing.T) {
 			gittest.Until(t, "it is asked", func() bool { return heard.Load() > before })
 			stopped = time.Now()
 		})
-		if took := time.Since(stopped); took > 10*time.Second {
+		if took := time.Since(stopped); took > time.Minute {
 			t.Errorf("%s: the stop took %v", silent, took)
 		}
 	}

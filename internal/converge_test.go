@@ -68,7 +68,7 @@ func (r *rig) step(s reconcile.Step) (undo remedy.Request) {
 	if !ok {
 		r.t.Fatalf("there is no action %s", s.Action)
 	}
-	req := remedy.Request{Attempt: "1-1-1", Action: s.Action, With: s.With, Timeout: 10 * time.Second}
+	req := remedy.Request{Attempt: "1-1-1", Action: s.Action, With: s.With, Timeout: time.Minute}
 	if u, ok := a.(remedy.Undoer); ok {
 		var err error
 		if undo, err = u.Undo(r.t.Context(), req); err != nil {

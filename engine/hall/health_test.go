@@ -16,8 +16,8 @@ import (
 // comes is told when the time is over.
 func TestHealthy_IsProvedBySamplesAfterTheChange(t *testing.T) {
 	r := start(t, t.TempDir())
-	web := reconcile.Health{Expr: `last("1m", "up{job='web'}") == 1`, Successes: 2, Timeout: document.Duration(20 * time.Second)}
-	check := reconcile.Health{Check: "web", Successes: 1, Timeout: document.Duration(20 * time.Second)}
+	web := reconcile.Health{Expr: `last("1m", "up{job='web'}") == 1`, Successes: 2, Timeout: document.Duration(time.Minute)}
+	check := reconcile.Health{Check: "web", Successes: 1, Timeout: document.Duration(time.Minute)}
 	short := reconcile.Health{Expr: `last("1m", "gone") == 1`, Timeout: document.Duration(50 * time.Millisecond)}
 	now := clock.System()
 	ms := func() int64 { return now().Millis() }

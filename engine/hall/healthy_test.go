@@ -36,7 +36,7 @@ func TestHealth_OnlyWhatCameAfterwardsProves(t *testing.T) {
 			}
 		}()
 	}
-	h.Timeout = document.Duration(10 * time.Second)
+	h.Timeout = document.Duration(time.Minute)
 	soon(1)
 	if why, err := r.Healthy(t.Context(), h, after); err != nil || !strings.Contains(why, "app_up") {
 		t.Fatalf("%q %v", why, err)
@@ -49,7 +49,7 @@ func TestHealth_OnlyWhatCameAfterwardsProves(t *testing.T) {
 	}
 	after = later()
 	go func() { <-time.After(50 * time.Millisecond); push(1, "vigil_check_up", "check", "web", "kind", "tcp") }()
-	if why, err := r.Healthy(t.Context(), reconcile.Health{Check: "web", Timeout: document.Duration(10 * time.Second)}, after); err != nil {
+	if why, err := r.Healthy(t.Context(), reconcile.Health{Check: "web", Timeout: document.Duration(time.Minute)}, after); err != nil {
 		t.Fatalf("%q %v", why, err)
 	}
 }

@@ -147,7 +147,7 @@ func wantKind(t testing.TB, err error, k fault.Kind) {
 // until polls for a condition that another goroutine or process brings about.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

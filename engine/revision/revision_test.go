@@ -335,7 +335,7 @@ func TestRevision_ASecondChangeWaitsForItsBackoffAlone(t *testing.T) {
 	r.touch("a", "second\n")
 	found := time.Now()
 	r.until("the second change is healed", back)
-	if took := time.Since(found); took > 6*time.Second {
+	if took := time.Since(found); took > 9*time.Second { // an idle keeper turns every ten
 		t.Errorf("after %v, and its backoff is a second", took)
 	}
 }

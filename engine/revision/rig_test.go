@@ -16,6 +16,7 @@ import (
 	"vigil/actions/heal"
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/document"
 	"vigil/engine/fault"
 	"vigil/engine/hall"
 	"vigil/engine/ledger"
@@ -54,6 +55,7 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	cfg := revision.Defaults()
+	cfg.Resync = document.Duration(time.Hour) // what a word should bring is not brought by a round
 	cfg.Soak = 0
 	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "data"), root: filepath.Join(t.TempDir(), "etc"), commits: map[string]string{}, marks: map[string]string{}, cfg: cfg}
 	for _, d := range []string{r.dir, r.root} {
@@ -223,7 +225,7 @@ func (r *rig) commit(id string, docs ...string) string {
 // push lands a commit and follows it to its end.
 func (r *rig) push(id string, docs ...string) ([]string, error) {
 	r.t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	n, err := r.Land(ctx, engine.Revision{Commit: r.commit(id, docs...), Subject: id, Pusher: "ada", Source: "push", Ref: "refs/heads/main"})
 	if err != nil {
@@ -274,7 +276,7 @@ func (r *rig) touch(name, content string) {
 // until polls what another goroutine brings about.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); {
+	for end := time.Now().Add(time.Minute); !ok(); {
 		if time.Now().After(end) {
 			r.t.Fatalf("it did not come: %s\nstate: %+v\ndrift: %+v", what, r.State(), r.Drift())
 		}

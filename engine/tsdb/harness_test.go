@@ -301,7 +301,7 @@ func (r *rig) event(kind string) bool {
 // eventually polls until ok, for at most a few seconds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatal("never happened: ", what)

@@ -166,7 +166,7 @@ func Serve(t testing.TB, h http.Handler, token string) string {
 // Until polls a condition until it holds, or fails the test.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

@@ -83,7 +83,7 @@ func (e *ears) clear() {
 // until waits for a condition on what was told.
 func (e *ears) until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		e.mu.Lock()
 		ok := is()
@@ -319,7 +319,7 @@ func TestSpots_TheLimitIsNamed(t *testing.T) {
 	left := filepath.Join(st.Names[0], "f")
 	must(t, e.Set([]Spot{{Path: left}}))
 	touched := 0
-	for deadline := time.Now().Add(10 * time.Second); e.Stats().Unwatched > 0; touched++ {
+	for deadline := time.Now().Add(time.Minute); e.Stats().Unwatched > 0; touched++ {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", e.Stats())
 		}

@@ -296,7 +296,7 @@ func TestSlowPushEndsAtItsDeadline(t *testing.T) {
 		u.Path, base64.StdEncoding.EncodeToString([]byte("ada:operator")), body)
 	began := time.Now()
 	answer, err := io.ReadAll(c)
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v: %q %v", took, answer, err)
 	}
 	gittest.Until(t, "nothing is left", func() bool { return leftovers(t, s) == 0 && s.handler.Stats().Working == 0 })
@@ -322,7 +322,7 @@ func TestSlowClonesKeepNoPushOut(t *testing.T) {
 	gittest.Until(t, "both hold a place", func() bool { return s.handler.Stats().Working == 2 })
 	began := time.Now()
 	_, body := pushPack(t, s, strings.Repeat("ab", 20), makePack(1)) // half a pack: the answer is about it
-	if took := time.Since(began); took > 5*time.Second || strings.Contains(body, "under way") || !strings.Contains(body, "unpack") {
+	if took := time.Since(began); took > time.Minute || strings.Contains(body, "under way") || !strings.Contains(body, "unpack") {
 		t.Errorf("after %v: %q", took, body)
 	}
 }

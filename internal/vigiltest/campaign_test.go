@@ -152,7 +152,7 @@ func (l *lane) died() bool {
 	if l.cmd.Path != Pointed {
 		return false
 	}
-	wait(1000, l.done)
+	wait(10_000, l.done)
 	return l.dead()
 }
 

@@ -147,7 +147,7 @@ func (c *checker) actions(ctx context.Context) {
 	here := map[int64]contract.Action{}
 	for _, a := range c.acts {
 		here[a.ID] = a
-		if age := time.Since(a.StartedAt); a.State == "running" && age > 30*time.Second {
+		if age := time.Since(a.StartedAt); a.State == "running" && age > Patience {
 			c.say("action %d is running for %s", a.ID, age)
 		}
 	}

@@ -215,7 +215,7 @@ func (f *follower) commit() {
 // quicklyDead says whether the daemon is dying: its end may be seen later than
 // the end of a connection.
 func quicklyDead(f *follower) bool {
-	wait(1000, f.done)
+	wait(10_000, f.done)
 	return f.dead()
 }
 

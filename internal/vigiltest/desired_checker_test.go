@@ -16,7 +16,7 @@ import (
 
 // within is how soon the host has to be a whole commit's state again, on a
 // machine that runs several campaigns at a time.
-const within = 30 * time.Second
+const within = Patience
 
 // corpse looks at what a daemon that was killed left: no file half written, nothing
 // of others touched; where the host was at rest, no journal and no step either.

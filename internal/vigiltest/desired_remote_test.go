@@ -126,7 +126,7 @@ func TestDesired_ARemoteThatDoesWrongIsSaid(t *testing.T) {
 		if err := f.get(t.Context(), "/api/v1/desired", &d); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took > answers {
+		if took := time.Since(began); Late(took, answers) {
 			t.Errorf("somebody waited %s", took)
 		}
 		return d.Stalled

@@ -82,7 +82,7 @@ func (v *victim) serves() {
 	ctx, cancel := context.WithTimeout(v.t.Context(), Patience)
 	defer cancel()
 	status, text, err := v.ask(ctx, "GET", "/readyz", nil)
-	if took := time.Since(began); err != nil || status != http.StatusOK || took > answers {
+	if took := time.Since(began); err != nil || status != http.StatusOK || Late(took, answers) {
 		v.t.Errorf("the daemon does not serve as promised: %d %s %v after %s\n%s", status, text, err, took, v.log)
 	}
 }

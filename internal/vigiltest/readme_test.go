@@ -151,7 +151,7 @@ func serve(t *testing.T, dir, binary string, env []string) {
 	if !Until(func() bool { return strings.Contains(log.String(), "vigild is ready in") }) {
 		t.Fatalf("not ready:\n%s", log)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); Late(took, 5*time.Second) {
 		t.Errorf("ready after %s, promised within 5 s", took)
 	}
 }

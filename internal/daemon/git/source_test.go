@@ -260,7 +260,7 @@ func TestWebhook_MeansLookNow(t *testing.T) {
 	s := running(t, r, k)
 	until := func(want ...string) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); !slices.Equal(k.commits(), want); {
+		for end := time.Now().Add(time.Minute); !slices.Equal(k.commits(), want); {
 			if time.Now().After(end) {
 				t.Fatalf("landed %v, expected %v (stalled: %q)", k.commits(), want, s.Stalled())
 			}
@@ -322,7 +322,7 @@ func TestSource_ACommitConfirmsAPrune(t *testing.T) {
 	s := running(t, r, k)
 	landed := func(n int) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); len(k.commits()) < n; {
+		for end := time.Now().Add(time.Minute); len(k.commits()) < n; {
 			if time.Now().After(end) {
 				t.Fatalf("landed %v, expected %d (stalled: %q)", k.commits(), n, s.Stalled())
 			}
