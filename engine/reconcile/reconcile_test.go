@@ -255,6 +255,8 @@ func TestTrust_IsSmall(t *testing.T) {
 		{some, "/etc/motd", ""},
 		{some, "/etcetera", "none of the folders"},
 		{some, "/srv/web/x/y", ""},
+		{some, "/srv/web/.config/htop/htoprc", ""},
+		{some, "/etc/hosts", ""},
 		{all, "/etc/vigil/vigil.toml", "vigild itself"},
 		{all, "/etc/vigil", "vigild itself"},
 		{all, "/srv/web", "vigild itself"},
@@ -276,7 +278,9 @@ func TestTrust_IsSmall(t *testing.T) {
 	if got := some.Made(); !slices.Equal(got, []string{"/etc/sysctl.d/90-vigil-*.conf"}) {
 		t.Errorf("the kinds make %v", got)
 	}
-	for _, p := range []string{"/etc/sysctl.d/x.conf", "/etc/environment", "/etc/tmpfiles.d/x.conf", "/etc/polkit-1/rules.d/x", "/etc/ld.so.preload", "/srv/web/home/ada/.ssh/authorized_keys", "/srv/web/.bashrc"} {
+	for _, p := range []string{"/etc/sysctl.d/x.conf", "/etc/environment", "/etc/tmpfiles.d/x.conf", "/etc/polkit-1/rules.d/x", "/etc/ld.so.preload", "/srv/web/home/ada/.ssh/authorized_keys", "/srv/web/.bashrc",
+		"/etc/apt/sources.list.d/x.list", "/etc/yum.repos.d/x.repo", "/etc/aliases", "/etc/conf.d/web", "/etc/hosts.equiv", "/etc/skel/x", "/etc/request-key.d/x.conf",
+		"/srv/web/.config/systemd/user/x.service", "/srv/web/.config/autostart", "/srv/web/.forward", "/srv/web/.bash_aliases"} {
 		if why, _ := some.Path(p); !strings.Contains(why, "programs run or let people in") {
 			t.Errorf("%s: %q", p, why)
 		}

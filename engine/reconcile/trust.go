@@ -80,7 +80,10 @@ func (t Trust) Closed() []string {
 		"/etc/udev", "/etc/modprobe.d", "/etc/modules", "/etc/modules-load.d", "/etc/binfmt.d", "/etc/tmpfiles.d", "/etc/sysctl.conf", "/etc/sysctl.d",
 		"/usr/local/lib/sysctl.d", "/run/sysctl.d", "/run/udev", "/run/tmpfiles.d", "/run/binfmt.d", "/etc/fstab", "/etc/default/grub", "/etc/grub.d", "/etc/kernel", "/etc/initramfs-tools",
 		"/etc/NetworkManager/dispatcher.d", "/etc/network", "/etc/networkd-dispatcher", "/etc/dhcp", "/etc/ppp", "/etc/xdg/autostart",
-		"/etc/apt/apt.conf.d", "/etc/apt/apt.conf", "/etc/logrotate.d", "/etc/logrotate.conf", "/etc/ssh", "/root", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/boot",
+		"/etc/bash_completion.d", "/etc/bash.bash_logout", "/etc/inputrc", "/etc/csh.cshrc", "/etc/csh.login", "/etc/csh.logout", "/etc/ksh.kshrc", "/etc/fish", "/etc/skel", "/etc/gitconfig",
+		"/etc/conf.d", "/etc/runlevels", "/etc/sv", "/etc/service", "/etc/runit", "/etc/local.d", "/etc/inetd.conf", "/etc/xinetd.conf", "/etc/xinetd.d", "/etc/acpi", "/etc/request-key.conf", "/etc/request-key.d",
+		"/etc/aliases", "/etc/hosts.equiv", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/crypttab", "/etc/cloud",
+		"/etc/apt", "/etc/dpkg", "/var/lib/dpkg", "/etc/yum.conf", "/etc/yum.repos.d", "/etc/yum", "/etc/dnf", "/etc/pacman.conf", "/etc/pacman.d", "/etc/apk", "/etc/zypp", "/etc/logrotate.d", "/etc/logrotate.conf", "/etc/ssh", "/root", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/boot",
 		"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
 	}
 }
@@ -90,11 +93,14 @@ func (t Trust) Closed() []string {
 func letsIn(p string) bool {
 	for _, n := range strings.Split(p, "/") {
 		switch n {
-		case ".ssh", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".rhosts", ".shosts", ".k5login", ".pam_environment":
+		case ".ssh", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".cshrc", ".tcshrc", ".login", ".logout", ".kshrc",
+			".rhosts", ".shosts", ".k5login", ".k5users", ".pam_environment", ".forward", ".procmailrc", ".gitconfig", ".xprofile", ".xinitrc", ".xsession", ".xsessionrc":
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc([]string{"systemd", "environment.d", "autostart", "fish", "git"}, func(of string) bool {
+		return strings.Contains(p+"/", "/.config/"+of+"/")
+	})
 }
 
 // Opens reports whether writing at a path would be a command here.
