@@ -1,13 +1,10 @@
 package supervise
 
 import (
-	"bytes"
-	"errors"
-	"io"
+	"cmp"
 	"os"
 
-	"golang.org/x/sys/unix"
-
+	"vigil/actions/supervise/logfile"
 	"vigil/engine/fault"
 )
 
@@ -24,78 +21,28 @@ func (k *keeper) files() (files []*os.File, closeAll func(), err error) {
 	if err := k.trim(); err != nil {
 		k.s.deps.Log.Warn("a process log was not shortened", "process", k.name, "err", err)
 	}
-	// Opening a pipe would wait for its reader.
-	if st, err := os.Lstat(k.log()); err == nil && !st.Mode().IsRegular() {
-		null.Close()
-		return nil, nil, fault.New(fault.Unprocessable, "the log of process %s, %s, is not a regular file", k.name, k.log())
-	}
-	out, err := os.OpenFile(k.log(), os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
+	out, err := k.log().Append()
 	if err != nil {
 		null.Close()
-		return nil, nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", k.name)
-	}
-	if err := alone(out); err != nil {
-		null.Close()
-		out.Close()
-		return nil, nil, fault.Wrap(fault.Forbidden, err, "the log of process %s", k.name)
+		return nil, nil, fault.Wrap(fault.KindOf(err), err, "the log of process %s", k.name)
 	}
 	return []*os.File{null, out, out}, func() { null.Close(); out.Close() }, nil
 }
 
-// alone refuses a file with a second name: who may write the folder of the log
-// could make the log a name of a file that only vigild may write.
-func alone(f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return os.NewSyscallError("fstat", err)
+func (k *keeper) log() logfile.File {
+	if at := k.def.Load().Log; at != "" {
+		return logfile.File{Path: at}
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1 {
-		return fault.New(fault.Forbidden, "%s is not a file with one name", f.Name()).Mend("remove it")
-	}
-	return nil
+	return logfile.File{Path: k.s.path(k.name + ".log"), Ours: true}
 }
 
-func (k *keeper) log() string {
-	if k.def.Load().Log == "" {
-		return k.s.path(k.name + ".log")
-	}
-	return k.def.Load().Log
-}
-
-// trim keeps the younger half of a log that has grown too long. The process
-// goes on appending to the same file; lines written in that moment may be lost.
+// trim keeps the younger half of a log that has grown too long.
 func (k *keeper) trim() error {
-	if k.def.Load().Log == "none" {
+	d := k.def.Load()
+	if d.Log == "none" {
 		return nil
 	}
-	limit := k.def.Load().LogMax
-	if limit == 0 {
-		limit = 8 << 20
-	}
-	f, err := os.OpenFile(k.log(), os.O_RDWR|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil || st.Size() <= limit {
-		return err
-	}
-	if err := alone(f); err != nil {
-		return err
-	}
-	half, err := io.ReadAll(io.NewSectionReader(f, st.Size()-limit/2, limit/2))
-	if err != nil {
-		return err
-	}
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	_, err = f.WriteAt(half, 0)
-	return err
+	return k.log().Shorten(cmp.Or(d.LogMax, 8<<20))
 }
 
 // Tail is the end of a process's log, at most n bytes, from a line's beginning
@@ -105,22 +52,6 @@ func (s *Supervisor) Tail(name string, n int) ([]byte, error) {
 	if k == nil || k.def.Load().Log == "none" {
 		return nil, fault.New(fault.NotFound, "there is no log of a process %q", name)
 	}
-	f, err := os.OpenFile(k.log(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fault.Wrap(fault.NotFound, err, "the log of process %s", name)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fault.Wrap(fault.NotFound, err, "the log of process %s", name)
-	}
-	from := max(st.Size()-int64(n), 0)
-	b, err := io.ReadAll(io.NewSectionReader(f, from, int64(n)))
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the log of process %s", name)
-	}
-	if i := bytes.IndexByte(b, '\n'); from > 0 && i >= 0 {
-		b = b[i+1:]
-	}
-	return b, nil
+	b, err := k.log().Tail(n)
+	return b, fault.Wrap(fault.NotFound, err, "the log of process %s", name)
 }

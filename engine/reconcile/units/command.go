@@ -49,7 +49,7 @@ var (
 // Bounds of what a document may ask of vigild for a process.
 const (
 	maxCommand = 64 << 10  // bytes of a whole definition
-	maxLog     = 256 << 20 // bytes of a log before its older half goes, which is read whole then
+	maxLog     = 256 << 20 // bytes of a log before its older half goes
 	maxWait    = time.Hour
 )
 
