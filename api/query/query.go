@@ -1,6 +1,7 @@
-// Package query is which parameters a route takes in its URL: one that it does
-// not know is refused by name, since `?limt=5` that is answered as if nothing
-// had been said is an answer to another question.
+// Package query is which parameters a route takes in its URL, each once: one that
+// it does not know is refused by name, since `?limt=5` that is answered as if
+// nothing had been said is an answer to another question; so is one of two that
+// contradict each other.
 //
 // It refuses nothing of what a known parameter holds: that is the route's own to
 // judge. It holds no state and does no I/O; concurrent.
@@ -26,7 +27,7 @@ type Known []string
 func Of(names ...string) Known { return slices.Sorted(slices.Values(names)) }
 
 // Check refuses what raw, the part of a URL behind the question mark, holds
-// beside the known parameters, and what cannot be read of it: problem.Invalid,
+// beside the known parameters, one that is given twice, and what cannot be read of it: problem.Invalid,
 // with the nearest known name and all of them. A value is never repeated, since
 // what stands under a wrong name may be a secret.
 func (k Known) Check(raw string) error {
@@ -39,13 +40,19 @@ func (k Known) Check(raw string) error {
 		wrong = append(wrong, problem.Detail{Type: "query_invalid", Loc: []any{"query"},
 			Msg: "the query cannot be read: " + err.Error() + "; parameters are joined by &, and other characters written as %XX"})
 	}
-	var unknown []string
-	for name := range given {
+	var unknown, twice []string
+	for name, values := range given {
 		if _, ok := slices.BinarySearch(k, name); !ok {
 			unknown = append(unknown, name)
+		} else if len(values) > 1 {
+			twice = append(twice, name)
 		}
 	}
 	slices.Sort(unknown)
+	slices.Sort(twice)
+	for _, name := range twice { // at most as many as there are known ones
+		wrong = append(wrong, problem.Detail{Type: "query_invalid", Loc: []any{"query", name}, Msg: "it is given more than once; which is meant?"})
+	}
 	for i, name := range unknown {
 		if i == maxTold {
 			wrong = append(wrong, problem.Detail{Type: "extra_forbidden", Loc: []any{"query"}, Msg: fmt.Sprintf("and %d more", len(unknown)-i)})

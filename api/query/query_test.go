@@ -19,7 +19,9 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 	}{
 		{"nothing", known, "", nil},
 		{"known ones", known, "limit=5&page=2&status=", nil},
-		{"a known one twice", known, "limit=5&limit=6", nil},
+		{"a known one twice", known, "limit=5&limit=6", []string{"query.limit: ", "more than once"}},
+		{"twice the same", known, "page=1&limit=5&limit=5", []string{"query.limit: "}},
+		{"twice in two spellings", known, "limit=5&li%6Dit=5", []string{"query.limit: "}},
 		{"a known one, escaped", known, "li%6Dit=5", nil},
 		{"a mistype", known, "limt=5", []string{"query.limt: ", "did you mean limit?", "limit, page, status"}},
 		{"another case", known, "Limit=5", []string{"query.Limit: ", "did you mean limit?"}},

@@ -181,6 +181,9 @@ func inForce(h engine.Hold, now clock.Stamp) (until clock.Stamp, in bool) {
 func (b *Book) PutHold(ctx context.Context, actor string, h engine.Hold) (engine.Hold, error) {
 	now := b.clock()
 	sel, is := checkHold(h, now)
+	if name := sel.Name(); name != "" {
+		is = append(is, fault.Issue{Place: "/matchers", Msg: name + " is the name of a metric, which no remediation has: it would match nothing", Hint: `write labels, such as service="web", policy="` + name + `" or target="` + name + `"`})
+	}
 	if err := is.Err(); err != nil {
 		return h, err
 	}

@@ -2,6 +2,7 @@ package holds_test
 
 import (
 	"cmp"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,5 +49,18 @@ func TestHandsOff_ByWhateverName(t *testing.T) {
 	delete(known, "systemd:www.service")
 	if left("systemd:web.service") || !left("systemd:www.service") {
 		t.Error("www is a unit of its own now")
+	}
+}
+
+// TestPutHold_NotByAMetric: a bare word is read as the name of a metric, which no
+// remediation has; the silence would look right and hold nothing.
+func TestPutHold_NotByAMetric(t *testing.T) {
+	now := clock.Stamp{Wall: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMicro(), Boot: 1, BootID: "b"}
+	b := holds.New(&journal{}, func() clock.Stamp { return now }, nil, func() {})
+	for text, good := range map[string]bool{"web": false, `web{a="b"}`: false, `{__name__="web"}`: false, `service="web"`: true, `{policy="web"}`: true, "": true} {
+		_, err := b.PutHold(t.Context(), "ada", engine.Hold{Kind: engine.HoldSilence, Matchers: text, Reason: "quiet", Until: now.Add(time.Hour)})
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), `policy="web"`) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

@@ -35,7 +35,13 @@ func (h *house) ready() (reasons, degraded []string) {
 // summary is one line for the service manager.
 func (h *house) summary() string {
 	s := h.engine.Stats()
-	return fmt.Sprintf("%d policies, %d firing, %d samples waiting", s.Policies, s.Firing, s.Queue)
+	some := func(n int, one, many string) string {
+		if n == 1 {
+			many = one
+		}
+		return fmt.Sprint(n, " ", many)
+	}
+	return fmt.Sprintf("%s, %d firing, %s waiting", some(s.Policies, "policy", "policies"), s.Firing, some(s.Queue, "sample", "samples"))
 }
 
 // still is how long something may stand still before it counts as stuck.

@@ -95,13 +95,16 @@ func (c *Rules) pause(r *remedy.Remediation, f *remedy.Facts, h *remedy.History,
 	return hold(until(now, f.PausedUntil, c.LookAgain.Std()), "paused: %s", f.Paused)
 }
 
+// untrusted is why nobody acts, we or others, on what anybody may have written.
+const untrusted = "its series was written by an unauthenticated caller (origin=open), and the policy does not say accept: open"
+
 // mode: gate 1. What the policy may do at all.
 func (c *Rules) mode(r *remedy.Remediation, f *remedy.Facts, h *remedy.History, now clock.Stamp) remedy.Verdict {
 	if r.Source == remedy.FromAPI {
 		return remedy.Verdict{}
 	}
 	if !f.Trusted && r.Source == remedy.FromPolicy && !r.Plan.Open {
-		return refuse("its series was written by an unauthenticated caller (origin=open), and the policy does not say accept: open")
+		return refuse(untrusted)
 	}
 	switch r.Plan.Mode {
 	case "", "act":

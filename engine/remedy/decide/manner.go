@@ -11,7 +11,9 @@ func Idle(r *remedy.Remediation) bool {
 	return idle(rung(r).Action)
 }
 
-// idle says so of a kind: those built in whose [remedy.Spec] says Waits.
+// idle says so of a kind: those built in whose [remedy.Spec] says Waits. An entry of
+// the catalogue may wait too (http) and is not idle: the name of one says nothing of
+// its kind, and here nothing is resolved. [Brief] has the Spec and goes by it.
 func idle(kind string) bool { return kind == "notify" || kind == "wait" }
 
 // Quick says that the act whose turn it is writes back what a commit says, and runs

@@ -52,7 +52,7 @@ func Barred(r remedy.Remediation, trusted bool, firing string, now clock.Stamp) 
 	case r.Source != remedy.FromExternal:
 		return remedy.Move{Next: r}, false
 	case !trusted:
-		why = "its series was written by an unauthenticated caller (origin=open), and the policy does not say accept: open"
+		why = untrusted
 	case r.Plan.Mode == "shadow":
 		why = "shadow: would have asked an outside remediator for: " + actionAt(&r.Plan, r.Rung)
 	default:

@@ -72,7 +72,7 @@ func one(s *session.Session, v contract.Revision) error {
 	for _, row := range [][2]string{
 		{"why", v.Why}, {"commit", v.Commit}, {"ref", v.Ref}, {"subject", v.Subject}, {"author", v.Author}, {"signer", v.Signer}, {"source", v.Source},
 		{"pushed by", v.Pusher}, {"reason", v.Reason}, {"a return", back}, {"seen", when(v.SeenAt)}, {"began", when(v.BeganAt)}, {"applied", when(v.AppliedAt)}, {"ended", when(v.EndedAt)},
-		{"things", fmt.Sprintf("%d wanted, %d steps taken, %d taken away", v.Items, v.Changed, v.Pruned)},
+		{"things", fmt.Sprintf("%d wanted, %s taken, %d taken away", v.Items, session.Count(v.Changed, "step", "steps"), v.Pruned)},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(s.Out, "  %-10s %s\n", row[0], session.Plain(row[1]))

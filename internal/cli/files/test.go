@@ -48,7 +48,7 @@ func (c *TestCmd) Run(s *session.Session) error {
 			if !r.Passed {
 				word = s.Paint(session.Red, "FAIL")
 			}
-			fmt.Fprintf(s.Out, "%s %s (%d expectations)\n", word, r.File, r.Expected)
+			fmt.Fprintf(s.Out, "%s %s (%s)\n", word, r.File, session.Count(r.Expected, "expectation", "expectations"))
 			for _, f := range r.Failures {
 				fmt.Fprintf(s.Out, "     %s\n", session.Plain(f))
 			}

@@ -74,9 +74,9 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	if err := s.Print(v, func() error {
 		if v.OK {
-			_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", v.Records, v.Head)
+			_, err := fmt.Fprintf(s.Out, "the chain is intact: %s, head %s\n", session.Count(v.Records, "record", "records"), v.Head)
 			if err == nil && v.Gaps > 0 {
-				_, err = fmt.Fprintf(s.Out, "the ledger was lost %d times: what stood before is not in it (see vigild audit list --object ledger)\n", v.Gaps)
+				_, err = fmt.Fprintf(s.Out, "the ledger was lost %s: what stood before is not in it (see vigild audit list --object ledger)\n", session.Count(v.Gaps, "time", "times"))
 			}
 			return err
 		}
@@ -125,18 +125,18 @@ func (c *auditVerifyCmd) file(s *session.Session) error {
 		out.Decisions, out.Bare, out.Unknown = &n, d.Bare, d.Unknown
 	}
 	return s.Print(out, func() error {
-		_, err := fmt.Fprintf(s.Out, "the chain is intact: %d records, head %s\n", out.Records, out.Head)
+		_, err := fmt.Fprintf(s.Out, "the chain is intact: %s, head %s\n", session.Count(out.Records, "record", "records"), out.Head)
 		if err == nil && out.First > 1 {
 			_, err = fmt.Fprintf(s.Out, "it begins with record %d: those before are not in this file\n", out.First)
 		}
 		if err == nil && out.Decisions != nil {
-			_, err = fmt.Fprintf(s.Out, "%d decisions come out as they were written\n", *out.Decisions)
+			_, err = fmt.Fprintf(s.Out, "%s\n", session.Count(*out.Decisions, "decision comes out as it was written", "decisions come out as they were written"))
 		}
 		if err == nil && out.Bare > 0 {
-			_, err = fmt.Fprintf(s.Out, "%d records about remediations hold no evidence to decide again by: older ones, and those of no gate\n", out.Bare)
+			_, err = fmt.Fprintf(s.Out, "%s no evidence to decide again by: older ones, and those of no gate\n", session.Count(out.Bare, "record about a remediation holds", "records about remediations hold"))
 		}
 		if err == nil && out.Unknown > 0 {
-			_, err = fmt.Fprintf(s.Out, "%d were decided by a configuration that is not in this file: put the exports before it in front\n", out.Unknown)
+			_, err = fmt.Fprintf(s.Out, "%s decided by a configuration that is not in this file: put the exports before it in front\n", session.Count(out.Unknown, "was", "were"))
 		}
 		return err
 	})

@@ -59,7 +59,7 @@ func (c *auditPruneCmd) Run(ctx context.Context, s *session.Session) error {
 			_, err := fmt.Fprintf(s.Out, "nothing was pruned: no record of %s may go that is still in the chain\n", session.Plain(c.Export))
 			return err
 		}
-		_, err := fmt.Fprintf(s.Out, "%d records went (%d to %d), the head that stays is %d %s\n", out.Removed, out.First, out.Seq, out.Seq, out.Hash)
+		_, err := fmt.Fprintf(s.Out, "%s went (%d to %d), the head that stays is %d %s\n", session.Count(out.Removed, "record", "records"), out.First, out.Seq, out.Seq, out.Hash)
 		return err
 	})
 }

@@ -73,7 +73,7 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 		c.plot(s, p.label, p.unit, p.top, got)
 	}
-	fmt.Fprintf(s.Out, "\n%d policies over %d series; %d firing, %d pending; actions: %s\n", st.Policies, st.Instances, st.Firing, st.Pending, states(st.Actions))
+	fmt.Fprintf(s.Out, "\n%s over %d series; %d firing, %d pending; actions: %s\n", session.Count(st.Policies, "policy", "policies"), st.Instances, st.Firing, st.Pending, states(st.Actions))
 	if des.Enabled {
 		fmt.Fprintln(s.Out, stands(s, des))
 	}
@@ -203,10 +203,7 @@ func stands(s *session.Session, d contract.Desired) string {
 			line += " (" + session.Plain(d.Why) + ")"
 		}
 	}
-	line += fmt.Sprintf("; %d things", d.Resources)
-	if d.Resources == 1 {
-		line = strings.TrimSuffix(line, "s")
-	}
+	line += "; " + session.Count(d.Resources, "thing", "things")
 	if d.Drifted > 0 {
 		line += ", " + s.Paint(session.Red, fmt.Sprintf("%d drifted", d.Drifted))
 	}

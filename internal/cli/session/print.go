@@ -54,6 +54,14 @@ func Plain(s string) string {
 	}, s)
 }
 
+// Count is a number with its noun.
+func Count[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // Paint colors text when the output is a terminal that wants it.
 func (s *Session) Paint(code, text string) string {
 	if !s.Color() {

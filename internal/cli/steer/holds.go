@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,14 +62,30 @@ func (*silenceListCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type silenceAddCmd struct {
-	Matchers string `arg:"" help:"Selector over labels, policy, target and severity, such as {service=\"web\"}."`
+	Selector string `arg:"" optional:"" help:"Over labels, policy, target and severity, such as {service=\"web\"}."`
+	Matchers string `help:"The same as a flag."`
 	For      string `help:"How long, such as 1h." default:"1h"`
 	Reason   string `help:"Why; it stands in the audit trail." required:""`
 }
 
 // Run silences.
 func (c *silenceAddCmd) Run(ctx context.Context, s *session.Session) error {
-	return putHold(s, ctx, contract.HoldCreate{Kind: "silence", Matchers: &c.Matchers, For: &c.For, Reason: c.Reason})
+	m, err := matchers(c.Selector, c.Matchers)
+	if err != nil {
+		return err
+	}
+	if m == "" {
+		return fault.New(fault.Usage, "say what is to be silent, by a selector or --matchers").Mend(`such as --matchers 'service="web"'; vigild pause is for everything`)
+	}
+	return putHold(s, ctx, contract.HoldCreate{Kind: "silence", Matchers: &m, For: &c.For, Reason: c.Reason})
+}
+
+// matchers is the selector that was given, as an argument or as a flag.
+func matchers(arg, flag string) (string, error) {
+	if arg != "" && flag != "" {
+		return "", fault.New(fault.Usage, "the selector is given twice, as %s and with --matchers", arg)
+	}
+	return cmp.Or(arg, flag), nil
 }
 
 type MaintenanceCmd struct {
@@ -90,7 +107,8 @@ func (*maintenanceListCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type maintenanceAddCmd struct {
-	Matchers string    `help:"Selector; empty takes everything."`
+	Selector string    `arg:"" optional:"" help:"Over labels, policy, target and severity, such as {service=\"web\"}; without one it takes everything."`
+	Matchers string    `help:"The same as a flag."`
 	Schedule string    `help:"Cron expression of the begin."`
 	Zone     string    `help:"IANA name of the schedule's zone." default:"UTC"`
 	Length   string    `help:"Length of a scheduled window."`
@@ -102,8 +120,12 @@ type maintenanceAddCmd struct {
 // Run adds.
 func (c *maintenanceAddCmd) Run(ctx context.Context, s *session.Session) error {
 	h := contract.HoldCreate{Kind: "maintenance", Reason: c.Reason}
-	if c.Matchers != "" {
-		h.Matchers = &c.Matchers
+	m, err := matchers(c.Selector, c.Matchers)
+	if err != nil {
+		return err
+	}
+	if m != "" {
+		h.Matchers = &m
 	}
 	switch {
 	case c.Schedule != "" && c.Length == "":
@@ -118,7 +140,11 @@ func (c *maintenanceAddCmd) Run(ctx context.Context, s *session.Session) error {
 	if !c.From.IsZero() {
 		h.From = &c.From
 	}
-	return putHold(s, ctx, h)
+	if err := putHold(s, ctx, h); err != nil || m != "" {
+		return err
+	}
+	fmt.Fprintln(s.Err, `vigild: it takes everything; a part alone is taken with --matchers, such as --matchers 'service="web"'`)
+	return nil
 }
 
 // removeHoldCmd ends a hold of either kind that is known by its id alone.

@@ -3,6 +3,8 @@ package steer
 import (
 	"context"
 	"fmt"
+	"time"
+
 	"vigil/internal/cli/session"
 )
 
@@ -29,6 +31,7 @@ func (*tokenListCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
+	now := time.Now()
 	return s.Print(list, func() error {
 		rows := make([][]string, 0, len(list.Tokens))
 		for _, t := range list.Tokens {
@@ -36,7 +39,11 @@ func (*tokenListCmd) Run(ctx context.Context, s *session.Session) error {
 			if t.Fixed {
 				where = "config"
 			}
-			rows = append(rows, []string{t.Name, t.Role, where, session.Moment(t.CreatedAt), session.Moment(t.ExpiresAt), session.Moment(t.UsedAt)})
+			until := session.Moment(t.ExpiresAt)
+			if t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
+				until += " (expired)"
+			}
+			rows = append(rows, []string{t.Name, t.Role, where, session.Moment(t.CreatedAt), until, session.Moment(t.UsedAt)})
 		}
 		return s.Table([]string{"NAME", "ROLE", "IN", "CREATED", "EXPIRES", "USED"}, rows)
 	})

@@ -298,11 +298,7 @@ func Load(from From) (*Loaded, error) {
 		if !errors.As(err, &many) {
 			return nil, err
 		}
-		for _, i := range many {
-			i.Msg = i.Place + ": " + i.Msg
-			i.Place = l.place(i.Place)
-			issues = append(issues, i)
-		}
+		issues = append(issues, l.placed(many)...)
 	}
 	if err := issues.Err(); err != nil {
 		return nil, err

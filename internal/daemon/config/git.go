@@ -145,6 +145,17 @@ func (l *Loaded) CheckGit() error {
 	if !l.Git.Enabled {
 		return nil
 	}
+	err := l.checkGit()
+	var e *fault.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Place, "git.") { // a key: say where it stands
+		at := e.At(l.place(e.Place))
+		at.Msg = e.Place + ": " + e.Msg
+		return at
+	}
+	return err
+}
+
+func (l *Loaded) checkGit() error {
 	if path := l.Git.AllowedSigners; path != "" {
 		if _, err := gitwatch.ReadSigners(path); err != nil {
 			var is fault.Issues

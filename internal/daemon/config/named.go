@@ -48,7 +48,18 @@ func Secret(ref string, lookup func(string) (string, bool)) (string, error) {
 // as it runs: certificates, keys and secrets. It says what is wrong with each, as
 // this user sees it; nothing is kept. Names of the environment are left out: that
 // of the service is another one. Blocks on disk.
-func (l *Loaded) Named(now time.Time) (is fault.Issues) {
+func (l *Loaded) Named(now time.Time) fault.Issues { return l.placed(l.named(now)) }
+
+// placed says of each issue of a key where the key stands.
+func (l *Loaded) placed(is fault.Issues) fault.Issues {
+	for i, x := range is {
+		is[i].Msg, is[i].Place = x.Place+": "+x.Msg, l.place(x.Place)
+	}
+	return is
+}
+
+// named has the keys as places.
+func (l *Loaded) named(now time.Time) (is fault.Issues) {
 	if l.API.TLSCert != "" && l.API.TLSKey != "" {
 		pair, err := tls.LoadX509KeyPair(l.API.TLSCert, l.API.TLSKey)
 		switch {
@@ -58,12 +69,12 @@ func (l *Loaded) Named(now time.Time) (is fault.Issues) {
 			is.Add("api.tls_cert", "the certificate %s expired on %s", l.API.TLSCert, pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
 		}
 	}
-	for _, t := range l.Tokens {
+	for i, t := range l.Tokens {
 		if !strings.HasPrefix(t.Secret, "file:") {
 			continue
 		}
 		if _, err := Secret(t.Secret, l.Lookup); err != nil {
-			is.Add("token."+t.Name+".secret", "%v", err)
+			is.Add(fmt.Sprintf("token[%d].secret", i), "%v", err)
 		}
 	}
 	file := func(key, ref string) {

@@ -252,7 +252,7 @@ func (a *Actions) Restore(rows []engine.EntryRow) error {
 	defer a.mu.Unlock()
 	a.rows = rows
 	if !a.trusted && len(rows) > 0 {
-		return fault.New(fault.Forbidden, "%d actions that the repository defined are not in force: it is not trusted with them any more", len(rows)).
+		return fault.New(fault.Forbidden, "actions that the repository defined (%d) are not in force: it is not trusted with them any more", len(rows)).
 			Mend("git.trust_actions = true, or take their documents out of the repository")
 	}
 	entries := map[string]actions.Written{}
