@@ -64,7 +64,7 @@ func (s *Server) front(w0 http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, rt, err)
 		return
 	}
-	if err := s.limit(w, rt, caller, p); err != nil {
+	if err := s.limit(w, r, rt, caller); err != nil {
 		s.fail(w, r, rt, err)
 		return
 	}
@@ -184,14 +184,14 @@ func (s *Server) allowed(r *http.Request) string {
 
 // limit counts the request, sets the headers of the original, and says when it
 // is one too many.
-func (s *Server) limit(w http.ResponseWriter, rt *route, c guard.Caller, p guard.Peer) error {
+func (s *Server) limit(w http.ResponseWriter, r *http.Request, rt *route, c guard.Caller) error {
 	l := s.live.Load().rate
 	if !l.Enabled || c.Local || rt.Permission == guard.Anyone && !rt.Stream {
 		return nil
 	}
-	who, class, n := "a:"+guard.Key(p.Addr), "r", l.Requests
-	if c.Token != "" {
-		who = "t:" + c.Token
+	who, class, n := "t:"+c.Token, "r", l.Requests
+	if c.Token == "" {
+		who = "a:" + listen.Key(r)
 	}
 	switch {
 	case rt.Permission == guard.Ingest:

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,8 +21,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -507,6 +510,46 @@ func TestKeysThatStandTwiceAreRefused(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("%s: %d %s", body, resp.StatusCode, b)
 		}
+	}
+}
+
+// TestRateLimitOfOneUserIsNotAnothers: on one host, whose users all come from one
+// address, and by one connection or by many.
+func TestRateLimitOfOneUserIsNotAnothers(t *testing.T) {
+	s := serve(t, func(c *api.Config, _ *api.Deps) { c.RateLimit.ActionsRequests = 5 })
+	// asks says how many of n requests of a user are answered.
+	asks := func(uid, n int, keep bool) (in int) {
+		c := &http.Client{Transport: &http.Transport{DisableKeepAlives: !keep, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if uid != os.Geteuid() {
+				runtime.LockOSThread() // never given back: the thread ends with the goroutine that dials
+				if err := syscall.Setfsuid(uid); err != nil {
+					return nil, err
+				}
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		}}}
+		defer c.CloseIdleConnections()
+		for range n {
+			r, err := c.Get(s.base + "/api/v1/actions")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+			if r.StatusCode == 200 {
+				in++
+			}
+		}
+		return in
+	}
+	if in := asks(os.Geteuid(), 20, true) + asks(os.Geteuid(), 5, false); in != 5 {
+		t.Errorf("%d requests of one user were answered, not 5", in)
+	}
+	if os.Geteuid() != 0 {
+		return // another user's socket takes root to make
+	}
+	if in := asks(65534, 4, false) + asks(65534, 4, true); in != 5 {
+		t.Errorf("%d requests of another user were answered, not 5", in)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -180,9 +181,21 @@ func (s *Listeners) Close() {
 
 type peerKey struct{}
 
+// caller is who is at the other end of a connection.
+type caller struct {
+	guard.Peer
+	owner func() string // asked of the kernel when somebody wants to know, once
+}
+
 // WithPeer finds out, once for a connection, who is at its other end.
 func WithPeer(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, peerKey{}, peerOf(c))
+	p := peerOf(c)
+	return context.WithValue(ctx, peerKey{}, caller{p, sync.OnceValue(func() string {
+		if remote, local, ok := bothHere(c, p); ok {
+			return ownerOf(remote, local)
+		}
+		return ""
+	})})
 }
 
 func peerOf(c net.Conn) guard.Peer {
@@ -207,11 +220,21 @@ func peerOf(c net.Conn) guard.Peer {
 
 // Peer is who is at the other end of a request's connection.
 func Peer(r *http.Request) guard.Peer {
-	p, ok := r.Context().Value(peerKey{}).(guard.Peer)
+	p, ok := r.Context().Value(peerKey{}).(caller)
 	if !ok {
 		p.UID = -1
 	}
-	return p
+	return p.Peer
+}
+
+// Key is what a request without a token is counted under: its address, and where that
+// is this host's own the user whose connection it is.
+func Key(r *http.Request) string {
+	p, ok := r.Context().Value(peerKey{}).(caller)
+	if !ok {
+		return guard.Key(p.Addr)
+	}
+	return guard.Key(p.Addr) + p.owner()
 }
 
 // ---- how many connections
@@ -305,15 +328,24 @@ func (l *counted) Accept() (net.Conn, error) {
 // once they are taken each user has as many more.
 func (l *counted) place(conn net.Conn, p guard.Peer) (key string, most int) {
 	key, most = guard.Key(p.Addr), l.c.each
-	remote, ok1 := conn.RemoteAddr().(*net.TCPAddr)
-	local, ok2 := conn.LocalAddr().(*net.TCPAddr)
-	if !ok1 || !ok2 || !p.Addr.IsLoopback() && p.Addr != local.AddrPort().Addr().Unmap() {
+	remote, local, ok := bothHere(conn, p)
+	if !ok {
 		return key, most
 	}
 	if most /= 2; l.c.under(key) < most {
 		return key, most
 	}
-	return key + ownerOf(remote.AddrPort(), local.AddrPort()), l.c.each - most
+	return key + ownerOf(remote, local), l.c.each - most
+}
+
+// bothHere is the two ends of a connection within this host.
+func bothHere(conn net.Conn, p guard.Peer) (remote, local netip.AddrPort, ok bool) {
+	r, ok1 := conn.RemoteAddr().(*net.TCPAddr)
+	l, ok2 := conn.LocalAddr().(*net.TCPAddr)
+	if !ok1 || !ok2 || !p.Addr.IsLoopback() && p.Addr != l.AddrPort().Addr().Unmap() {
+		return remote, local, false
+	}
+	return r.AddrPort(), l.AddrPort(), true
 }
 
 type countedConn struct {

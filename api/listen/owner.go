@@ -14,6 +14,7 @@ const (
 	diagRequest = 56 // sizeof(struct inet_diag_req_v2)
 	diagAnswer  = 72 // sizeof(struct inet_diag_msg)
 	diagUID     = 64 // offset of idiag_uid in it
+	diagInode   = 68 // of idiag_inode
 	noCookie    = ^uint32(0)
 )
 
@@ -60,6 +61,9 @@ func uidOf(own, other netip.AddrPort) (uid uint32, ok bool) {
 	}
 	if h := (*unix.NlMsghdr)(unsafe.Pointer(&answer[0])); h.Type != unix.SOCK_DIAG_BY_FAMILY {
 		return 0, false
+	}
+	if binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr+diagInode:]) == 0 {
+		return 0, false // its process has closed it: it is nobody's, and called root's
 	}
 	return binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr+diagUID:]), true
 }

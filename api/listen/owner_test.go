@@ -35,6 +35,13 @@ func TestOwnerOf(t *testing.T) {
 		if uid, ok := uidOf(remote, local); !ok || int(uid) != os.Getuid() {
 			t.Errorf("%s: uid %d, %v", at, uid, ok)
 		}
+		// What its process has closed is nobody's, and not root's.
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if uid, ok := uidOf(remote, local); ok {
+			t.Errorf("%s: closed, and of uid %d", at, uid)
+		}
 	}
 }
 
