@@ -109,6 +109,9 @@ func (w *walk) into(name string, parents, last bool) error {
 		unix.Close(next)
 		return cannot(w.path, to, err)
 	}
+	if st.Mode&0o020 != 0 && listed(next) { // the mode of the group says what the list may give at most
+		st.Gid = ^uint32(0)
+	}
 	err = guarded(st, w.path, to, w.Owner, last)
 	if err != nil && w.eased != nil && w.eased(to) {
 		err = nil
@@ -171,6 +174,13 @@ func again(f func() (int, error)) (int, error) {
 			return fd, err
 		}
 	}
+}
+
+// listed says that a folder has an access list, which may let others write in it than
+// its owner, its group and everybody.
+func listed(fd int) bool {
+	n, err := unix.Fgetxattr(fd, "system.posix_acl_access", nil)
+	return err == nil && n > 0
 }
 
 // guarded refuses a folder in which somebody else could exchange what stands.

@@ -3,11 +3,13 @@ package place_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -225,6 +227,36 @@ func TestOpen_RefusesAWayThatOthersCouldChange(t *testing.T) {
 		if err == nil {
 			p.Close()
 		}
+	}
+}
+
+// TestOpen_RefusesWhatAnAccessListOpens: the mode of such a folder says nothing of whom
+// the list lets in, and root's group, which may write there, is not all of them.
+func TestOpen_RefusesWhatAnAccessListOpens(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o775))
+	opens := func() error {
+		p, err := place.Open(filepath.Join(dir, "f"), place.Way{Owner: -1})
+		if err == nil {
+			p.Close()
+		}
+		return err
+	}
+	if err := opens(); (err == nil) != (os.Getegid() == 0) {
+		t.Fatalf("without a list: %v", err)
+	}
+	entry := func(tag, may uint16, who uint32) []byte {
+		return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(nil, tag), may), who)
+	}
+	const nobody = ^uint32(0)
+	list := slices.Concat([]byte{2, 0, 0, 0}, entry(1, 7, nobody), entry(2, 7, 1234), entry(4, 5, nobody), entry(16, 7, nobody), entry(32, 5, nobody))
+	if err := unix.Setxattr(dir, "system.posix_acl_access", list, 0); errors.Is(err, unix.EOPNOTSUPP) {
+		return // a file system without lists opens nothing by one
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if err := opens(); fault.KindOf(err) != fault.Forbidden || !strings.Contains(err.Error(), "others can write in") {
+		t.Errorf("with a list that lets uid 1234 write: %v", err)
 	}
 }
 
