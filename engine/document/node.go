@@ -1,6 +1,7 @@
 package document
 
 import (
+	"iter"
 	"strconv"
 
 	"go.yaml.in/yaml/v4"
@@ -55,6 +56,21 @@ func (n Node) Keys() []string {
 		keys = append(keys, n.YAML.Content[i].Value)
 	}
 	return keys
+}
+
+// Pairs are the keys of a mapping with their values, in the order of the text. A
+// mapping may have very many: Get, for each of them, would go through all.
+func (n Node) Pairs() iter.Seq2[string, Node] {
+	return func(yield func(string, Node) bool) {
+		if !n.IsMapping() {
+			return
+		}
+		for i := 0; i+1 < len(n.YAML.Content); i += 2 {
+			if !yield(n.YAML.Content[i].Value, Node{n.File, n.YAML.Content[i+1]}) {
+				return
+			}
+		}
+	}
 }
 
 // Items are the items of a list, in order.

@@ -216,8 +216,8 @@ func sealedIn(n document.Node, depth int) bool {
 	if depth > document.MaxDepth {
 		return true
 	}
-	for _, key := range n.Keys() {
-		if key == "secret" || key == "age" || sealedIn(n.Get(key), depth+1) {
+	for key, v := range n.Pairs() {
+		if key == "secret" || key == "age" || sealedIn(v, depth+1) {
 			return true
 		}
 	}

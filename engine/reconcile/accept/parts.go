@@ -72,8 +72,8 @@ func leaves(n node) (out int) {
 	if !n.IsMapping() || len(n.Keys()) == 0 {
 		return 1
 	}
-	for _, k := range n.Keys() {
-		out += leaves(n.Get(k))
+	for _, v := range n.Pairs() {
+		out += leaves(v)
 	}
 	return out
 }
@@ -151,8 +151,8 @@ func (a *acceptor) removals() {
 	var count func(n node, at string)
 	count = func(n node, at string) {
 		left[at] = len(n.Keys())
-		for _, k := range n.Keys() {
-			count(n.Get(k), at+"\x00"+k)
+		for k, v := range n.Pairs() {
+			count(v, at+"\x00"+k)
 		}
 	}
 	count(a.spec("values"), "values")

@@ -42,18 +42,19 @@ func (p *planner) batches(root *node, list []*instance) (out []*batch) {
 	return out
 }
 
-// cost is the bytes that are read and written for a batch, about.
+// cost is the bytes that are read and written for a batch, about, and as many for what
+// else they cost.
 func (b *batch) cost() (work int64) {
 	for level := range b.list[0].steps {
 		for _, at := range b.patches(level) {
-			work += int64(b.list[0].steps[level].node.patches[at].size)
+			work += b.list[0].steps[level].node.patches[at].size
 		}
 	}
 	for _, i := range b.list {
-		size := int64(len(i.from.json)) + eachWork
+		size := i.from.size + eachWork
 		for _, s := range i.steps {
 			for _, at := range s.patches {
-				size += int64(s.node.patches[at].size)
+				size += s.node.patches[at].size
 				work += size
 			}
 		}

@@ -44,6 +44,16 @@ func show(t *testing.T, d document.Document) string {
 	return fmt.Sprintf("%s: %s/%s %s%s", d.Place, d.Kind, d.Name, labels, text)
 }
 
+// wide is a document, and a patch for it, with as many keys in one mapping.
+func wide(keys int) string {
+	var b strings.Builder
+	b.WriteString("apiVersion: vigil/v1\nkind: File\nmetadata: {name: a}\nspec:\n  values:\n")
+	for i := range keys {
+		fmt.Fprintf(&b, "    k%d: 1\n", i)
+	}
+	return b.String()
+}
+
 // TestRender_Overlays: what comes out of small trees, with the place of each.
 func TestRender_Overlays(t *testing.T) {
 	base := []string{
@@ -262,6 +272,9 @@ patches:
 		{"patched to death", "resources: [a.yaml]\npatches: [{target: {kind: File}, patch: '{spec: null}'}]", nil, []string{"the patches left no spec"}},
 		{"a billion patches", "resources: [m.yaml]\npatches: [{target: {kind: File}, path: p.json}]", []string{"o/m.yaml", many(3000, func(i int) string { return "---\n" + doc("File", fmt.Sprint("f", i), "path: /etc/a") }), "o/p.json", `[{"op":"add","path":"/spec/x","value":"` + strings.Repeat("x", 100_000) + `"}]`}, []string{"its patches are too much work for 3000 documents"}},
 		{"many documents", "resources: [m.yaml]", []string{"o/m.yaml", many(5001, func(i int) string { return "---\n" + doc("File", fmt.Sprint("f", i), "a: 1") })}, []string{"more than 5000 documents"}},
+		{"a wide patch", "resources: [a.yaml]\npatches: [{path: p.yaml}]", []string{"o/p.yaml", wide(10_000)}, []string{"its patches are too much work for 1 documents"}},
+		{"a wide document", "resources: [w.yaml]\npatches: [{target: {kind: File}, patch: '{spec: {x: 1}}'}]", []string{"o/w.yaml", wide(10_000)}, []string{"its patches are too much work for 1 documents"}},
+		{"many operations", "resources: [a.yaml]\npatches: [{target: {kind: File}, path: p.yaml}]", []string{"o/p.yaml", many(12_000, func(i int) string { return fmt.Sprintf("- {op: add, path: /spec/k%d, value: 1}\n", i) })}, []string{"its patches are too much work for 1 documents"}},
 		{"deep patches", "resources: [a.yaml]\npatches: [{target: {kind: File}, path: p.json}]", []string{"o/p.json", "[" + strings.TrimSuffix(many(40, func(i int) string {
 			return `{"op":"add","path":"/spec` + strings.Repeat("/x", i+1) + `","value":{}},`
 		}), ",") + "]"}, []string{"nested deeper than 32"}},

@@ -15,7 +15,7 @@ type prepared struct {
 	place  string
 	merge  map[string]any   // a document to merge, or
 	ops    []map[string]any // operations
-	size   int              // of its values
+	size   int64            // what it costs the library
 	target *target
 	kind   string // of a patch without a target: the document it names
 	name   string
@@ -125,17 +125,17 @@ func (p *planner) merge(n *node, root document.Node, dir string, t *target) {
 		p.add(x.Place, x.Hint, "%s", x.Msg)
 	}
 	if len(p.issues) == before {
-		n.patches = append(n.patches, prepared{place: root.Place(), merge: v, size: len(value.Encode(v)), target: t, kind: kind, name: name})
+		n.patches = append(n.patches, prepared{place: root.Place(), merge: v, size: value.Size(v), target: t, kind: kind, name: name})
 	}
 }
 
 // directives refuses the words of merging that say more than replace and delete.
 func (p *planner) directives(n document.Node) {
-	for _, k := range n.Keys() {
+	for k, v := range n.Pairs() {
 		if strings.HasPrefix(k, "$") && k != "$patch" {
 			p.add(n.Place(k), "write the list whole", "%s is not understood here", cut(k))
 		}
-		p.directives(n.Get(k))
+		p.directives(v)
 	}
 	for _, c := range n.Items() {
 		p.directives(c)
@@ -179,6 +179,6 @@ func (p *planner) operations(n *node, root document.Node, dir string, t *target)
 		p.add(x.Place, x.Hint, "%s", x.Msg)
 	}
 	if len(p.issues) == before {
-		n.patches = append(n.patches, prepared{place: root.Place(), ops: v, size: len(value.Encode(v)), target: t})
+		n.patches = append(n.patches, prepared{place: root.Place(), ops: v, size: value.Size(v), target: t})
 	}
 }

@@ -44,6 +44,7 @@ func (n *node) component() bool { return n.spec.Kind == componentKind }
 type source struct {
 	doc  document.Document
 	json []byte // its spec, with the files that it names made whole
+	size int64  // what it costs the library
 }
 
 // planner walks the kustomizations from one folder on.
@@ -215,11 +216,11 @@ func (p *planner) documents(n *node, file string) {
 			p.add(d.Place, "write it as a document with kind: Policy", "a policy in the short form cannot be part of a kustomization")
 			continue
 		}
-		json, issues := value.Spec(d.Spec, path.Dir(file), d.Kind)
+		json, size, issues := value.Spec(d.Spec, path.Dir(file), d.Kind)
 		for _, i := range issues {
 			p.add(i.Place, i.Hint, "%s", i.Msg)
 		}
-		n.items = append(n.items, item{source: &source{doc: d, json: json}})
+		n.items = append(n.items, item{source: &source{doc: d, json: json, size: size}})
 	}
 }
 

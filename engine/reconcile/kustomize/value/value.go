@@ -21,16 +21,43 @@ import (
 // made whole before the two are one.
 func sourced(kind string) bool { return kind == "File" || kind == "Service" }
 
-// Spec is a spec as JSON.
-func Spec(spec document.Node, dir, kind string) ([]byte, fault.Issues) {
+// Spec is a spec as JSON, and what that costs the library.
+func Spec(spec document.Node, dir, kind string) (json []byte, size int64, is fault.Issues) {
 	var v any
 	if is := spec.Decode(&v); len(is) > 0 {
-		return nil, is
+		return nil, 0, is
 	}
 	if sourced(kind) {
 		whole(v, dir)
 	}
-	return Encode(v), nil
+	json = Encode(v)
+	return json, int64(len(json)) + wide(v), nil
+}
+
+// Size is what values cost the library, in bytes.
+func Size(v any) int64 { return int64(len(Encode(v))) + wide(v) }
+
+// wide is what values cost beside their bytes. The library searches the keys of a
+// mapping one by one, for each of them again; operations are as many keys.
+func wide(v any) (cost int64) {
+	n := 0
+	switch x := v.(type) {
+	case map[string]any:
+		n = len(x)
+		for _, e := range x {
+			cost += wide(e)
+		}
+	case []any:
+		for _, e := range x {
+			cost += wide(e)
+		}
+	case []map[string]any:
+		n = len(x)
+		for _, e := range x {
+			cost += wide(e)
+		}
+	}
+	return cost + int64(n)*int64(n)/8
 }
 
 // Patch is a patch to merge. With a target it needs no kind and
