@@ -36,7 +36,7 @@ type job struct {
 	pred     *job // still flies; this one, its heir, waits for it
 
 	kept      map[uint64]*kept         // by fingerprint of what the check emitted
-	inherited map[uint64]series.Labels // to be ended unless they come in the next round
+	inherited map[uint64]series.Labels // of before this job began: to be ended unless they come in the next round
 	ending    []series.Labels          // ended in this round
 	turn      uint64
 	count     int

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vigil/engine/check/probe"
+	"vigil/engine/check/secret"
 	"vigil/engine/document"
 	"vigil/engine/series"
 )
@@ -51,7 +52,7 @@ func measure(t *testing.T, d Definition) (map[string]float64, error) {
 // reality runs checks against the real /proc, with secrets from a folder of the test.
 func reality(t *testing.T) (probe.Deps, string) {
 	dir := t.TempDir()
-	return probe.Deps{Proc: "/proc", Secret: Secrets(Probes{SecretDirs: []string{dir}, SecretEnv: []string{"VIGIL_TEST_SECRET"}})}, dir
+	return probe.Deps{Proc: "/proc", Secret: secret.Resolver([]string{dir}, []string{"VIGIL_TEST_SECRET"})}, dir
 }
 
 func wantDown(t *testing.T, err error, part string) {

@@ -34,7 +34,8 @@ func (r *Runner) round(ctx context.Context, j *job) {
 	inactive := j.state == StateInactive
 	r.mu.Unlock()
 	if inactive {
-		r.header(b)
+		r.recall(ctx, j)
+		r.header(j, b)
 		j.endAll(b)
 		if !r.sink(ctx, b) {
 			j.owe()
@@ -46,6 +47,9 @@ func (r *Runner) round(ctx context.Context, j *job) {
 		return // the daemon stops: a round cut short says nothing about the host
 	}
 	r.note(j, o)
+	if j.def.warm == 0 || j.runs > 1 { // else the rates are still to come
+		r.recall(ctx, j)
+	}
 	j.tell(b, o, r.cfg.Checks.MaxSeries)
 	r.mu.Lock()
 	j.told = j.count
@@ -56,11 +60,11 @@ func (r *Runner) round(ctx context.Context, j *job) {
 	}
 }
 
-// header empties the batch and stamps it.
-func (r *Runner) header(b *series.Batch) clock.Stamp {
+// header empties the batch, stamps it and says whose it is.
+func (r *Runner) header(j *job, b *series.Batch) clock.Stamp {
 	at := r.deps.Clock()
 	b.Reset()
-	b.Own, b.Received = true, at.Millis()
+	b.Own, b.Token, b.Received = true, j.def.Name, at.Millis()
 	return at
 }
 
@@ -68,7 +72,7 @@ func (r *Runner) header(b *series.Batch) clock.Stamp {
 // last try are those that count.
 func (r *Runner) attempt(ctx context.Context, j *job, b *series.Batch) (o outcome) {
 	for try := 0; ; try++ {
-		o = outcome{at: r.header(b)}
+		o = outcome{at: r.header(j, b)}
 		j.turn++
 		began := time.Now()
 		tctx, cancel := context.WithTimeout(ctx, j.def.timeout)
@@ -172,10 +176,13 @@ func (j *job) tell(b *series.Batch, o outcome, limit int) {
 			}
 		}
 	}
-	for _, ls := range j.inherited {
+	for fp, ls := range j.inherited {
+		if j.success.IsZero() && ls.Name() == nameAge {
+			continue // it is of a success before this job began, which is no longer known
+		}
 		j.end(b, ls)
+		delete(j.inherited, fp)
 	}
-	j.inherited = nil
 }
 
 func (j *job) end(b *series.Batch, ls series.Labels) {
@@ -210,7 +217,13 @@ func (j *job) endAll(b *series.Batch) {
 func (r *Runner) finish(ctx context.Context, j *job) {
 	b := r.batches.Get().(*series.Batch)
 	defer r.batches.Put(b)
-	r.header(b)
+	r.mu.Lock()
+	stays := r.jobs[j.def.Name] != nil
+	r.mu.Unlock()
+	if !stays {
+		r.recall(ctx, j)
+	}
+	r.header(j, b)
 	j.endAll(b)
 	r.sink(ctx, b)
 }

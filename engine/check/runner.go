@@ -11,6 +11,7 @@ import (
 	"vigil/engine/check/host"
 	"vigil/engine/check/probe"
 	"vigil/engine/check/schedule"
+	"vigil/engine/check/secret"
 	"vigil/engine/clock"
 	"vigil/engine/series"
 )
@@ -21,10 +22,13 @@ type Deps struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 
-	// Launch starts programs, Secret resolves references (nil: Secrets of the
-	// config). Both reach the checks through Probe.
+	// Launch starts programs, Secret resolves references (nil: as the
+	// config allows). Both reach the checks through Probe.
 	Launch Launch
 	Secret func(ref string) (string, error)
+
+	// Past is asked once, when Run begins; nil: there is none.
+	Past func() Past
 }
 
 // nudgeGap is the least time between two rounds of one check that signals ask for.
@@ -44,6 +48,9 @@ type Runner struct {
 	jobs     map[string]*job
 	queue    queue
 	ended    []*job // removed ones whose series are still to be ended
+	past     Past
+	unasked  map[string]bool // checks of before this start whose series nobody has asked for yet
+	complete bool            // see Complete
 	flying   int
 	running  bool
 	sinkDown bool // the sink failed last time: said once
@@ -65,7 +72,7 @@ func New(cfg Config, deps Deps) (*Runner, error) {
 		deps.Clock = clock.System()
 	}
 	if deps.Secret == nil {
-		deps.Secret = Secrets(cfg.Checks)
+		deps.Secret = secret.Resolver(cfg.Checks.SecretDirs, cfg.Checks.SecretEnv)
 	}
 	r := &Runner{
 		cfg: cfg, deps: deps,
@@ -98,6 +105,7 @@ func (r *Runner) Run(ctx context.Context) error {
 
 	r.mu.Lock()
 	r.running = true
+	r.remember()
 	now, wall := time.Now(), r.wall()
 	for _, j := range r.jobs { // the schedules begin now, not when they were read
 		j.Plan = schedule.Start(j.def.schedule, j.def.Name, now, wall)
@@ -191,7 +199,7 @@ func (r *Runner) decide(j *job, now, wall time.Time) (fly, crowded bool) {
 	}
 	if !schedule.Active(j.def.spans, j.Zone, wall) {
 		j.state, j.reason = StateInactive, ""
-		return len(j.kept)+len(j.inherited) > 0, false // a round that only ends what was measured before
+		return len(j.kept)+len(j.inherited) > 0 || r.unasked[j.def.Name], false // a round that only ends what was measured before
 	}
 	j.state = j.last
 	j.started = now

@@ -15,7 +15,7 @@ type Batch struct {
 	Open     bool   // the caller was not authenticated: series get origin="open"
 	Own      bool   // measured by vigild itself: may use the names of local checks, and owns what it writes
 	Backfill bool   // points older than the out-of-order window are welcome
-	Token    string // name of the caller's token, for its share of the series cap
+	Token    string // name of the caller's token, for its share of the series cap; of an own batch the check that measured
 
 	// Seq is the log sequence of the first accepted point, set when the batch is
 	// durable; point i of the accepted ones has Seq+i, counted over Items in order.

@@ -9,6 +9,8 @@ import (
 	"vigil/engine/series"
 	"vigil/engine/tsdb/chunk"
 	"vigil/engine/tsdb/live"
+	"vigil/engine/tsdb/past"
+	"vigil/engine/tsdb/read"
 	"vigil/engine/tsdb/rows"
 )
 
@@ -19,69 +21,24 @@ func (s *Store) Select(ctx context.Context, sel series.Selector, mint, maxt int6
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap(fault.Cancelled, err, "select")
 	}
-	found := s.reg.Select(sel)
-	return &cursor{
-		heads: found, at: -1, mint: mint, maxt: maxt, store: s,
-		read: func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error) {
-			s.dbMu.RLock()
-			defer s.dbMu.RUnlock()
-			return s.db.Read(ctx, dst, ref, mint, maxt)
-		},
-	}, nil
+	return s.reader().Walk(ctx, s.reg.Select(sel), mint, maxt), nil
 }
 
-type cursor struct {
-	store      *Store
-	heads      []*live.Head
-	at         int
-	mint, maxt int64
-	read       func(dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error)
-	mem        []series.Point
-	err        error
+// Past is what vigild's own checks had measured when Start ended; see past.Past.
+func (s *Store) Past() *past.Past {
+	return past.New(s.reg, func(ctx context.Context, h *live.Head, mint, maxt int64) ([]series.Point, error) {
+		ps, _, err := s.reader().Points(ctx, nil, nil, h, mint, maxt)
+		return ps, err
+	})
 }
 
-// Next moves to the next series.
-func (c *cursor) Next() bool {
-	if c.err != nil || c.at+1 >= len(c.heads) {
-		return false
+func (s *Store) reader() read.Source {
+	rows := func(ctx context.Context, dst []series.Point, ref series.Ref, mint, maxt int64) ([]series.Point, error) {
+		s.dbMu.RLock()
+		defer s.dbMu.RUnlock()
+		return s.db.Read(ctx, dst, ref, mint, maxt)
 	}
-	c.at++
-	return true
-}
-
-// Labels are those of the current series.
-func (c *cursor) Labels() series.Labels { return c.heads[c.at].Key.Labels() }
-
-// Ref is that of the current series.
-func (c *cursor) Ref() series.Ref { return c.heads[c.at].Ref }
-
-// Points implements [engine.Cursor]: what is in memory is taken first, then rows
-// are read, so that a cut in between shows points twice and never not at all.
-func (c *cursor) Points(buf []series.Point) ([]series.Point, error) {
-	h := c.heads[c.at]
-	from := len(buf)
-	var more bool
-	var err error
-	c.mem, more, err = c.store.heads.Read(c.mem[:0], h, c.mint, c.maxt)
-	if err == nil && more {
-		buf, err = c.read(buf, h.Ref, c.mint, c.maxt)
-	}
-	if err != nil {
-		c.err = c.store.misread(err)
-		return buf[:from], c.err
-	}
-	buf = append(buf, c.mem...)
-	return buf[:from+len(rows.LastWins(buf[from:]))], nil
-}
-
-// Err is why Next gave up.
-func (c *cursor) Err() error { return c.err }
-
-// Close lets go of what the cursor holds.
-func (c *cursor) Close() error {
-	c.heads, c.mem = nil, nil
-	c.at = -1
-	return nil
+	return read.Source{Heads: &s.heads, Rows: rows, Misread: s.misread}
 }
 
 // misread gives an error of reading its kind. A damaged file is looked after by

@@ -115,11 +115,16 @@ func (d *Daemon) open(ctx context.Context) (h *house, err error) {
 	}
 	h.checks, err = check.New(cfg.CheckConfig(), check.Deps{
 		Sink: h.engine.Ingest, Clock: d.clock, Log: log.With("room", "check"), Launch: launcher(h.set, cfg.Checks.PluginDirs),
+		Past: func() check.Past { return h.store.Past() },
 	})
 	if err != nil {
 		return h, err
 	}
-	h.checked = own.NewChecks(h.checks, h.checks.Probe())
+	owners := []document.Owner{document.Folder}
+	if cfg.Git.Enabled {
+		owners = append(owners, document.Git)
+	}
+	h.checked = own.NewChecks(h.checks, h.checks.Probe(), owners...)
 	h.desired, err = desired.New(ctx, desired.Deps{
 		Config: cfg, Journal: journal, Ledger: h.ledger, Actions: through[remedy.Actions](seams.Actions, h.set),
 		Set: h.set, Engine: h.engine, World: capture, Checks: h.checked, Nudge: h.engine.Nudge, Clock: d.clock, Log: log,

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"strings"
+
 	"vigil/engine/series"
 )
 
@@ -30,31 +32,60 @@ func (r *Registry) shareOf(token string, ls series.Labels) *share {
 }
 
 // ownToken is whose series those are that vigild itself measures: like no token's
-// name. It lies in their definitions, so that they stay its own over a restart.
+// name. Behind it stands which of its checks does, if one. It lies in their
+// definitions, so that they stay its own over a restart, and the check's.
 const ownToken = "(vigild)"
 
+// isOwn says whether a token is vigild's.
+func isOwn(token string) bool { return strings.HasPrefix(token, ownToken) }
+
 // capped says whether the share is bounded by a cap of its own.
-func (sh *share) capped() bool { return sh.name != "" && sh.name != ownToken }
+func (sh *share) capped() bool { return sh.name != "" && !isOwn(sh.name) }
 
 // tokenOf is who a new series of b belongs to.
 func tokenOf(b *series.Batch) string {
 	if b.Own {
-		return ownToken
+		return ownToken + b.Token
 	}
 	return b.Token
 }
 
-// own makes h vigild's, which a check writes: a series that somebody pushed before
-// is taken over, and its definition is told anew. The lock is held.
-func (r *Registry) own(h *Head) {
-	if h.Owned.Swap(true) {
-		return
+// WrittenBy says whether a check of vigild's wrote the series last; "" is any.
+func (h *Head) WrittenBy(check string) bool {
+	token := h.share.Load().token
+	return check == "" || isOwn(token) && token[len(ownToken):] == check
+}
+
+// Fingerprint is that of the labels.
+func (h *Head) Fingerprint() uint64 { return h.print }
+
+// Written lists the series of vigild's own by the check that wrote each last.
+func (r *Registry) Written() map[string][]*Head {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string][]*Head{}
+	for l := range r.locals.n {
+		h := r.locals.at(series.Local(l))
+		if h == nil || !h.Owned.Load() {
+			continue
+		}
+		if check := h.share.Load().token[len(ownToken):]; check != "" {
+			out[check] = append(out[check], h)
+		}
 	}
-	if h.share.Load().name == ownToken { // it was made so just now
+	return out
+}
+
+// own makes h vigild's, by the token of the check that writes it: a series that
+// somebody pushed before, or another check, is taken over, and its definition is told
+// anew. The lock is held.
+func (r *Registry) own(h *Head, token string) {
+	h.Owned.Store(true)
+	if is := h.share.Load().token; is == token || isOwn(is) && token == ownToken {
 		return
 	}
 	r.disown(h)
-	sh := r.shareOf(ownToken, nil)
+	sh := r.shareOf(token, nil)
 	sh.live++
 	h.share.Store(sh)
 	r.undef = append(r.undef, h)
@@ -72,10 +103,10 @@ func (r *Registry) disown(h *Head) {
 // Redefined takes in what a later definition of a series says, when the log is
 // read: only whose it is can have changed.
 func (r *Registry) Redefined(h *Head, token string) {
-	if token != ownToken {
+	if !isOwn(token) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.own(h)
+	r.own(h, token)
 }

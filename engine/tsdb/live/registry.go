@@ -92,7 +92,7 @@ func (r *Registry) Restore(ref series.Ref, token string, key []byte, saved bool)
 	}
 	r.nextRef = max(r.nextRef, uint64(ref)+1)
 	h := newHead(ref, k, ls.Fingerprint(), r.shareOf(token, ls))
-	h.Owned.Store(token == ownToken)
+	h.Owned.Store(isOwn(token))
 	r.insert(h)
 	if !saved {
 		r.unsaved = append(r.unsaved, h)
@@ -174,7 +174,7 @@ func (r *Registry) Obtain(c Caps, hooks engine.Hooks, b *series.Batch, raw []byt
 		return nil, series.LocalName
 	}
 	if b.Own {
-		r.own(h)
+		r.own(h, tokenOf(b))
 	}
 	r.remember(raw, ClassOf(b), h)
 	return h, series.Accepted

@@ -257,20 +257,23 @@ func (o *Own) Restore(rows []engine.CheckRow) error {
 // Runner is the room of checks; see check.Runner.
 type Runner interface {
 	SetChecks(defs []check.Definition) error
+	Complete()
 }
 
 // Checks is the checks by their owners.
 type Checks struct {
 	runner Runner
 	probe  probe.Deps
+	owners []document.Owner // all that there are
 
 	mu sync.Mutex
 	by map[document.Owner][]check.Definition
 }
 
-// NewChecks begins without any.
-func NewChecks(r Runner, p probe.Deps) *Checks {
-	return &Checks{runner: r, probe: p, by: map[document.Owner][]check.Definition{}}
+// NewChecks begins without any. Once each of the owners has set its checks the runner
+// is told that they are complete.
+func NewChecks(r Runner, p probe.Deps, owners ...document.Owner) *Checks {
+	return &Checks{runner: r, probe: p, owners: owners, by: map[document.Owner][]check.Definition{}}
 }
 
 // Read reads the checks among documents.
@@ -303,7 +306,10 @@ func (c *Checks) Set(owner document.Owner, ds []document.Document) error {
 	if err := c.runner.SetChecks(all); err != nil {
 		return err
 	}
-	c.by[owner] = defs
+	_, heard := c.by[owner]
+	if c.by[owner] = defs; !heard && !slices.ContainsFunc(c.owners, func(o document.Owner) bool { _, is := c.by[o]; return !is }) {
+		c.runner.Complete()
+	}
 	return nil
 }
 

@@ -115,6 +115,35 @@ func runner(t *testing.T) (*check.Runner, *own.Checks) {
 	return r, own.NewChecks(r, r.Probe())
 }
 
+// told is a room of checks that counts how often it is told that all are there.
+type told struct {
+	*check.Runner
+	times int
+}
+
+func (r *told) Complete() { r.times++ }
+
+// TestChecks_AreCompleteOnceEachOwnerSpoke: what is refused was not said, and nothing
+// is said twice.
+func TestChecks_AreCompleteOnceEachOwnerSpoke(t *testing.T) {
+	real, _ := runner(t)
+	r := &told{Runner: real}
+	c := own.NewChecks(r, r.Probe(), document.Folder, document.Git)
+	set := func(owner document.Owner, want int, names ...string) {
+		t.Helper()
+		_ = c.Set(owner, checks(t, owner, names...)) // refused or not
+		if r.times != want {
+			t.Fatalf("told %d times, want %d", r.times, want)
+		}
+	}
+	set(document.Folder, 0, "a", "b")
+	set(document.Folder, 0, "a")
+	set(document.Git, 0, "a")
+	set(document.Git, 1)
+	set(document.Git, 1, "c")
+	set(document.Folder, 1)
+}
+
 // TestChecks_OfFoldersAndGitStandBesideEachOther: setting those of one owner
 // leaves the other's; one name under two owners is refused, naming the other place,
 // and changes nothing.

@@ -1,4 +1,7 @@
-package check
+// Package secret reads the secrets that checks name.
+//
+// It refuses whatever the local config does not list. It starts nothing; concurrent.
+package secret
 
 import (
 	"io"
@@ -13,18 +16,18 @@ import (
 // maxSecret bounds a secret's file.
 const maxSecret = 64 << 10
 
-// Secrets resolves `file:/path` and `env:NAME` as far as the local config
+// Resolver resolves `file:/path` and `env:NAME` as far as the local config
 // allows. A document may come from people who must not read this host's files,
 // and a header may be sent anywhere, so nothing else is ever read. Links that
 // lead out of an allowed folder are not followed.
-func Secrets(c Probes) func(ref string) (string, error) {
+func Resolver(dirs, env []string) func(ref string) (string, error) {
 	return func(ref string) (string, error) {
 		kind, what, _ := strings.Cut(ref, ":")
 		switch kind {
 		case "file":
-			return secretFile(c.SecretDirs, what)
+			return file(dirs, what)
 		case "env":
-			if !slices.Contains(c.SecretEnv, what) {
+			if !slices.Contains(env, what) {
 				return "", fault.New(fault.Forbidden, "the variable %q may not be used by checks", what).Mend("list it in [checks] secret_env")
 			}
 			v, ok := os.LookupEnv(what)
@@ -37,7 +40,7 @@ func Secrets(c Probes) func(ref string) (string, error) {
 	}
 }
 
-func secretFile(dirs []string, path string) (string, error) {
+func file(dirs []string, path string) (string, error) {
 	path = filepath.Clean(path)
 	for _, d := range dirs {
 		rel, err := filepath.Rel(d, path)
