@@ -408,6 +408,24 @@ func TestWebhookIsAHint(t *testing.T) {
 	}
 }
 
+func TestRemoteOverSSHIsDialedAt(t *testing.T) {
+	for url, want := range map[string]string{
+		"ssh://git@git.example.com/x":   "git.example.com:22",
+		"ssh://git@10.0.0.1:2222/x":     "10.0.0.1:2222",
+		"ssh://git@[2001:db8::1]/x":     "[2001:db8::1]:22",
+		"ssh://git@[2001:db8::1]:222/x": "[2001:db8::1]:222",
+		"git@github.com:ops/x.git":      "github.com:22",
+	} {
+		at, err := parseRemote(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := address(at); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
 func TestRemoteURLsThatAreTaken(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://git.example.com/ops/desired.git": "",

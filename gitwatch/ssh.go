@@ -40,7 +40,7 @@ func sshAuth(cfg Config, at *transport.Endpoint) (*ssh.ClientConfig, error) {
 }
 
 func address(at *transport.Endpoint) string {
-	return net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+	return net.JoinHostPort(strings.Trim(at.Host, "[]"), strconv.Itoa(at.Port)) // which has them around an IPv6 address already
 }
 
 // overSSH is one git-upload-pack on another host. Everything ends when the context
