@@ -132,8 +132,12 @@ func meant(err error) string {
 	return "vigild"
 }
 
+// fail says why a command line failed. A part of it may be what others wrote, in a
+// document or in a file.
 func fail(s session.Streams, err error) int {
-	fmt.Fprintf(s.Err, "vigild: %v\n", err)
+	for line := range strings.SplitSeq(fmt.Sprintf("vigild: %v", err), "\n") {
+		fmt.Fprintln(s.Err, session.Plain(line))
+	}
 	return fault.KindOf(err).Exit()
 }
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +21,20 @@ func line(t *testing.T, env []string, args ...string) (code int, out, errs strin
 	var o, e bytes.Buffer
 	code = Main(context.Background(), args, Streams{In: strings.NewReader(""), Out: &o, Err: &e, Env: append([]string{"HOME=" + t.TempDir()}, env...)})
 	return code, o.String(), e.String()
+}
+
+// TestErrorsCannotDriveATerminal: an error of the daemon may quote what others wrote.
+func TestErrorsCannotDriveATerminal(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusConflict)
+		io.WriteString(w, `{"status":409,"title":"conflict","detail":"a.yaml:1: \u001b]0;t\u0007\u202eb\nc.yaml:2: \u009b31m\r\u200bd"}`)
+	}))
+	defer srv.Close()
+	code, out, errs := line(t, nil, "--url", srv.URL, "status")
+	if code == 0 || out != "" || !strings.Contains(errs, "b\nc.yaml:2:") || strings.ContainsAny(errs, "\x1b\x07\r\u202e\u009b\u200b") {
+		t.Errorf("code %d, %q, %q", code, out, errs)
+	}
 }
 
 func TestHelpFitsAScreen(t *testing.T) {
