@@ -98,7 +98,15 @@ func (s *Supervisor) drop(k *keeper) {
 
 // declare has the turn.
 func (k *keeper) declare(ctx context.Context, d *definition, run bool) (changed bool, err error) {
-	if old := k.def.Load(); old == nil || old.sum != d.sum {
+	old := k.def.Load()
+	if i := k.info(); !run && (old == nil || i.Running || !i.Stopped) {
+		// On disk before what defines it: a crash in between starts nothing.
+		if changed, err = true, k.rest(ctx, old); err != nil {
+			k.s.drop(k)
+			return true, err
+		}
+	}
+	if old == nil || old.sum != d.sum {
 		if err := k.s.folder().Put(k.name, d.raw); err != nil {
 			k.s.drop(k)
 			return false, err
@@ -109,18 +117,35 @@ func (k *keeper) declare(ctx context.Context, d *definition, run bool) (changed 
 			k.adopt(ctx) // what defined it before may have been lost, and not what runs by it
 		}
 	}
-	if i := k.info(); !run && !i.Running && i.Stopped {
-		return changed, nil
-	} else if !run {
-		_, err := k.stopForGood(ctx)
-		return true, err
-	} else if i.Running && !i.Current {
+	i := k.info()
+	if !run {
+		if i.Running { // what defined it before was lost
+			_, err = k.stopForGood(ctx)
+		}
+		return changed, err
+	}
+	if i.Running && !i.Current {
 		if _, err := k.stop(ctx); err != nil {
 			return true, err
 		}
 	}
 	started, err := k.start(ctx)
 	return changed || started, err
+}
+
+// rest stops what a definition keeps, for good. Without one nothing is kept, and what is
+// remembered is that nothing is to run, beside what is found to.
+func (k *keeper) rest(ctx context.Context, old *definition) error {
+	if old != nil {
+		_, err := k.stopForGood(ctx)
+		return err
+	}
+	r := record{Stopped: true}
+	if c := k.search(); c != nil {
+		r.Pid, r.Start = c.Pid, c.Start
+		c.Release()
+	}
+	return k.remember(r)
 }
 
 // oldLogs is how many logs of processes that are kept no more stay: why one did not
@@ -137,6 +162,7 @@ func (s *Supervisor) Forget(ctx context.Context, name string) (Info, error) {
 	k := s.keeper(name)
 	if k == nil {
 		was, err := s.folder().Remove(name)
+		_ = os.Remove(s.path(name + ".state")) // what was to be declared stopped, and was not
 		return Info{Name: name, Changed: was}, err
 	}
 	over, err := s.turn(ctx, k)

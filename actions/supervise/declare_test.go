@@ -279,6 +279,78 @@ func TestDeclare_EveryMomentOfACrash(t *testing.T) {
 	})
 }
 
+// TestDeclare_StoppedBeforeItIsDefined: a process that is to be stopped is so on disk, and
+// what ran of it has ended, before its new definition is there: whenever vigild dies in
+// between, the next one starts nothing.
+func TestDeclare_StoppedBeforeItIsDefined(t *testing.T) {
+	one, two := raw(t, "V=1"), raw(t, "V=2")
+	block := func(t *testing.T, path string) (free func()) {
+		t.Helper()
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Run("a new one", func(t *testing.T) {
+		dir := t.TempDir()
+		h := declaring(t, dir)
+		block(t, filepath.Join(dir, "web.state"))
+		if _, err := h.Declare(t.Context(), "web", one, false); err == nil {
+			t.Error("declared as stopped, and that could not be written")
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "web.process")); !os.IsNotExist(err) {
+			t.Errorf("defined though nothing says that it is stopped: %v", err)
+		}
+		if _, kept := h.Look("web"); kept {
+			t.Error("it is kept")
+		}
+	})
+	t.Run("one that runs", func(t *testing.T) {
+		dir := t.TempDir()
+		h := declaring(t, dir)
+		was, err := h.Declare(t.Context(), "web", one, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := block(t, filepath.Join(dir, "web.process.new"))
+		if _, err := h.Declare(t.Context(), "web", two, false); err == nil {
+			t.Error("declared, and the definition could not be written")
+		}
+		if launch.Alive(was.Pid, was.Start) {
+			t.Error("it runs on")
+		}
+		h.stop()
+		free()
+		again := declaring(t, dir)
+		again.wait(t, "told down", func(e supervise.Event) bool { return !e.Up })
+		if i, err := again.Declare(t.Context(), "web", two, false); err != nil || i.Running || i.Starts > 0 || !i.Stopped {
+			t.Errorf("%+v, %v", i, err)
+		}
+	})
+	t.Run("one whose definition was lost", func(t *testing.T) {
+		dir := t.TempDir()
+		h := declaring(t, dir)
+		was, err := h.Declare(t.Context(), "web", one, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.stop()
+		for _, name := range []string{"web.process", "web.state"} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := declaring(t, dir)
+		if i, err := again.Declare(t.Context(), "web", one, false); err != nil || i.Running || !i.Stopped || launch.Alive(was.Pid, was.Start) {
+			t.Errorf("%+v, %v", i, err)
+		}
+	})
+}
+
 // TestDeclare_KillNine: vigild is killed while it declares this and that; the next
 // one knows a whole definition, and never are there two of the process.
 func TestDeclare_KillNine(t *testing.T) {
