@@ -26,6 +26,42 @@ func TestRevision_WhatACrashLeftGoesWithTheNext(t *testing.T) {
 	}
 }
 
+// TestRevision_WhatAnOlderWayBackBroughtIsBack: vigild died in the middle of a step, and
+// the next one kept a way back of what it found, which cannot be gone. The first way back
+// can, and nothing is left to tell; of what it does not bring back it is told.
+func TestRevision_WhatAnOlderWayBackBroughtIsBack(t *testing.T) {
+	for stays, told := range map[string]bool{"": false, "kept": true} {
+		r := newRig(t)
+		w := r.watchActs()
+		r.start()
+		r.good("a", r.file("stays", "1"))
+		cut := r.commit("b", r.file("stays", "1"), r.file("half", "made"), r.file("wrong", "x"))
+		r.stop()
+		now := clock.System()
+		back := func(n int64, more string) engine.Undo {
+			with := map[string]any{"path": r.path("half"), more: true}
+			if more != "absent" {
+				with[more] = strings.Repeat("0", 64) // content that is kept no more
+			}
+			return engine.Undo{N: n, Revision: 2, Ref: "File/half", Summary: "write half", Action: "file", With: with}
+		}
+		d := &engine.DesiredDecision{Revisions: []engine.Revision{{N: 2, Commit: cut, State: engine.RevisionApplying, Starts: 1, Seen: now(), Began: now()}},
+			Undo: []engine.Undo{back(2, "absent"), back(3, "sha256")}}
+		if stays != "" {
+			d.Undo = d.Undo[1:]
+		}
+		r.write("half", "made")
+		r.left(d)
+		w.fail("wrong")
+		r.start()
+		r.until("it is taken back", func() bool { return r.State().State == engine.RevisionBad })
+		if why := r.State().Why; strings.Contains(why, "not taken back: write half") != told || !told && strings.Contains(why, "not taken back") || (r.is("half") == "-") == told {
+			t.Errorf("half is %q: %s", r.is("half"), why)
+		}
+		r.stop()
+	}
+}
+
 // TestRevision_ARefusedOneLeavesNoHalfOfTheOneBefore: a revision that was cut short
 // is overtaken by one that turns out to be wrong. The host goes back to what was
 // good.
@@ -98,10 +134,7 @@ func TestRevision_ALostRepositoryHoldsAgainOncePushed(t *testing.T) {
 // next came before the next start.
 func (r *rig) cutShort(commit, next string, files ...string) {
 	r.t.Helper()
-	lc := ledger.Defaults()
-	lc.Dir, lc.BallastMB = r.dir, 0
 	now := clock.System()
-	led := must[*ledger.Ledger](r.t)(ledger.Open(lc, ledger.Deps{Clock: now}))
 	d := &engine.DesiredDecision{Revisions: []engine.Revision{
 		{N: 2, Commit: commit, State: engine.RevisionApplying, Starts: 1, Seen: now(), Began: now()},
 		{N: 3, Commit: next, State: engine.RevisionSeen, Seen: now()},
@@ -110,6 +143,16 @@ func (r *rig) cutShort(commit, next string, files ...string) {
 		r.write(name, "made")
 		d.Undo = append(d.Undo, engine.Undo{N: int64(i + 2), Revision: 2, Ref: "File/" + name, Summary: "write " + name, Action: "file", With: map[string]any{"path": r.path(name), "absent": true}})
 	}
+	r.left(d)
+}
+
+// left writes into the ledger of a stopped rig.
+func (r *rig) left(d *engine.DesiredDecision) {
+	r.t.Helper()
+	lc := ledger.Defaults()
+	lc.Dir, lc.BallastMB = r.dir, 0
+	now := clock.System()
+	led := must[*ledger.Ledger](r.t)(ledger.Open(lc, ledger.Deps{Clock: now}))
 	if _, err := led.Commit(context.Background(), &engine.Decision{At: now(), Desired: d}); err != nil {
 		r.t.Fatal(err)
 	}

@@ -263,7 +263,10 @@ func TestRevision_ATakingBackThatTheMachineCutsShortGoesOn(t *testing.T) {
 		r.good("a1", r.file("a", "one\n"))
 		w.mu.Lock()
 		w.bad["b"] = true
-		w.meanwhile["b"] = func() { w.fail("a") } // which is written by then, and is to be taken back
+		w.meanwhile["b"] = func() { // a is written by then, and is to be taken back
+			r.write("b", "half")
+			w.fail("a")
+		}
 		w.meanwhile["a"] = func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -45,6 +45,9 @@ func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
 	}
 	good := k.LastGood()
 	var left []string
+	var failed []engine.Undo
+	var whys []string
+	were := k.were(steps)
 	for _, u := range slices.Backward(steps) {
 		if u.Action == "" {
 			left = append(left, u.Summary+" ("+u.Final+")")
@@ -60,10 +63,15 @@ func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
 			return
 		}
 		if err != nil {
-			left = append(left, fmt.Sprintf("%s (%v)", u.Summary, err))
+			failed, whys = append(failed, u), append(whys, fmt.Sprintf("%s (%v)", u.Summary, err))
 			say("could not be taken back: " + u.Summary + ": " + err.Error())
 		} else if u.Action != "" {
 			say("taken back: " + u.Summary)
+		}
+	}
+	for i, u := range failed {
+		if !were[u.Ref].again(ctx, k.World) { // an older way back may have done it
+			left = append(left, whys[i])
 		}
 	}
 	if err := k.returnTo(ctx, good); err != nil {
@@ -92,6 +100,49 @@ func (k *Carrier) TakeBack(ctx context.Context, row *engine.Revision) {
 	}
 	k.Finish(row, fault.New(fault.Conflict, "%s", row.Why))
 	k.Touched(nil, true)
+}
+
+// was is how a thing was before the first step of a journal: as it was remembered, and
+// not there where nothing was.
+type was struct {
+	res  reconcile.Resource // nil: it cannot be looked at
+	last reconcile.State
+}
+
+// were is how the things of a journal, oldest first, were before it.
+func (k *Carrier) were(steps []engine.Undo) map[string]was {
+	out := map[string]was{}
+	for _, u := range steps {
+		if _, older := out[u.Ref]; older {
+			continue
+		}
+		w := was{last: reconcile.State{reconcile.Exists: reconcile.No}}
+		if t := k.Things[u.Ref]; t != nil {
+			w.res = t.Res
+		}
+		if u.Before != nil {
+			w.last = u.Before.Last
+		}
+		out[u.Ref] = w
+	}
+	return out
+}
+
+// again says that the thing is so once more.
+func (w was) again(ctx context.Context, world reconcile.World) bool {
+	if w.res == nil || len(w.last) == 0 {
+		return false
+	}
+	seen, err := w.res.Observe(ctx, world)
+	if err != nil {
+		return false
+	}
+	for field, v := range w.last {
+		if seen.State[field] != v {
+			return false
+		}
+	}
+	return true
 }
 
 // journal reads what is to be taken back, oldest first.
