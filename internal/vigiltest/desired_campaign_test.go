@@ -49,6 +49,8 @@ func TestDesiredCampaignFindsPlantedBugs(t *testing.T) {
 		{"unsettled", "of the journal are left"},
 		{"goodwill", "cannot be good"},
 		{"torn", "is half written"},
+		{"apart", "policy, check and action are"},
+		{"twins", "runs 2 times"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.plant, func(t *testing.T) {
@@ -72,6 +74,7 @@ type follower struct {
 	landed  string // what the branch was last known to be at
 	sent    string // what was pushed since and not answered, "" nothing
 	n       int
+	holds   string    // the commit that holds, as it was last looked
 	touched bool      // files were changed by hand since the host was seen at rest
 	rest    bool      // the host was seen at rest, and nothing was done since
 	pending []*wanted // pushed since then: any of them may be under way
@@ -91,7 +94,11 @@ func follow(t *testing.T, seed uint64, runs int, planted string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, f.dir+"/vigil.toml", string(settings)+f.sign())
+	text := strings.Replace(string(settings), `"Policy"]`, `"Policy", "Check", "Action", "Process"]`, 1)
+	put(t, f.dir+"/vigil.toml", text+f.sign()+"trust_actions = true\n")
+	if err := os.Mkdir(f.dir+"/kept", 0o755); err != nil {
+		t.Fatal(err)
+	}
 	ctx := t.Context()
 	binary, env := Binary, []string(nil)
 	if planted != "" {
@@ -182,7 +189,8 @@ func (f *follower) arrive() {
 func (f *follower) commit() {
 	f.n++
 	archive, w := compose(f.rand, f.n)
-	w.hash = f.work.Commit(fmt.Sprintf("revision %d, %s", f.n, w.fate), strings.ReplaceAll(archive, "%MANAGED%", f.managed()))
+	// In the commit too: what is asked of a push is not known when it is landed after a crash.
+	w.hash = f.work.Commit(fmt.Sprintf("revision %d, %s\n\nConfirm-Prune: yes", f.n, w.fate), strings.ReplaceAll(archive, "%MANAGED%", f.managed()))
 	f.commits[w.hash] = w
 	f.rest, w.shaken = false, f.touched
 	f.pending = append(f.pending, w)
@@ -229,6 +237,9 @@ func (f *follower) touch() {
 	for name := range w.host {
 		names = append(names, name)
 	}
+	for name := range w.kept {
+		names = append(names, "process "+name)
+	}
 	slices.Sort(names)
 	name := names[f.rand.IntN(len(names))]
 	if !f.rest {
@@ -240,6 +251,10 @@ func (f *follower) touch() {
 		}
 	}
 	f.rest, f.touched = false, true
+	if p, is := strings.CutPrefix(name, "process "); is {
+		f.fell(p)
+		return
+	}
 	vandalize(f.rand, f.at(name))
 }
 

@@ -27,17 +27,17 @@ func (f *follower) corpse(ctx context.Context) {
 		}
 	}
 	f.neighbours()
+	f.twice()
 	if !f.rest {
+		f.copied(ctx)
 		return
 	}
-	cfg := ledger.Defaults()
-	cfg.Dir, cfg.BallastMB = filepath.Join(f.dir, "data"), 1
-	led, err := ledger.Open(cfg, ledger.Deps{Clock: clock.System()})
-	if err != nil {
-		f.say("the ledger cannot be opened: %v", err)
+	led := f.ledger(filepath.Join(f.dir, "data"))
+	if led == nil {
 		return
 	}
 	defer led.Close()
+	f.together(ctx, led)
 	s, err := led.Desired(ctx)
 	if err != nil {
 		f.say("the desired state cannot be read: %v", err)
@@ -54,6 +54,18 @@ func (f *follower) corpse(ctx context.Context) {
 			f.say("at rest, revision %d is %s", r.N, r.State)
 		}
 	}
+}
+
+// ledger opens the one in a folder; nil: it has said why not.
+func (f *follower) ledger(dir string) *ledger.Ledger {
+	cfg := ledger.Defaults()
+	cfg.Dir, cfg.BallastMB = dir, 1
+	led, err := ledger.Open(cfg, ledger.Deps{Clock: clock.System()})
+	if err != nil {
+		f.say("the ledger cannot be opened: %v", err)
+		return nil
+	}
+	return led
 }
 
 // neighbours: what no document speaks of is as it was.
@@ -139,10 +151,14 @@ func (f *follower) look(ctx context.Context) (odd []string) {
 	if len(f.bad) > 0 {
 		return nil // it does not get better
 	}
-	want, policy := map[string]string{}, ""
+	f.holds = holds
+	want, mine := map[string]string{}, own{}
 	if holds != "" {
-		want, policy = f.commits[holds].host, f.commits[holds].policy
+		want, mine = f.commits[holds].host, f.commits[holds].own
 	}
+	f.running(f.commits[holds], say)
+	f.waited()
+	f.entry(ctx, mine.action, say)
 	is := f.host()
 	for name, how := range want {
 		if is[name] != how {
@@ -173,8 +189,8 @@ func (f *follower) look(ctx context.Context) (odd []string) {
 	}
 	odd = append(odd, open...)
 	var p contract.Policy
-	if err := f.get(ctx, "/api/v1/policies/carried", &p); p.Description != policy {
-		say("the policy is %q, wanted %q: %v", p.Description, policy, err)
+	if err := f.get(ctx, "/api/v1/policies/carried", &p); p.Description != mine.policy {
+		say("the policy is %q, wanted %q: %v", p.Description, mine.policy, err)
 	}
 	return odd
 }

@@ -14,7 +14,8 @@ type wanted struct {
 	hash   string
 	fate   fate
 	host   map[string]string // as field.host tells it
-	policy string            // description of the one policy, "" no policy
+	kept   map[string]string // process -> how it is
+	own    own               // what it says of vigild itself
 	shaken bool              // somebody changed files by hand while it was being applied
 }
 
@@ -49,7 +50,7 @@ const byHand = "by hand\n"
 
 // compose draws a commit: its files as a txtar archive, and what it wants.
 func compose(r *rand.Rand, n int) (archive string, w *wanted) {
-	w = &wanted{fate: good, host: map[string]string{}}
+	w = &wanted{fate: good, host: map[string]string{}, kept: map[string]string{}}
 	switch r.IntN(12) {
 	case 0, 1:
 		w.fate = fails
@@ -99,17 +100,24 @@ func compose(r *rand.Rand, n int) (archive string, w *wanted) {
 			}
 		}
 	}
+	for _, name := range keptNames {
+		if doc, how := process(r, name, n, pace); how != "" {
+			docs = append(docs, doc)
+			w.kept[name] = how
+		}
+	}
 	switch w.fate {
 	case fails: // when the others are done
+		if r.IntN(2) == 0 {
+			docs = append(docs, neverUp)
+			break
+		}
 		file("wrong", "  dependsOn: [File/always]\n  validate: [/bin/grep, -q, never, \"{}\"]\n")
 	case sick:
 		file("sick", "  health: {expr: 'last(\"1m\", \"campaign_never\") == 1', timeout: 250ms}\n")
 	case refused:
 		docs = append(docs, "apiVersion: vigil/v1\nkind: File\nmetadata: {name: bad}\nspec: {path: /etc/passwd-no, content: x}\n")
 	}
-	if r.IntN(2) == 0 {
-		w.policy = fmt.Sprintf("policy of revision %d", n)
-		docs = append(docs, fmt.Sprintf("apiVersion: vigil/v1\nkind: Policy\nmetadata: {name: carried}\nspec:\n  description: %s\n  match: campaign_load\n  fire: value > 100\n", w.policy))
-	}
+	docs = append(docs, w.own.draw(r, n)...)
 	return "-- host.yaml --\n" + strings.Join(docs, "---\n"), w
 }

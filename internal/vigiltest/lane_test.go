@@ -108,6 +108,7 @@ func prepared(t testing.TB, dir string, seed uint64) *lane {
 	l := &lane{t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 1))}
 	t.Cleanup(func() {
 		l.kill()
+		endKept(dir)
 		if t.Failed() {
 			t.Logf("%s is left as it was; the last daemon said\n%s", dir, l.log)
 			return

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"vigil/engine"
@@ -70,6 +73,10 @@ func plantDesired(name string, s *daemon.Seams) bool {
 	case "torn": // a file is written in place, in two halves
 		n := &atomic.Int64{}
 		s.Actions = func(v remedy.Actions) remedy.Actions { return clumsy{actionsSeam(v), n} }
+	case "apart": // the actions of a revision are not written with its policies and checks
+		change(func(d *engine.DesiredDecision) { d.Entries = nil })
+	case "twins": // a process that a document declares is started twice
+		s.Actions = func(v remedy.Actions) remedy.Actions { return midwife{actionsSeam(v)} }
 	default:
 		return false
 	}
@@ -110,6 +117,34 @@ func (c clumsy) Action(name string) (remedy.Action, bool) {
 		torn
 		remedy.Undoer
 	}{torn{a, c.n}, un}, true
+}
+
+// midwife is a declare action that starts what it keeps once more.
+type midwife struct{ remedy.Actions }
+
+func (m midwife) Action(name string) (remedy.Action, bool) {
+	a, ok := m.Actions.Action(name)
+	un, undoes := a.(remedy.Undoer)
+	if !ok || name != "declare" || !undoes {
+		return a, ok
+	}
+	return struct {
+		twin
+		remedy.Undoer
+	}{twin{a}, un}, true
+}
+
+type twin struct{ remedy.Action }
+
+func (t twin) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) {
+	res, err := t.Action.Run(ctx, r)
+	pid, _ := res.Data["pid"].(int)
+	if env, bad := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); bad == nil {
+		again := exec.Command("/bin/sleep", "100000")
+		again.Env, again.SysProcAttr = strings.Split(strings.Trim(string(env), "\x00"), "\x00"), &syscall.SysProcAttr{Setsid: true}
+		_ = again.Start()
+	}
+	return res, err
 }
 
 type torn struct {
