@@ -63,10 +63,12 @@ func Late(took, promised time.Duration) bool {
 
 // Until asks again and again until ok is true or patience is over; it reports
 // which.
-func Until(ok func() bool) bool {
+func Until(ok func() bool) bool { return until(Patience, ok) }
+
+func until(patience time.Duration, ok func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	end := time.After(Patience)
+	end := time.After(patience)
 	for {
 		if ok() {
 			return true

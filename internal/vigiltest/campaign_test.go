@@ -86,6 +86,7 @@ func live(t *testing.T, seed uint64, runs int, planted string) []string {
 	binary, env := Binary, []string(nil)
 	if planted != "" {
 		binary, env = Pointed, []string{"VIGIL_PLANT=" + planted}
+		l.rests = 30 * time.Second
 	}
 	for run := range runs {
 		switch l.rand.IntN(10) {

@@ -277,7 +277,7 @@ func (c *checker) settle(ctx context.Context) []string {
 	// else to do is slow, not stuck.
 	var left []string
 	least := math.MaxInt
-	for least > 0 && Until(func() bool { left = open(); return len(left) < least }) {
+	for least > 0 && until(c.rests, func() bool { left = open(); return len(left) < least }) {
 		least = len(left)
 	}
 	if len(left) > 0 {

@@ -103,6 +103,7 @@ func follow(t *testing.T, seed uint64, runs int, planted string) []string {
 	binary, env := Binary, []string(nil)
 	if planted != "" {
 		binary, env = Pointed, []string{"VIGIL_PLANT=" + planted}
+		f.rests = 30 * time.Second
 	}
 	for range runs {
 		span := time.Duration(0)

@@ -14,10 +14,6 @@ import (
 	"vigil/engine/ledger"
 )
 
-// within is how soon the host has to be a whole commit's state again, on a
-// machine that runs several campaigns at a time.
-const within = Patience
-
 // corpse looks at what a daemon that was killed left: no file half written, nothing
 // of others touched; where the host was at rest, no journal and no step either.
 func (f *follower) corpse(ctx context.Context) {
@@ -81,7 +77,7 @@ func (f *follower) neighbours() {
 // does not come.
 func (f *follower) settle(ctx context.Context) {
 	var odd []string
-	end := time.Now().Add(within)
+	end := time.Now().Add(f.rests)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -97,7 +93,7 @@ func (f *follower) settle(ctx context.Context) {
 		if time.Now().After(end) {
 			if !quicklyDead(f) {
 				f.bad = append(f.bad, odd...)
-				f.say("and that after %s", within)
+				f.say("and that after %s", f.rests)
 			}
 			return
 		}

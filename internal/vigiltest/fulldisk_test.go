@@ -117,6 +117,9 @@ func TestFullDisk(t *testing.T) {
 			_, text, _ := l.ask(t.Context(), "GET", "/readyz", nil)
 			t.Fatalf("samples are not taken again: %s\n%s", text, l.log)
 		}
+		if took := time.Since(began); Late(took, 30*time.Second) {
+			t.Errorf("samples are taken again after %s", took)
+		}
 		t.Logf("round %d: samples are taken again after %s; /readyz said %.200s", round, time.Since(began).Round(time.Millisecond), said)
 		if !Until(func() bool {
 			status, _, err := l.ask(t.Context(), "GET", "/readyz", nil)

@@ -83,6 +83,7 @@ type lane struct {
 	client *client.Client
 	raw    *http.Client
 	rand   *rand.Rand
+	rests  time.Duration // within which all comes to rest; with a planted bug it may never
 
 	cmd  *exec.Cmd
 	log  *logged
@@ -105,7 +106,7 @@ func newLane(t testing.TB, seed uint64) *lane {
 func prepared(t testing.TB, dir string, seed uint64) *lane {
 	t.Helper()
 	var err error
-	l := &lane{t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 1))}
+	l := &lane{t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 1)), rests: Patience}
 	t.Cleanup(func() {
 		l.kill()
 		endKept(dir)
