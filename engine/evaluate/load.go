@@ -127,6 +127,12 @@ func (e *Evaluator) fromRow(row engine.PolicyRow) shard.Policy {
 	if err != nil {
 		p.Cond, p.Broken = nil, err.Error()
 		e.log.Error("stored policy does not compile, it is off", "policy", row.Name, "error", p.Broken)
+	} else if p.Doc.Remedy != nil {
+		// Stored by a vigild that took it: it is judged on, and an act that cannot be
+		// right is refused when its turn comes.
+		for _, i := range p.Doc.Remedy.Check(nil) {
+			e.log.Warn("stored policy would be refused now", "policy", row.Name, "place", "/remedy"+i.Place, "error", i.Msg, "hint", i.Hint)
+		}
 	}
 	return p
 }

@@ -90,3 +90,38 @@ func TestANearNameIsTold(t *testing.T) {
 		t.Errorf("%d were queued", len(xs))
 	}
 }
+
+// TestAPolicyStoredBeforeItWasRefused: one with {target} in one pair of braces, as older
+// ones were taken, is kept over the upgrade and judged on; it does not act on a thing of
+// that name, and a person who looks is told what to write, and may turn it off.
+func TestAPolicyStoredBeforeItWasRefused(t *testing.T) {
+	ctx := context.Background()
+	r := startDeps(t, t.TempDir(), clock.System(), func(_ *engine.Config, d *engine.Deps) {
+		d.Actions = service{}
+		text, err := json.Marshal(engine.PolicyDocument{Name: "old", Severity: "warning", Mode: "act", Enabled: true, Condition: policy.Spec{Match: "old_value", Fire: "value > 1"},
+			Remedy: &remedy.Plan{Ladder: []remedy.Rung{{Action: "service", With: map[string]any{"unit": "{target}.service"}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Journal.Commit(ctx, &engine.Decision{At: d.Clock(), Policies: []engine.PolicyRow{{Name: "old", Owner: "api", Enabled: true, Text: text, Created: d.Clock(), Updated: d.Clock()}}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	r.push(t, 5, series.NoTime, "old_value", "service", "web")
+	var raised remedy.Remediation
+	until(t, "the policy's remediation", func() bool {
+		for _, x := range r.remediations(t) {
+			raised = x
+		}
+		return raised.ID != 0
+	})
+	if _, err := raised.Request(); err == nil || !strings.Contains(err.Error(), `"{target}" would be taken as it stands (write {{ target }})`) {
+		t.Errorf("it would be asked for: %v", err)
+	}
+	if _, err := r.EnablePolicy(ctx, "ann", "old", true); err == nil {
+		t.Error("it is taken as new")
+	}
+	if v, err := r.EnablePolicy(ctx, "ann", "old", false); err != nil || v.Enabled {
+		t.Errorf("it cannot be turned off: %v", err)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"vigil/engine/document"
 	"vigil/engine/evaluate"
 	"vigil/engine/fault"
+	"vigil/engine/policy"
 	"vigil/engine/remedy"
 	"vigil/engine/shard"
 )
@@ -232,10 +233,13 @@ func (k *Keeper) begin(actor string) *change {
 
 func (c *change) put(doc engine.PolicyDocument, owner document.Owner, place, verb string) error {
 	cond, is := engine.Compile(doc, c.actions, c.k.memory)
+	if verb == "policy.disable" { // a person may always stop one, whatever has become of what it names
+		cond, is = policy.Compile(doc.Condition)
+	}
 	if err := is.Err(); err != nil {
 		return err
 	}
-	if is := c.crowd(doc, cond); len(is) > 0 {
+	if is := c.crowd(doc, cond); len(is) > 0 && verb != "policy.disable" {
 		return is
 	}
 	text, err := json.Marshal(doc)

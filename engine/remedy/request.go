@@ -13,6 +13,14 @@ func (r *Remediation) Request() (Request, error) {
 		return Request{}, fault.New(fault.Unprocessable, "remediation %d has no rung %d", r.ID, r.Rung)
 	}
 	rung := r.Plan.Ladder[r.Rung]
+	if r.Source == FromPolicy { // a policy may have been stored before this was refused
+		var is fault.Issues
+		literal(&is, "target", r.Plan.Target)
+		literal(&is, "with", rung.With)
+		if err := is.Err(); err != nil {
+			return Request{}, fault.Wrap(fault.Unprocessable, err, "rung %d (%s)", r.Rung+1, rung.Action)
+		}
+	}
 	with, err := placeholder.FillAll(rung.With, placeholder.Values{Labels: r.Labels, Target: r.Target, Policy: r.Policy})
 	if err != nil {
 		return Request{}, fault.Wrap(fault.Unprocessable, err, "rung %d (%s)", r.Rung+1, rung.Action)

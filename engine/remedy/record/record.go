@@ -11,6 +11,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,8 +37,25 @@ func Of(rec audit.Record) (e given.Evidence, ok bool, err error) {
 
 // Again makes the decision of rec once more, whose evidence is e, by the rules of the
 // configuration that e.Given.Config names. It returns all that its move tells and
-// which of those rec is. Corrupt: it does not come out as it was written.
+// which of those rec is. Corrupt: it does not come out as it was written. Unsupported:
+// it does not, and a newer vigild than this one wrote it.
 func Again(rec audit.Record, e given.Evidence, rules *decide.Rules) (told []audit.Record, at int, err error) {
+	for _, g := range e.Gates {
+		if !slices.ContainsFunc(new(decide.Rules).Gates(), func(n decide.Named) bool { return n.Name == g.Gate }) {
+			err = fault.New(fault.Corrupt, "unknown gate %q", g.Gate)
+		}
+	}
+	if err == nil {
+		told, at, err = onceMore(rec, e, rules)
+	}
+	if err != nil && e.Given.Edition > given.Edition {
+		err = fault.New(fault.Unsupported, "%v: made by a newer vigild, of edition %d of the gates; this one knows %d", err, e.Given.Edition, given.Edition).
+			Mend("verify it with that one")
+	}
+	return told, at, err
+}
+
+func onceMore(rec audit.Record, e given.Evidence, rules *decide.Rules) (told []audit.Record, at int, err error) {
 	m, err := again(rec, &e, rules)
 	if err != nil {
 		return nil, 0, err

@@ -32,7 +32,8 @@ func (d Decided) Again() int { return d.Firings + d.Remediations }
 // record alone: what a condition came to, and the step that its firing took for it;
 // what the gates answered, and what followed from how an act ended. It reads the
 // export twice, for a configuration may be told again behind what it decided.
-// Corrupt names the first record that does not come out as it was written.
+// Corrupt names the first record that does not come out as it was written, Unsupported
+// one that a newer vigild made.
 func Decisions(in io.ReadSeeker) (Decided, error) {
 	d := again{rules: map[string]*decide.Rules{"": {}}, bare: map[int64]bool{}, next: map[int64]beside{}}
 	if err := walk(in, d.learn); err != nil {
@@ -56,7 +57,11 @@ func walk(in io.Reader, each func(audit.Record) error) error {
 			return err
 		}
 		if err := each(r); err != nil {
-			return fault.New(fault.Corrupt, "audit record %d (%s): %v", r.Seq, r.Object, err)
+			kind := fault.Corrupt
+			if fault.KindOf(err) == fault.Unsupported { // nothing is said to be false that is not known here
+				kind = fault.Unsupported
+			}
+			return fault.New(kind, "audit record %d (%s): %v", r.Seq, r.Object, err)
 		}
 	}
 	if err := sc.Err(); err != nil {

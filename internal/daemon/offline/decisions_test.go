@@ -3,6 +3,8 @@ package offline
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"vigil/engine/policy/record"
 	"vigil/engine/remedy"
 	"vigil/engine/remedy/decide"
+	"vigil/engine/remedy/given"
 	"vigil/engine/series"
 )
 
@@ -148,6 +151,36 @@ func lived(t *testing.T) *life {
 	step(rules.Ended(r, *m.Open, remedy.Result{OK: true}, now, 0.5))
 	step(rules.Verified(r, remedy.History{}, remedy.Verification{Reason: "still hot", Evidence: []byte(`{"value":9}`)}, now, 0.5))
 	return l
+}
+
+// TestDecisionsOfANewerVigild: a gate that is not known here is no lie when a newer
+// vigild asked it, and is one when the record says that it is of this edition.
+func TestDecisionsOfANewerVigild(t *testing.T) {
+	for name, c := range map[string]struct {
+		old, by string
+		kind    fault.Kind
+		want    string
+	}{
+		"a gate of a newer one":       {`"gates":["pause",`, `"gates":["pause","tides",`, fault.Unsupported, `(attempt:1-3-1): unknown gate "tides": made by a newer vigild, of edition`},
+		"an order of a newer one":     {`"gates":["pause","mode",`, `"gates":["mode","pause",`, fault.Unsupported, "made by a newer vigild"},
+		"a decision of a newer one":   {`"config":`, `"what":"moon","config":`, fault.Unsupported, "made by a newer vigild"},
+		"nothing new":                 {`"gates":["pause",`, `"gates":["pause",`, fault.OK, ""},
+		"a gate that there never was": {`"gates":["pause",`, `"gates":["pause","tides",`, fault.Corrupt, `unknown gate "tides"`},
+	} {
+		l := lived(t)
+		i := slices.IndexFunc(l.recs, func(r audit.Record) bool { return r.Verb == "attempt.start" })
+		text := strings.Replace(string(l.recs[i].Evidence), c.old, c.by, 1)
+		if c.old != c.by && text == string(l.recs[i].Evidence) {
+			t.Fatalf("%s: %s is not in %s", name, c.old, text)
+		}
+		if c.kind != fault.Corrupt {
+			text = strings.Replace(text, fmt.Sprintf(`"edition":%d`, given.Edition), fmt.Sprintf(`"edition":%d`, given.Edition+1), 1)
+		}
+		l.recs[i].Evidence = []byte(text)
+		if _, err := Decisions(l.export(0)); fault.KindOf(err) != c.kind || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // TestGatesComeOutAsTheyWereWritten: what the gates answered, what was opened, the
