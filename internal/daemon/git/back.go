@@ -82,7 +82,7 @@ func (b *Back) First(ctx context.Context, actor string, w reverse.Write) (commit
 	rev := revision(snap.Revision, receive.Options{})
 	rev.Pusher, rev.Reason, rev.Signer = actor, "vigild init", signer
 	if _, err := b.s.land(ctx, rev); err != nil {
-		return commit, "", "", fault.Wrap(fault.Unavailable, err, "the commit is made, and waits for the next start to be written down")
+		return commit, "", "", fault.Wrap(fault.Unavailable, err, "the commit is made, and is not written down yet; that is tried again")
 	}
 	return commit, cfg.Branch, b.clone(), nil
 }

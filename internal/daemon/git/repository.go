@@ -9,7 +9,7 @@
 // It refuses to apply anything, to take a revision past the keeper's verdict,
 // and to let the tree that is judged say who may sign it.
 // Invariants: a commit that the branch was moved to is landed with the keeper,
-// now or at the next start; a repository that was lost is said and audited.
+// now, or as soon as it takes it, or at the next start; a repository that was lost is said and audited.
 //
 // [Open] opens the repository and nothing else moves; [Source.Run] blocks until
 // ctx ends.

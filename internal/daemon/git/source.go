@@ -43,8 +43,11 @@ type Source struct {
 	watcher *gitwatch.Watcher // nil: revisions are pushed
 	hook    http.Handler      // nil: no webhook
 
+	order   sync.Mutex       // one revision is landed at a time; over waiting
+	waiting *engine.Revision // what the branch was moved to and could not be landed; nil nothing
+
 	mu      sync.Mutex
-	missing string // why the tip of the branch was not landed at the start
+	missing string // why the tip of the branch was not landed
 }
 
 // New introduces the repository to the keeper. Nothing moves until Run.
@@ -128,15 +131,15 @@ func unread(files []objects.File, read []string) (out []string) {
 	return out
 }
 
-// landing bounds how long the ledger may take to write a revision down.
-const landing = 30 * time.Second
+// patience bounds how long the ledger may take to write a revision down.
+const patience = 30 * time.Second
 
 // landed is called once the branch has moved. The pusher may go away: what was
 // pushed is landed all the same.
 func (s *Source) landed(ctx context.Context, r objects.Revision, o receive.Options, say func(string)) error {
 	n, err := s.land(ctx, revision(r, o))
 	if err != nil {
-		return fault.New(fault.Unavailable, "the revision could not be written down, and waits for the next start: %v", err)
+		return fault.New(fault.Unavailable, "the revision could not be written down yet, and is tried again: %v", err)
 	}
 	if !o.Wait {
 		return nil
@@ -151,15 +154,60 @@ func (s *Source) followed(ctx context.Context, r objects.Revision) {
 	}
 }
 
+// land gives a revision to the keeper. One that could not be written down waits: the
+// ledger may have a disk again, or the keeper time, before vigild is started anew.
 func (s *Source) land(ctx context.Context, r engine.Revision) (int64, error) {
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), landing)
+	s.order.Lock()
+	defer s.order.Unlock()
+	return s.landing(context.WithoutCancel(ctx), r)
+}
+
+// landing is land for who has the order.
+func (s *Source) landing(ctx context.Context, r engine.Revision) (int64, error) {
+	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	n, err := s.keeper.Land(bounded, r)
-	if err != nil {
+	if s.waiting = nil; err != nil {
 		s.repo.last.put("", nil)
+		s.waiting = &r
 	}
 	s.note(err)
 	return n, err
+}
+
+// tryEvery is when what waits is tried again.
+const tryEvery = 10 * time.Second
+
+// tryAgain tries what waits, until ctx ends.
+func (s *Source) tryAgain(ctx context.Context) {
+	tick := time.NewTicker(tryEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.landWaiting(ctx)
+		}
+	}
+}
+
+// landWaiting lands what waits, unless the branch has moved on: who moved it lands
+// that.
+func (s *Source) landWaiting(ctx context.Context) {
+	s.order.Lock()
+	defer s.order.Unlock()
+	r, st := s.waiting, s.repo.store
+	if r == nil {
+		return
+	}
+	if st.Ref(st.Branch()).String() != r.Commit {
+		s.waiting = nil
+		return
+	}
+	if _, err := s.landing(ctx, *r); err == nil {
+		s.repo.deps.Log.Info("the revision that could not be written down is", "commit", r.Commit)
+	}
 }
 
 // note remembers why the tip of the branch is not with the keeper.
@@ -183,14 +231,19 @@ func revision(r objects.Revision, o receive.Options) engine.Revision {
 // Run lands what the branch is at and the ledger has not heard of, then follows
 // the source until ctx ends.
 func (s *Source) Run(ctx context.Context) error {
+	var own sync.WaitGroup
+	defer own.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if err := s.catchUp(ctx); err != nil && ctx.Err() == nil {
 		s.note(err)
 		s.repo.deps.Log.Error("what the branch is at is not the desired state", "branch", s.repo.store.Branch(), "err", err)
 	}
 	if s.watcher == nil {
-		<-ctx.Done()
+		s.tryAgain(ctx)
 		return nil
 	}
+	own.Go(func() { s.tryAgain(ctx) })
 	return s.watcher.Run(ctx)
 }
 

@@ -194,7 +194,7 @@ func TestStalled_UntilItIsLanded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.landed(t.Context(), objects.Revision{Commit: strings.Repeat("a", 40)}, receive.Options{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "next start") {
+	if err := s.landed(t.Context(), objects.Revision{Commit: strings.Repeat("a", 40)}, receive.Options{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "is tried again") {
 		t.Errorf("the pusher hears %v", err)
 	}
 	if s.Stalled() != "the disk is full" {
@@ -203,6 +203,49 @@ func TestStalled_UntilItIsLanded(t *testing.T) {
 	k.refuse = nil
 	if err := s.landed(t.Context(), objects.Revision{Commit: strings.Repeat("b", 40)}, receive.Options{}, func(string) {}); err != nil || s.Stalled() != "" {
 		t.Errorf("%v, stalled: %q", err, s.Stalled())
+	}
+}
+
+// TestLand_WhatCouldNotBeWrittenDownIsTriedAgain: as it was pushed, without a start and
+// without another push; not once the branch has moved on, and not twice.
+func TestLand_WhatCouldNotBeWrittenDownIsTriedAgain(t *testing.T) {
+	r := open(t, nil)
+	k := &keeper{refuse: errors.New("the disk is full")}
+	s, err := New(r, k, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	push := func(name string) string {
+		t.Helper()
+		id := r.commit(t, tree(name))
+		o := receive.Options{By: receive.Pusher{Name: "ada"}, Reason: "it is time", ConfirmPrune: true}
+		if err := s.landed(t.Context(), objects.Revision{Commit: id}, o, func(string) {}); (err == nil) != (k.refuse == nil) {
+			t.Fatal(err)
+		}
+		return id
+	}
+	one := push("one")
+	s.landWaiting(t.Context())
+	if n := len(k.rows); n != 2 || s.Stalled() != "the disk is full" {
+		t.Errorf("%d were tried, stalled: %q", n, s.Stalled())
+	}
+	k.refuse = nil
+	for range 2 {
+		s.landWaiting(t.Context())
+	}
+	if n := len(k.rows); n != 3 || s.Stalled() != "" {
+		t.Fatalf("%d were tried, stalled: %q", n, s.Stalled())
+	}
+	if got := k.rows[2]; got.Commit != one || got.Pusher != "ada" || got.Reason != "it is time" || !got.Confirmed {
+		t.Errorf("landed %+v", got)
+	}
+	k.refuse = errors.New("the disk is full")
+	push("two")
+	r.commit(t, tree("three")) // and is about to be landed by who pushed it
+	k.refuse = nil
+	s.landWaiting(t.Context())
+	if n := len(k.rows); n != 4 {
+		t.Errorf("%d were tried, though the branch has moved on", n)
 	}
 }
 
