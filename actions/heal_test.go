@@ -141,6 +141,35 @@ func picture(t testing.TB, path string) string {
 	return out
 }
 
+// TestHeal_AFileWithoutEndIsNotRead: whoever owns a file makes it a tebibyte long for
+// nothing. Whether it has the right bytes is told by its size, and nobody waits for it.
+func TestHeal_AFileWithoutEndIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	s := healing(t, dir)
+	f := filepath.Join(dir, "f")
+	for _, c := range []struct {
+		w     with
+		ok    bool
+		stale bool
+	}{
+		{with{"path": f, "content": "x"}, true, false},
+		{with{"path": f, "content": "x", "was": strings.Repeat("ab", 32)}, false, true},
+		{with{"path": f, "permissions": "0600"}, true, false},
+		{with{"path": f, "absent": true}, true, false},
+	} {
+		if err := errors.Join(os.WriteFile(f, nil, 0o644), os.Truncate(f, 1<<40)); err != nil {
+			t.Fatal(err)
+		}
+		res := run(t, s, "file", c.w)
+		if res.OK != c.ok || res.Stale != c.stale {
+			t.Errorf("%v: %+v", c.w, res)
+		}
+	}
+	if _, err := os.Lstat(f); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 // TestHeal_UndoBringsBackWhatStood: for any request and whatever stood there; and
 // the result of the act names the same request.
 func TestHeal_UndoBringsBackWhatStood(t *testing.T) {

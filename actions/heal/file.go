@@ -133,7 +133,7 @@ func (a file) Run(ctx context.Context, r remedy.Request) (remedy.Result, error) 
 	sum := notThere
 	regular := there && st.Mode&unix.S_IFMT == unix.S_IFREG
 	if regular {
-		if sum, err = h.Sum(); err != nil {
+		if sum, err = h.Sum(blob.Max); err != nil {
 			return failed(err)
 		}
 	}

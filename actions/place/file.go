@@ -38,16 +38,27 @@ func (p *Place) Read(limit int64) (b []byte, st unix.Stat_t, ok bool, err error)
 	return b, st, true, nil
 }
 
-// Sum is the sha256 of a regular file, in hex; "" when there is nothing.
-func (p *Place) Sum() (string, error) {
-	f, _, ok, err := p.open()
+// Large is the sum of a file with more bytes than are looked at: no file's.
+const Large = "large"
+
+// Sum is the sha256 of a regular file, in hex; "" when there is nothing, Large when it
+// has over limit bytes. A file may have exbibytes without having a disk for them.
+func (p *Place) Sum(limit int64) (string, error) {
+	f, st, ok, err := p.open()
 	if err != nil || !ok {
 		return "", err
 	}
 	defer f.Close()
+	if st.Size > limit {
+		return Large, nil
+	}
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	n, err := io.Copy(h, io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
 		return "", p.failed("read", err)
+	case n > limit:
+		return Large, nil
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
