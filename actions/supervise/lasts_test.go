@@ -25,7 +25,7 @@ func TestWhatEndsAgainDidNotStand(t *testing.T) {
 		return fell
 	}
 	idle := worker(t)
-	idle.Autostart = off()
+	idle.Argv = []string{"/no/such/program"}
 	h := open(t, t.TempDir(), idle)
 	h.wait(t, "told down", func(e supervise.Event) bool { return !e.Up })
 	if fell := lasts(h); fell != "process web does not run" {

@@ -42,7 +42,9 @@ func (k *keeper) recall() (r record, ok bool) {
 	return r, json.Unmarshal(b, &r) == nil
 }
 
-// adopt takes hold of the process that an earlier vigild started.
+// adopt takes hold of the process that an earlier vigild started. One that is not to
+// be started with vigild, and that nobody started since the host booted, is stopped:
+// were it only down, its own policy would start it at once.
 func (k *keeper) adopt(ctx context.Context) (adopted, stopped bool) {
 	r, known := k.recall()
 	if known && r.Stopped {
@@ -66,9 +68,13 @@ func (k *keeper) adopt(ctx context.Context) (adopted, stopped bool) {
 		if r.Stopped {
 			reason = "stopped before vigild started"
 		}
+		waits := !r.Stopped && !d.auto() && (r.Pid == 0 || r.Boot != k.s.deps.Clock().BootID)
+		if waits {
+			reason = "not to be started with vigild (autostart = false)"
+		}
 		k.mu.Lock()
-		k.since = k.s.deps.Clock()
-		k.s.deps.Event(Event{Name: k.name, Reason: reason, Asked: r.Stopped, At: k.since})
+		k.since, k.stopped = k.s.deps.Clock(), r.Stopped || waits
+		k.s.deps.Event(Event{Name: k.name, Reason: reason, Asked: k.stopped, At: k.since})
 		k.mu.Unlock()
 		return false, r.Stopped
 	}

@@ -215,7 +215,7 @@ type Info struct {
 	Name    string      `json:"name"`
 	Running bool        `json:"running"`
 	Up      bool        `json:"up"`      // running and ready
-	Stopped bool        `json:"stopped"` // by a person or a policy, stays so over restarts of vigild
+	Stopped bool        `json:"stopped"` // by a person or a policy, stays so over restarts of vigild; or never started (autostart)
 	Pid     int         `json:"pid,omitempty"`
 	Start   uint64      `json:"start,omitempty"` // ticks since boot: with Pid the process's name
 	Starts  int         `json:"starts"`

@@ -245,6 +245,45 @@ func TestSupervisor_StoppedStaysStoppedOverRestarts(t *testing.T) {
 	}
 }
 
+// TestSupervisor_NotStartedWithVigild: one that vigild is not to start is stopped and not
+// dead, so that no policy starts it; started once it is kept, also by the next vigild,
+// until the host boots anew.
+func TestSupervisor_NotStartedWithVigild(t *testing.T) {
+	dir, p := t.TempDir(), worker(t)
+	p.Autostart = off()
+	absent := func(e supervise.Event) bool { return !e.Up && e.Pid == 0 }
+	h := open(t, dir, p)
+	if e := h.wait(t, "told down", absent); !e.Asked || !strings.Contains(e.Reason, "autostart") {
+		t.Errorf("told as %+v", e)
+	}
+	if i := h.List()[0]; !i.Stopped || i.Running {
+		t.Errorf("it counts as dead: %+v", i)
+	}
+	i, err := h.Start(t.Context(), "web")
+	if err != nil || i.Stopped || !i.Up {
+		t.Fatalf("start: %+v, %v", i, err)
+	}
+	h.stop()
+	if err := syscall.Kill(i.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is gone", func() bool { return !launch.Alive(i.Pid, i.Start) })
+	again := open(t, dir, p)
+	if e := again.wait(t, "told down", absent); e.Asked || again.List()[0].Stopped {
+		t.Errorf("it was kept, died while vigild was away, and counts as stopped: %+v", e)
+	}
+	again.stop()
+
+	b, _ := json.Marshal(map[string]any{"boot": "another", "pid": i.Pid, "start": i.Start})
+	if err := os.WriteFile(filepath.Join(dir, "web.state"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	booted := open(t, dir, p)
+	if e := booted.wait(t, "told down", absent); !e.Asked || !booted.List()[0].Stopped {
+		t.Errorf("after a reboot it counts as dead: %+v", e)
+	}
+}
+
 func TestSupervisor_KillsOneThatIgnoresTheStopSignal(t *testing.T) {
 	p := worker(t, "DEAF=1")
 	p.StopTimeout = 50 * time.Millisecond
