@@ -2,6 +2,7 @@ package policies
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -168,10 +169,15 @@ func (m *Policies) policy(name string) (engine.PolicyView, error) {
 }
 
 func unknownPolicy(err error, name string) error {
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return fault.New(fault.NotFound, "Policy '%s' not found", name)
+	if err == nil || fault.KindOf(err) != fault.NotFound {
+		return err
 	}
-	return err
+	none := fault.New(fault.NotFound, "Policy '%s' not found", name)
+	var e *fault.Error
+	if errors.As(err, &e) {
+		none.Hint = e.Hint // such as the nearest name that there is
+	}
+	return none
 }
 
 func (m *Policies) listPolicies(keep func(engine.PolicyView) bool) (*face.Reply[contract.PolicyList], error) {

@@ -68,7 +68,7 @@ func (k *Keeper) DeletePolicy(ctx context.Context, actor, name string) error {
 	defer k.editing.Unlock()
 	old, exists := k.states.Lookup(name)
 	if !exists {
-		return notFound(name)
+		return k.notFound(name)
 	}
 	if err := mayChange(old, exists, name, document.API, ""); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (k *Keeper) EnablePolicy(ctx context.Context, actor, name string, on bool) 
 	defer k.editing.Unlock()
 	old, exists := k.states.Lookup(name)
 	if !exists {
-		return engine.PolicyView{}, notFound(name)
+		return engine.PolicyView{}, k.notFound(name)
 	}
 	doc := old.Doc
 	doc.Enabled = on
@@ -296,7 +296,7 @@ func (k *Keeper) Policy(name string) (engine.PolicyView, error) {
 	if v, ok := k.states.View(name); ok {
 		return v, nil
 	}
-	return engine.PolicyView{}, notFound(name)
+	return engine.PolicyView{}, k.notFound(name)
 }
 
 // Policies shows all, by name.
@@ -316,4 +316,10 @@ func (k *Keeper) names() (out []string) {
 	return out
 }
 
-func notFound(name string) error { return fault.New(fault.NotFound, "Policy '%s' not found", name) }
+func (k *Keeper) notFound(name string) error {
+	err := fault.New(fault.NotFound, "Policy '%s' not found", name)
+	if near := document.Nearest(name, k.names()); near != "" {
+		return err.Mend("did you mean %s?", near)
+	}
+	return err
+}

@@ -103,7 +103,7 @@ func (c *StatusCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	if len(st.Holds) > 0 {
 		fmt.Fprintln(s.Out)
-		return s.HoldTable(st.Holds)
+		return s.HoldTable(st.Holds, st.Holds)
 	}
 	return nil
 }

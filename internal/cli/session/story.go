@@ -43,8 +43,9 @@ func clockOf(t string) string {
 	return t[11:end]
 }
 
-// HoldTable prints holds, each with as much of its id as tells it apart.
-func (s *Session) HoldTable(hs []contract.Hold) error {
+// HoldTable prints holds, each with as much of its id as tells it apart from all that
+// there are, of whatever kind.
+func (s *Session) HoldTable(hs, all []contract.Hold) error {
 	rows := make([][]string, 0, len(hs))
 	for _, h := range hs {
 		about := h.Matchers + h.Subject
@@ -54,7 +55,7 @@ func (s *Session) HoldTable(hs []contract.Hold) error {
 		if h.Schedule != "" {
 			about += " at " + h.Schedule + " " + h.Zone + " for " + h.Length
 		}
-		rows = append(rows, []string{apart(h.ID, hs), h.Kind, about, Moment(h.Until), h.Actor, h.Reason})
+		rows = append(rows, []string{apart(h.ID, all), h.Kind, about, Moment(h.Until), h.Actor, h.Reason})
 	}
 	return s.Table([]string{"ID", "KIND", "ABOUT", "UNTIL", "BY", "REASON"}, rows)
 }

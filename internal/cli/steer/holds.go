@@ -265,9 +265,11 @@ func listHolds(s *session.Session, ctx context.Context, kind string) error {
 	if err != nil {
 		return err
 	}
-	list, err := r.Holds(ctx, kind)
+	list, err := r.Holds(ctx, "")
 	if err != nil {
 		return err
 	}
-	return s.Print(list, func() error { return s.HoldTable(list.Holds) })
+	all := slices.Clone(list.Holds)
+	list.Holds = slices.DeleteFunc(list.Holds, func(h contract.Hold) bool { return h.Kind != kind })
+	return s.Print(list, func() error { return s.HoldTable(list.Holds, all) })
 }
