@@ -24,6 +24,10 @@ import (
 // held bounds the bytes of bases that wait for their deltas to be applied.
 const held = 48 << 20
 
+// padding is how many deflated bytes an object may have beside twice its size:
+// deflate can say nothing at any length.
+const padding = 4096
+
 func newSum() hash.Hash { return githash.New(crypto.SHA1) }
 
 // item is one entry of a pack that is being indexed.
@@ -136,6 +140,7 @@ func (x *indexer) scan() error {
 		if err := x.spend(h.size); err != nil {
 			return err
 		}
+		began := r.n
 		if z == nil {
 			z, err = zlib.NewReader(r)
 		} else {
@@ -151,6 +156,9 @@ func (x *indexer) scan() error {
 		first, err := pour(sum, z, h.size, body)
 		if err != nil {
 			return fmt.Errorf("object %d of %d: %w", i, n, err)
+		}
+		if r.n-began > 2*h.size+padding { // it is read whole into memory later
+			return fmt.Errorf("object %d of %d: %d bytes stand for %d", i, n, r.n-began, h.size)
 		}
 		switch h.kind {
 		case plumbing.OFSDeltaObject:

@@ -85,6 +85,7 @@ func TestHostilePacksAreRefused(t *testing.T) {
 		{"inflates to less than it says", makePack(1, object{kind: 3, size: 300, data: blob}), "fewer bytes than it claims"},
 		{"a bomb", makePack(1, object{kind: 3, size: 100, data: make([]byte, 16<<20)}), "more bytes than it claims"},
 		{"bombs within the cap of each", bombs(10), "inflates to over"},
+		{"deflated bytes that say nothing", makePack(1, object{kind: 3, size: -1, data: blob, empty: 1000}), "bytes stand for 22"},
 		{"deflated bytes cut", makePack(2, object{kind: 3, size: -1, data: blob, short: true}, good), "unpack"},
 		{"an unknown kind", makePack(1, object{kind: 5, size: -1, data: blob}), "broken header"},
 		{"kind 0", makePack(1, object{kind: 0, size: -1, data: blob}), "broken header"},

@@ -53,6 +53,7 @@ type object struct {
 	base  []byte // for a reference delta
 	back  int    // for an offset delta
 	short bool   // cut the deflated bytes
+	empty int    // blocks of nothing behind them
 }
 
 func (o object) bytes() []byte {
@@ -81,6 +82,9 @@ func (o object) bytes() []byte {
 	var z bytes.Buffer
 	w := zlib.NewWriter(&z)
 	w.Write(o.data)
+	for range o.empty {
+		w.Flush()
+	}
 	w.Close()
 	d := z.Bytes()
 	if o.short {
