@@ -35,13 +35,15 @@ func (k *keeper) ready(ctx context.Context, gone <-chan struct{}, began time.Tim
 		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	end, _ := ctx.Deadline()
 	var last error
 	for wait := 2 * time.Millisecond; ; wait = min(wait*3/2, 250*time.Millisecond) {
 		err := k.ask(ctx, client, began)
 		if err == nil {
 			return nil
 		}
-		if last == nil || ctx.Err() == nil { // a question cut short explains nothing
+		// A question cut short explains nothing; a dial may say so before the context does.
+		if last == nil || ctx.Err() == nil && time.Now().Before(end) {
 			last = err
 		}
 		if err := k.pause(ctx, gone, wait, last); err != nil {

@@ -351,7 +351,7 @@ func TestSupervisor_Ready(t *testing.T) {
 		{"exec", "X=1", supervise.Ready{Exec: []string{"/bin/true"}}, fault.OK, ""},
 		{"after", "X=1", supervise.Ready{After: time.Millisecond}, fault.OK, ""},
 		{"old file", "X=1", supervise.Ready{File: "/etc/passwd", Timeout: 30 * time.Millisecond}, fault.Timeout, "older"},
-		{"never", "X=1", supervise.Ready{TCP: free, Timeout: 200 * time.Millisecond}, fault.Timeout, "refused"},
+		{"never", "X=1", supervise.Ready{TCP: free, Timeout: time.Second}, fault.Timeout, "refused"},
 		{"exec fails", "X=1", supervise.Ready{Exec: []string{"/bin/false"}, Timeout: 100 * time.Millisecond}, fault.Timeout, "not ready"},
 		{"dies", "END=1", supervise.Ready{TCP: free, Timeout: time.Minute}, fault.Conflict, "exited with 7"},
 	} {
