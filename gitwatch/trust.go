@@ -83,7 +83,7 @@ func ReadSigners(path string) (*signers.Allowed, error) {
 		return nil, fault.New(fault.Unavailable, "the allowed signers are not to be trusted: %v", err).At(path)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Mode&0o020 != 0 && st.Gid != 0 && int(st.Gid) != os.Getegid() {
-		return nil, fault.New(fault.Unavailable, "the allowed signers are not to be trusted: the group %d may write them, and so let anybody in", st.Gid).At(path).Mend("chmod g-w")
+		return nil, fault.New(fault.Unavailable, "the allowed signers are not to be trusted: the group %d may write them, and so let anybody in", st.Gid).At(path).Mend("chmod g-w %s", path)
 	}
 	text, err := readSmall(path, maxSigners)
 	if err != nil {
