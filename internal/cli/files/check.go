@@ -91,9 +91,12 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 			}
 		}
 		for _, o := range rep.Legacy {
-			if o.Key == "" {
+			switch {
+			case o.Key == "":
 				fmt.Fprintf(s.Out, "%s is refused: %s\n", o.Name, o.Text)
-			} else {
+			case o.Over != "":
+				fmt.Fprintf(s.Out, "%s has no effect: %s is set to %s elsewhere, which outranks it\n", o.Name, o.Key, o.Over)
+			default:
 				fmt.Fprintf(s.Out, "%s becomes %s = %s\n", o.Name, o.Key, o.Text)
 			}
 		}

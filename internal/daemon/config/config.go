@@ -292,6 +292,7 @@ func Load(from From) (*Loaded, error) {
 	if from.Change != nil {
 		from.Change(&l.Config)
 	}
+	outranked(l.Legacy, &l.Config)
 	l.settle(from.Places)
 	if err := l.Validate(); err != nil {
 		var many fault.Issues
@@ -366,7 +367,7 @@ func (l *Loaded) readFile(from From, lookup func(string) (string, bool)) error {
 	if file == "" {
 		if v, ok := lookup("CONFIG_PATH"); ok && v != "" {
 			if !strings.HasSuffix(v, ".toml") {
-				l.Legacy = append(l.Legacy, outcome{"CONFIG_PATH", "", "the original's YAML config is not read; settings are TOML, and policies go into a folder of policies.dirs"})
+				l.Legacy = append(l.Legacy, outcome{Name: "CONFIG_PATH", Text: "the original's YAML config is not read; settings are TOML, and policies go into a folder of policies.dirs"})
 			} else {
 				file = v
 			}

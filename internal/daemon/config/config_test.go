@@ -145,11 +145,18 @@ func TestOrderOfWords(t *testing.T) {
 	if err := os.WriteFile(file, []byte("data_dir = \"data\"\n[host]\nevery = \"20s\"\n[log]\nlevel = \"warn\"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Load(From{File: file, Places: rootPlaces, Env: []string{"AGENT_INTERVAL=7", "COLLECTOR_PORT=9000", "LOG_LEVEL=DEBUG", "VIGIL_LOG_LEVEL=error"}})
+	l, err := Load(From{File: file, Places: rootPlaces, Env: []string{"AGENT_INTERVAL=7", "COLLECTOR_PORT=9000", "API_HOST=::1", "LOG_LEVEL=DEBUG", "VIGIL_LOG_LEVEL=error"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Host.Every.String() != "20s" || l.API.Listen != "127.0.0.1:9000" || l.Log.Level != "error" || l.DataDir != filepath.Join(dir, "data") {
+	var over []string
+	for _, o := range l.Legacy {
+		over = append(over, o.Name+" "+o.Over)
+	}
+	if want := []string{"COLLECTOR_PORT ", "API_HOST ", `AGENT_INTERVAL "20s"`, `LOG_LEVEL "error"`}; !slices.Equal(over, want) {
+		t.Errorf("what became of the original's names: %q, want %q", over, want)
+	}
+	if l.Host.Every.String() != "20s" || l.API.Listen != "[::1]:9000" || l.Log.Level != "error" || l.DataDir != filepath.Join(dir, "data") {
 		t.Errorf("%s %s %s %s", l.Host.Every, l.API.Listen, l.Log.Level, l.DataDir)
 	}
 }

@@ -68,6 +68,16 @@ type outcome struct {
 	Name string
 	Key  string // the setting it became; "" refused
 	Text string // the value it gave, or why it was refused
+	Over string `json:",omitempty"` // the value that a later word gave the setting; "" none did
+}
+
+// outranked tells of each name whether a later word is what holds.
+func outranked(out []outcome, cfg *Config) {
+	for i, o := range out {
+		if k, ok := settings.Find(cfg, o.Key); ok && k.Text() != o.Text {
+			out[i].Over = k.Text()
+		}
+	}
 }
 
 // applyLegacy gives the original's names to cfg. They stand above the defaults
@@ -80,7 +90,7 @@ func applyLegacy(lookup func(string) (string, bool), cfg *Config) (out []outcome
 			continue
 		}
 		if l.key == "" {
-			out = append(out, outcome{l.name, "", l.why})
+			out = append(out, outcome{Name: l.name, Text: l.why})
 			continue
 		}
 		k, known := settings.Find(cfg, l.key)
@@ -95,7 +105,12 @@ func applyLegacy(lookup func(string) (string, bool), cfg *Config) (out []outcome
 		if err := settings.Set(k, value); err != nil {
 			return out, fmt.Errorf("%s: %w", l.name, err)
 		}
-		out = append(out, outcome{l.name, l.key, k.Text()})
+		out = append(out, outcome{Name: l.name, Key: l.key})
+	}
+	for i, o := range out { // two of them may be about one setting, such as its host and its port
+		if k, ok := settings.Find(cfg, o.Key); ok {
+			out[i].Text = k.Text()
+		}
 	}
 	return out, nil
 }
