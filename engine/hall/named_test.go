@@ -118,6 +118,10 @@ func TestAPolicyStoredBeforeItWasRefused(t *testing.T) {
 	if _, err := raised.Request(); err == nil || !strings.Contains(err.Error(), `"{target}" would be taken as it stands (write {{ target }})`) {
 		t.Errorf("it would be asked for: %v", err)
 	}
+	raised.Plan.Ladder[0] = remedy.Rung{Action: "notify", With: map[string]any{"to": "oncall", "summary": "{target} is down"}}
+	if q, err := raised.Request(); err != nil || q.With["summary"] != "{target} is down" {
+		t.Errorf("nobody would be told: %v", err)
+	}
 	if _, err := r.EnablePolicy(ctx, "ann", "old", true); err == nil {
 		t.Error("it is taken as new")
 	}

@@ -13,7 +13,9 @@ func (r *Remediation) Request() (Request, error) {
 		return Request{}, fault.New(fault.Unprocessable, "remediation %d has no rung %d", r.ID, r.Rung)
 	}
 	rung := r.Plan.Ladder[r.Rung]
-	if r.Source == FromPolicy { // a policy may have been stored before this was refused
+	// A policy may have been stored before this was refused. A message is sent as it
+	// always was: odd words are better than none.
+	if r.Source == FromPolicy && rung.Action != "notify" {
 		var is fault.Issues
 		literal(&is, "target", r.Plan.Target)
 		literal(&is, "with", rung.With)
