@@ -76,6 +76,7 @@ func (d *Desk) CreateAction(ctx context.Context, actor string, q engine.ActionRe
 	if name != q.Action {
 		r.Plan.Named = q.Action
 	}
+	r.Plan.Asked = ends(name, with)
 	if source == remedy.FromExternal {
 		r.Plan.External = true
 		r.Reason = "no action here is called " + name
@@ -133,6 +134,12 @@ func (d *Desk) find(q engine.ActionRequest) (name string, with map[string]any, s
 		return name, with, remedy.FromAPI
 	}
 	return q.Action, q.With, remedy.FromExternal
+}
+
+// ends says that an act ends acts and repeats none: a person may stop what a policy
+// starts again and again, though every start of it is one more act on the subject.
+func ends(kind string, with map[string]any) bool {
+	return (kind == "service" || kind == "process") && with["verb"] == "stop"
 }
 
 // near is the name of ours that was most likely meant, "" if none was.

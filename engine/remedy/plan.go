@@ -22,7 +22,8 @@ type Plan struct {
 	// Open lets samples of unauthenticated callers act (`accept: open`).
 	Open bool `yaml:"-" json:"open,omitempty"`
 	// Asked says that a person asked for this very act, as part of a revision that
-	// has guards of its own: the gates that count acts do not hold it.
+	// has guards of its own, or to stop something: the gates that count acts do not
+	// hold it.
 	Asked bool `yaml:"-" json:"asked,omitempty"`
 	// Named is the word that its one rung was asked for by, when that is not the
 	// name of the action: a spelling of the original, kept for its clients.
