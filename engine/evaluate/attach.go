@@ -48,6 +48,7 @@ func (e *Evaluator) attach(h hook, lv *match.Live) {
 	if old := en.Anchor; old != nil {
 		if en.Anchor = nil; old != x {
 			en.Shard.Retire(old, "a series that matches has appeared")
+			e.part(old)
 		}
 	}
 	e.index.Tap(lv, shard.Tap{Inst: x, Source: 0})
@@ -57,7 +58,13 @@ func (e *Evaluator) attach(h hook, lv *match.Live) {
 }
 
 // join taps the joined sources of an instance; the index is locked.
-func (e *Evaluator) join(x *shard.Instance) {
+func (e *Evaluator) join(x *shard.Instance) { e.joined(x, e.index.Tap) }
+
+// part undoes join, of an instance that is retired: what it joined may live on.
+func (e *Evaluator) part(x *shard.Instance) { e.joined(x, e.index.Release) }
+
+// joined gives what an instance joins; the index is locked.
+func (e *Evaluator) joined(x *shard.Instance, to func(*match.Live, shard.Tap)) {
 	for i, src := range x.En.Cond.Sources {
 		if i == 0 {
 			continue
@@ -65,7 +72,7 @@ func (e *Evaluator) join(x *shard.Instance) {
 		for _, lv := range e.index.Joined(src.Selector, x.Labels, src.On) {
 			e.count.Compared.Add(1)
 			if x.En.Cond.Joins(i, x.Labels, lv.Labels) {
-				e.index.Tap(lv, shard.Tap{Inst: x, Source: i})
+				to(lv, shard.Tap{Inst: x, Source: i})
 			}
 		}
 	}

@@ -58,6 +58,7 @@ func (e *Evaluator) Dropped(ref series.Ref, l series.Local) {
 		}
 		en.Shard.Mu.Unlock()
 		if t.Source == 0 {
+			e.part(t.Inst)
 			e.anchorOf(en)
 		}
 	}

@@ -41,6 +41,7 @@ type Index[K, T comparable] struct {
 	pages  atomic.Pointer[[]*page[T]]
 	names  map[string]map[series.Local]struct{} // metric name -> its live series
 	sides  map[string]*Side[series.Local]       // the same by what they were asked for; see Joined
+	gone   map[series.Local]map[T]struct{}      // taps that are still to be taken out; see Release
 	byName map[string]*bucket[K]
 	loose  []sub[K] // subscriptions that name no metric
 }
@@ -75,7 +76,7 @@ type known struct {
 func New[K, T comparable]() *Index[K, T] {
 	x := &Index[K, T]{
 		names: map[string]map[series.Local]struct{}{}, byName: map[string]*bucket[K]{},
-		sides: map[string]*Side[series.Local]{},
+		sides: map[string]*Side[series.Local]{}, gone: map[series.Local]map[T]struct{}{},
 	}
 	x.pages.Store(&[]*page[T]{})
 	return x
@@ -142,6 +143,7 @@ func (x *Index[K, T]) Drop(ref series.Ref, l series.Local) *Watch[T] {
 		delete(x.names, name)
 		delete(x.sides, name)
 	}
+	delete(x.gone, l)
 	*k = known{}
 	return p.watch[l%pageSize].Swap(nil)
 }

@@ -94,6 +94,25 @@ func (x *Index[K, T]) Untap(lv *Live, gone func(T) bool) {
 	slot.Store(w)
 }
 
+// Release says that a tap reads a series no more. It is taken out once as many are
+// gone as are left: of many that go one by one, none walks through all others.
+func (x *Index[K, T]) Release(lv *Live, t T) {
+	w := x.slot(lv.Local).Load()
+	if w == nil {
+		return
+	}
+	gone := x.gone[lv.Local]
+	if gone == nil {
+		gone = map[T]struct{}{}
+		x.gone[lv.Local] = gone
+	}
+	if gone[t] = struct{}{}; 2*len(gone) < len(w.Taps) {
+		return
+	}
+	delete(x.gone, lv.Local)
+	x.Untap(lv, func(t T) bool { _, is := gone[t]; return is })
+}
+
 // slot is where the watch of a local index lies.
 func (x *Index[K, T]) slot(l series.Local) *atomic.Pointer[Watch[T]] {
 	return &x.page(l).watch[l%pageSize]
