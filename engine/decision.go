@@ -90,9 +90,8 @@ type Hold struct {
 type Snapshot struct {
 	Position      uint64
 	Policies      []PolicyRow
-	Firings       []FiringRow          // open ones
-	Holds         []Hold               // not ended
-	Active        []remedy.Remediation // not final
+	Firings       []FiringRow // open ones
+	Holds         []Hold      // not ended
 	Epoch         int64
 	UncleanStarts []clock.Stamp // starts without a clean stop before them, newest last
 	Replaced      string        // why the ledger that was there could not be used, "" if it was

@@ -64,9 +64,6 @@ func (l *Ledger) Load(ctx context.Context) (*engine.Snapshot, error) {
 		if s.Holds, err = table.Holds(ctx, c, "ended IS NULL"); err != nil {
 			return err
 		}
-		if s.Active, err = table.Remediations(ctx, c, active+" ORDER BY id", conn.Row{}); err != nil {
-			return err
-		}
 		s.UncleanStarts, err = table.UncleanStarts(ctx, c)
 		return err
 	})

@@ -28,7 +28,7 @@ func TestTheQueueIsReadByItsIndex(t *testing.T) {
 	for name, sql := range map[string]string{
 		"Due":        "SELECT id FROM remediations WHERE " + waiting + " AND " + strings.ReplaceAll(reached, "?", "1"),
 		"Unfinished": "SELECT * FROM remediations WHERE " + unfinished,
-		"Load":       "SELECT * FROM remediations WHERE " + active + " ORDER BY id",
+		"Desired":    "SELECT * FROM remediations WHERE " + active + " AND source = 'reconcile' ORDER BY id",
 	} {
 		var plan []string
 		err := l.file.Read(t.Context(), func(c *conn.Conn) error {

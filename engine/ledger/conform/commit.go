@@ -36,7 +36,7 @@ func restartForgetsNothing(r *stand.Rig) {
 		Policies: []engine.PolicyRow{stand.Policy("hot", 1)}})
 
 	f.Version = 1
-	want := &engine.Snapshot{Position: 42, Epoch: 1, Policies: []engine.PolicyRow{stand.Policy("hot", 2)}, Firings: []engine.FiringRow{f}, Holds: []engine.Hold{hold}}
+	want := &stand.Snapshot{Snapshot: &engine.Snapshot{Position: 42, Epoch: 1, Policies: []engine.PolicyRow{stand.Policy("hot", 2)}, Firings: []engine.FiringRow{f}, Holds: []engine.Hold{hold}}}
 	for i, m := range []remedy.Remediation{stand.Order("web1", "systemd:web.service"), stand.Order("web2", "systemd:web.service")} {
 		m.ID, m.Version = int64(i+1), 1
 		want.Active = append(want.Active, m)

@@ -246,7 +246,6 @@ func (s *store) Load(context.Context) (*engine.Snapshot, error) {
 			out.Holds = append(out.Holds, h)
 		}
 	}
-	out.Active = r.find(func(m remedy.Remediation) bool { return !m.State.Final() })
 	for _, b := range r.starts {
 		if b.unclean {
 			out.UncleanStarts = append(out.UncleanStarts, b.at)

@@ -6,6 +6,8 @@ import (
 	"vigil/engine"
 	"vigil/engine/fault"
 	"vigil/engine/ledger/conn"
+	"vigil/engine/ledger/life"
+	"vigil/engine/policy"
 	"vigil/engine/series"
 )
 
@@ -27,9 +29,9 @@ func firingRow(f engine.FiringRow) (r conn.Row) {
 	r.Int(f.Version)
 	r.Text(string(f.State.State))
 	r.Int(bits(f.State.Value))
-	life := f.State
-	life.Value = 0 // JSON has no NaN
-	r.JSON("the state of a firing", life, maxSmall)
+	st := f.State
+	st.Value = 0 // JSON has no NaN
+	r.JSON("the state of a firing", st, maxSmall)
 	if f.Closed == "" {
 		r.Blob(nil)
 	} else {
@@ -41,7 +43,7 @@ func firingRow(f engine.FiringRow) (r conn.Row) {
 	return r
 }
 
-func readFiring(cs *conn.Cells) (f engine.FiringRow, err error) {
+func readFiring(cs *conn.Cells, as *life.Reader) (f engine.FiringRow, err error) {
 	if err := cs.Open("firings"); err != nil {
 		return f, err
 	}
@@ -52,7 +54,13 @@ func readFiring(cs *conn.Cells) (f engine.FiringRow, err error) {
 	f.Target, f.Version = cs.Text(), cs.Int()
 	cs.Text() // the state, which life repeats
 	value := unbits(cs.Int())
-	cs.JSON(&f.State)
+	cs.JSONOr(&f.State, func(text string) bool {
+		if as.Read(text, &f.State) {
+			return true
+		}
+		f.State = policy.Firing{}
+		return false
+	})
 	f.State.Value = value
 	f.Closed = cs.TextOrNull()
 	f.Evaluation = uint64(cs.Int())
@@ -93,9 +101,11 @@ func (t *Tx) FiringVersion(policyName string, fingerprint uint64) (v int64, err 
 	return v, err
 }
 
+// OpenFirings lists those that are not closed.
 func OpenFirings(ctx context.Context, c *conn.Conn) (out []engine.FiringRow, err error) {
+	var as life.Reader
 	err = c.Query(ctx, "SELECT "+firingColumns+", sum FROM firings WHERE closed IS NULL ORDER BY policy, fingerprint", conn.Row{}, func(cs *conn.Cells) error {
-		f, err := readFiring(cs)
+		f, err := readFiring(cs, &as)
 		out = append(out, f)
 		return err
 	})

@@ -2,6 +2,7 @@ package stand
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,13 +110,27 @@ func (r *Rig) Want(d engine.DesiredDecision) {
 }
 
 // Snap is what the engine starts from.
-func (r *Rig) Snap() *engine.Snapshot {
+func (r *Rig) Snap() *Snapshot {
 	r.Helper()
 	s, err := r.Load(context.Background())
 	if err != nil {
 		r.Fatalf("load: %v", err)
 	}
-	return s
+	rs, _, err := r.Remediations(context.Background(), engine.RemediationFilter{
+		States: []remedy.State{remedy.Queued, remedy.Held, remedy.Running, remedy.Verifying}, Limit: 1000,
+	})
+	if err != nil {
+		r.Fatalf("remediations: %v", err)
+	}
+	slices.Reverse(rs)
+	return &Snapshot{s, rs}
+}
+
+// Snapshot is what the engine starts from, and the remediations that wait or are
+// carried out, read right after it; the oldest first.
+type Snapshot struct {
+	*engine.Snapshot
+	Active []remedy.Remediation
 }
 
 // Wanted is what the keeper starts from.
