@@ -8,7 +8,8 @@ import (
 // implied is what items wait for without saying so: what lies in a folder for the
 // folder (and a folder that goes for what lies in it), a unit for its files and for
 // those that it has to have started after. What dependsOn says the other way round
-// wins. Linear in the items and the depths of their paths.
+// wins. Linear in the items and the depths of their paths, and in what each folder and each
+// unit depends on.
 func implied(items []*Item, at map[string]*Item) map[*Item][]*Item {
 	folders, files := map[string]*Item{}, map[string][]*Item{}
 	units := map[string][]*Item{}
@@ -23,9 +24,9 @@ func implied(items []*Item, at map[string]*Item) map[*Item][]*Item {
 			units[u] = append(units[u], it)
 		}
 	}
-	out := map[*Item][]*Item{}
+	out, by := map[*Item][]*Item{}, reach{at: at, known: map[*Item]map[*Item]bool{}}
 	add := func(it, on *Item) {
-		if it != on && !reaches(on, it, at) {
+		if it != on && !by.leads(on, it) {
 			out[it] = append(out[it], on)
 		}
 	}
@@ -81,24 +82,40 @@ func unitOf(p string) string {
 	return strings.TrimSuffix(name, ".d")
 }
 
-// reaches says whether dependsOn leads from one item to another.
-func reaches(from, to *Item, at map[string]*Item) bool {
-	seen := map[*Item]bool{}
-	var walk func(*Item) bool
-	walk = func(it *Item) bool {
-		if it == to {
-			return true
-		}
-		if it == nil || seen[it] {
-			return false
-		}
-		seen[it] = true
-		for _, ref := range it.DependsOn {
-			if walk(at[ref]) {
-				return true
-			}
-		}
+// reach is what dependsOn leads to. A folder is asked about once for each thing that
+// lies in it, and may depend on as many.
+type reach struct {
+	at    map[string]*Item
+	known map[*Item]map[*Item]bool
+	size  int
+}
+
+// mostKnown bounds what is known at a time.
+const mostKnown = 1 << 17
+
+// leads says whether dependsOn leads from one item to another.
+func (r *reach) leads(from, to *Item) bool {
+	if len(from.DependsOn) == 0 {
 		return false
 	}
-	return walk(from)
+	seen := r.known[from]
+	if seen == nil {
+		seen = map[*Item]bool{}
+		for todo := []*Item{from}; len(todo) > 0; {
+			it := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for _, ref := range it.DependsOn {
+				if on := r.at[ref]; on != nil && !seen[on] {
+					seen[on] = true
+					todo = append(todo, on)
+				}
+			}
+		}
+		if r.size += len(seen); r.size > mostKnown {
+			clear(r.known)
+			r.size = len(seen)
+		}
+		r.known[from] = seen
+	}
+	return seen[to]
 }
