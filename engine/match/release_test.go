@@ -10,7 +10,8 @@ import (
 // released, and those that are gone are never more than the others.
 func TestReleaseTakesOutWhatIsGone(t *testing.T) {
 	x := New[int, int]()
-	_, lv := x.Register(1, 0, series.FromMap("a", nil).Key())
+	x.Register(1, 0, series.FromMap("a", nil).Key())
+	lv := &Live{Ref: 1}
 	const n = 1000
 	for i := range n {
 		x.Tap(lv, i)
