@@ -246,6 +246,30 @@ func TestDeclare_EveryMomentOfACrash(t *testing.T) {
 			}
 		})
 	}
+	t.Run("stopped, started again and not recorded", func(t *testing.T) {
+		dir := t.TempDir()
+		h := declaring(t, dir)
+		if _, err := h.Declare(t.Context(), "web", one, false); err != nil {
+			t.Fatal(err)
+		}
+		state := filepath.Join(dir, "web.state")
+		stopped, err := os.ReadFile(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, err := h.Declare(t.Context(), "web", one, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.stop()
+		if err := os.WriteFile(state, stopped, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again := declaring(t, dir)
+		if i, err := again.Declare(t.Context(), "web", one, true); err != nil || i.Pid != was.Pid || i.Stopped || i.Starts > 0 {
+			t.Errorf("%+v, was %d, %v", i, was.Pid, err)
+		}
+	})
 	t.Run("stopped to be forgotten", func(t *testing.T) {
 		dir := t.TempDir()
 		h := declaring(t, dir)

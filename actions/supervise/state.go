@@ -47,21 +47,22 @@ func (k *keeper) recall() (r record, ok bool) {
 // were it only down, its own policy would start it at once.
 func (k *keeper) adopt(ctx context.Context) (adopted, stopped bool) {
 	r, known := k.recall()
-	if known && r.Stopped {
-		k.mu.Lock()
-		k.stopped = true
-		k.mu.Unlock()
-	}
 	d := k.def.Load()
 	of := d.as(r.Sum)
 	var child *launch.Child
 	if known && r.Pid > 1 && r.Boot == k.s.deps.Clock().BootID {
 		child, _ = launch.Adopt(r.Pid, r.Start)
 	}
-	if child == nil && !r.Stopped {
+	if child == nil {
 		if child = k.search(); child != nil && (d.sum == "" || launch.Marked(child.Pid, d.mark())) {
 			of = d
 		}
+		r.Stopped = r.Stopped && child == nil // what was stopped and runs was started since
+	}
+	if known && r.Stopped {
+		k.mu.Lock()
+		k.stopped = true
+		k.mu.Unlock()
 	}
 	if child == nil {
 		reason := "not running when vigild started"
