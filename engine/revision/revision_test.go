@@ -225,6 +225,48 @@ func TestRevision_Rollback(t *testing.T) {
 	}
 }
 
+// TestRevision_RollbackFromWhatIsOnItsWay: who goes back while a revision is being applied,
+// pushed or tried again, comes to the last good one and no further.
+func TestRevision_RollbackFromWhatIsOnItsWay(t *testing.T) {
+	r := newRig(t).start()
+	r.good("a1", r.file("a", "one\n"))
+	r.good("b2", r.file("a", "two\n"))
+	good := r.State().Good
+	if _, err := r.push("c3", r.file("a", "three\n", "  validate: [/bin/false, \"{}\"]")); err == nil {
+		t.Fatal("it is good")
+	}
+	release := r.paused()
+	for _, what := range []string{"retry", "push"} {
+		switch what {
+		case "retry":
+			if _, err := r.Retry(t.Context(), "ada", ""); err != nil {
+				t.Fatal(err)
+			}
+		case "push":
+			r.held("d4", r.file("a", "four\n"))
+		}
+		back, err := r.Rollback(t.Context(), "ada", "", "it takes too long")
+		if err != nil || back.Commit != good {
+			t.Fatalf("back from a %s to %s, want %s: %v", what, back.Commit, good, err)
+		}
+		again, err := r.Rollback(t.Context(), "ada", "", "asked twice")
+		if err != nil || again.Commit == good {
+			t.Fatalf("while it is on its way back, to %s: %v", again.Commit, err)
+		}
+	}
+	back, err := r.Rollback(t.Context(), "ada", good, "that one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := r.Await(t.Context(), back.N, func(string) {}); err != nil || r.is("a") != "two\n" {
+		t.Errorf("a=%q %v", r.is("a"), err)
+	}
+	if s := r.State(); !strings.Contains(s.Stalled, "d4") {
+		t.Errorf("the branch is at what was left, and that is not said: %+v", s)
+	}
+}
+
 // TestRevision_RollbackToOneThatWasOvertaken: that a return to a good revision was
 // overtaken does not make it one that never was good.
 func TestRevision_RollbackToOneThatWasOvertaken(t *testing.T) {

@@ -123,6 +123,9 @@ func (k *Keeper) Rollback(ctx context.Context, actor, commit, reason string) (re
 		if now == nil {
 			return fault.New(fault.Conflict, "no revision has been good yet: there is nothing to go back from")
 		}
+		if row := k.Rows[k.Newest]; row.State.Open() && row.Return == 0 {
+			now = row // what is on its way is what the person goes back from
+		}
 		to, err := wayTo(kept, now, commit)
 		if err != nil {
 			return err
@@ -140,8 +143,8 @@ func (k *Keeper) Rollback(ctx context.Context, actor, commit, reason string) (re
 }
 
 // wayTo finds the revision to go back to. kept is newest first: what became of a
-// commit last counts, unless it was overtaken or refused then, which says nothing of
-// how it was before.
+// commit last counts, unless it was overtaken or refused then, or is on its way, which
+// says nothing of how it was before.
 func wayTo(kept []engine.Revision, now *engine.Revision, commit string) (engine.Revision, error) {
 	if commit == "" {
 		for _, r := range kept {
@@ -161,7 +164,7 @@ func wayTo(kept []engine.Revision, now *engine.Revision, commit string) (engine.
 		}
 		commit = r.Commit // and no other that begins the same
 		never = fault.New(fault.Conflict, "revision %s was never good: it %s", ground.Short(r.Commit), became(r)).Mend("push it again, or one that is mended")
-		if r.State != engine.RevisionReplaced && r.State != engine.RevisionRefused {
+		if r.State != engine.RevisionReplaced && r.State != engine.RevisionRefused && !r.State.Open() {
 			break
 		}
 	}
