@@ -77,7 +77,7 @@ func TestEditsOfAPolicyAndItsFirings(t *testing.T) {
 }
 
 // One name has one owner: whoever else comes with it is refused, and both places
-// are named. Anybody who may can turn a policy off.
+// are named. Anybody who may can turn a policy off that this host has by itself.
 func TestOnlyItsOwnerChangesAPolicy(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := context.Background()
@@ -105,6 +105,23 @@ func TestOnlyItsOwnerChangesAPolicy(t *testing.T) {
 	}
 	if _, err := r.Policy("breach"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("its document is gone, and it is not: %v", err)
+	}
+
+	// One of Git is turned off and on where it is written.
+	for _, says := range []bool{false, true} {
+		text := breach
+		if !says {
+			text += "  enabled: false\n"
+		}
+		if err := r.apply(document.Git, "there.yaml", text); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := r.Policy("breach"); err != nil || v.Enabled != says {
+			t.Errorf("enabled: %v in Git: %+v, %v", says, v, err)
+		}
+		if _, err := r.EnablePolicy(ctx, "token:a", "breach", !says); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "there.yaml") {
+			t.Errorf("turned round by the API: %v", err)
+		}
 	}
 }
 

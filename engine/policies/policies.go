@@ -79,14 +79,19 @@ func (k *Keeper) DeletePolicy(ctx context.Context, actor, name string) error {
 	return err
 }
 
-// EnablePolicy turns a policy on or off, whoever owns it: a person may always
-// stop one. A disabled policy is evaluated and leads to nothing.
+// EnablePolicy turns a policy on or off: a person may stop what this host has by
+// itself, whoever owns it. One of Git is what its commit says, and is refused with where
+// to say it. A disabled policy is evaluated and leads to nothing.
 func (k *Keeper) EnablePolicy(ctx context.Context, actor, name string, on bool) (engine.PolicyView, error) {
 	k.editing.Lock()
 	defer k.editing.Unlock()
 	old, exists := k.states.Lookup(name)
 	if !exists {
 		return engine.PolicyView{}, k.notFound(name)
+	}
+	if old.Owner == document.Git {
+		return engine.PolicyView{}, fault.New(fault.Conflict, "Policy '%s' belongs to git (%s), which alone turns it on and off", name, old.Place).
+			Mend("say enabled: %v there and push; until then a silence holds what it does, and a pause holds everything", on)
 	}
 	doc := old.Doc
 	doc.Enabled = on
@@ -103,7 +108,7 @@ func (k *Keeper) EnablePolicy(ctx context.Context, actor, name string, on bool) 
 
 // ApplyFolder makes the policies of one owner exactly these documents, in one
 // transaction: one issue and nothing of them is applied. Documents of other
-// kinds are left to others. That a person disabled a policy is kept.
+// kinds are left to others. That a person disabled a policy is kept, where a person may.
 func (k *Keeper) ApplyFolder(ctx context.Context, actor string, owner document.Owner, ds []document.Document) error {
 	return k.ApplyRevision(ctx, actor, owner, ds, engine.Beside{})
 }
@@ -195,7 +200,7 @@ func (k *Keeper) folder(actor string, owner document.Owner, ds []document.Docume
 			continue
 		}
 		if exists {
-			doc.Enabled = doc.Enabled && old.Doc.Enabled
+			doc.Enabled = doc.Enabled && (old.Doc.Enabled || owner == document.Git)
 			if old.Owner == owner && old.Place == d.Place && sameJSON(old.Doc, doc) {
 				continue
 			}
