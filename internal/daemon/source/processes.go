@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigil/engine/document"
@@ -28,7 +30,8 @@ type Builtin struct {
 
 	mu      sync.Mutex
 	starter bool
-	left    []string // policies of declared processes that are refused
+
+	left atomic.Pointer[[]string] // policies of processes that are refused; written with mu held
 }
 
 // NewBuiltin has put nothing in force yet.
@@ -40,6 +43,16 @@ func (b *Builtin) Changed() {
 	case b.nudge <- struct{}{}:
 	default:
 	}
+}
+
+// Left names the policies of processes that are not in force, "" none. It never blocks.
+func (b *Builtin) Left() string { return strings.Join(b.out(), ", ") }
+
+func (b *Builtin) out() []string {
+	if left := b.left.Load(); left != nil {
+		return *left
+	}
+	return nil
 }
 
 // tryAgain is when a policy that was refused is tried again: its name may be free.
@@ -66,12 +79,12 @@ func (b *Builtin) Run(ctx context.Context) error {
 func (b *Builtin) again(ctx context.Context, onlyLeft bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if onlyLeft && len(b.left) == 0 {
+	if onlyLeft && len(b.out()) == 0 {
 		return
 	}
 	if err := b.put(ctx, b.starter); err != nil && ctx.Err() == nil {
 		b.d.Log.Error("the policies of kept processes are not in force", "err", err)
-		b.left = []string{"all of them"}
+		b.left.Store(&[]string{"all of them"})
 	}
 }
 
@@ -106,7 +119,8 @@ func (b *Builtin) put(ctx context.Context, starter bool) error {
 	}
 	err := b.d.Apply(ctx, append(slices.Clip(base), theirs...))
 	if err == nil {
-		b.starter, b.left = starter, nil
+		b.starter = starter
+		b.left.Store(nil)
 		return nil
 	}
 	if len(theirs) == 0 || ctx.Err() != nil {
@@ -117,7 +131,7 @@ func (b *Builtin) put(ctx context.Context, starter bool) error {
 	for _, d := range theirs {
 		if err := b.d.Check(append(slices.Clip(base), d)); err != nil {
 			left = append(left, d.Name)
-			if !slices.Contains(b.left, d.Name) {
+			if !slices.Contains(b.out(), d.Name) {
 				b.d.Log.Error("no policy watches over a process of a document; its document does, at every look", "policy", d.Name, "err", err)
 			}
 			continue
@@ -127,6 +141,7 @@ func (b *Builtin) put(ctx context.Context, starter bool) error {
 	if len(left) == 0 { // it is not one of them
 		return err
 	}
-	b.starter, b.left = starter, left
+	b.starter = starter
+	b.left.Store(&left)
 	return b.d.Apply(ctx, all)
 }

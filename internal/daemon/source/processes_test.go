@@ -83,13 +83,14 @@ func TestBuiltin_FollowsTheProcesses(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	left := ""
 	wait := func(want string) {
 		t.Helper()
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
-		for end := time.Now().Add(time.Minute); b.has() != want; <-tick.C {
+		for end := time.Now().Add(time.Minute); b.has() != want || p.Left() != left; <-tick.C {
 			if time.Now().After(end) {
-				t.Fatalf("in force is %q, want %q", b.has(), want)
+				t.Fatalf("in force is %q and left out %q, want %q and %q", b.has(), p.Left(), want, left)
 			}
 		}
 	}
@@ -105,6 +106,7 @@ func TestBuiltin_FollowsTheProcesses(t *testing.T) {
 		{"", "", "process-local"},
 	} {
 		b.set(func() { b.declared, b.taken = strings.Fields(step.declared), step.taken })
+		left = step.taken
 		p.Changed()
 		wait(step.want)
 	}
