@@ -66,6 +66,12 @@ func TestDeclare_Life(t *testing.T) {
 		t.Errorf("the same again: %+v, %v", i, err)
 	}
 	h.wait(t, "up", up)
+	if fell, err := h.Lasts(t.Context(), "web"); fell != "" || err != nil {
+		t.Errorf("%s, %v", fell, err)
+	}
+	if i, _ := h.Look("web"); !first.Rising || i.Rising {
+		t.Errorf("started just now %v, and after its hold %v", first.Rising, i.Rising)
+	}
 	_ = syscall.Kill(first.Pid, syscall.SIGKILL)
 	if e := h.wait(t, "down", down); e.Asked || e.Signal != "SIGKILL" {
 		t.Errorf("death told as %+v", e)

@@ -48,6 +48,8 @@ func (k *keeper) info() Info {
 	if k.child != nil {
 		i.Running, i.Pid, i.Start = true, k.child.Pid, k.child.Start
 		i.Current = d != nil && k.of.sum == d.sum
+		stood, same := k.s.deps.Clock().Sub(k.since)
+		i.Rising = !k.up || same && stood < i.Hold
 	}
 	return i
 }

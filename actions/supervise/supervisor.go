@@ -224,6 +224,7 @@ type Info struct {
 
 	Declared bool          `json:"declared"` // by a document
 	Current  bool          `json:"current"`  // what runs was started as it is defined now
+	Rising   bool          `json:"-"`        // it is not ready yet, or has not stood for its hold
 	Hold     time.Duration `json:"-"`        // how long it has to stand, see Process
 }
 

@@ -47,6 +47,7 @@ type Observed struct {
 	State   State
 	Content []byte
 	Closed  bool // not everybody on the host may read it
+	Rising  bool // it was brought up just now, and nobody knows yet whether it stays
 }
 
 // Hidden stands for a value in a file which not everybody on the host may read: a

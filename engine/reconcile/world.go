@@ -84,4 +84,5 @@ type Process struct {
 	Pid     int
 	Command *Command // that a document declared; nil: it is of the local config
 	Current bool     // what runs was started with that command
+	Rising  bool     // it is not ready yet, or has not stood as long as it has to
 }

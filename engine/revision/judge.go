@@ -58,6 +58,7 @@ func (k *Keeper) Verify(ctx context.Context, r remedy.Remediation) (remedy.Verif
 	if err != nil {
 		return remedy.Verification{Reason: "it cannot be looked at: " + err.Error()}, nil
 	}
+	seen.Rising = false // whether it stays up its action says
 	diffs := t.Differences(last, seen)
 	if len(diffs) == 0 {
 		return remedy.Verification{OK: true, Reason: "it is as the document says"}, nil

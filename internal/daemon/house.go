@@ -309,7 +309,7 @@ func (h *house) snapshots(ctx context.Context) error {
 // process tells the world how a process stands.
 func (h *house) process(name string) (reconcile.Process, error) {
 	i, known := h.set.Processes().Look(name)
-	p := reconcile.Process{Known: known, Running: i.Running, Pid: i.Pid, Current: i.Current}
+	p := reconcile.Process{Known: known, Running: i.Running, Pid: i.Pid, Current: i.Current, Rising: i.Rising}
 	if raw, declared := h.set.Processes().Definition(name); declared {
 		c, err := reconcile.ReadCommand(raw)
 		if err != nil {

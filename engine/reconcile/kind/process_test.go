@@ -56,6 +56,19 @@ func TestProcess_EachSettingIsADifference(t *testing.T) {
 			t.Errorf("%q: %+v", was, steps)
 		}
 	}
+	// Started just now: what was never written as it is proves nothing yet.
+	rising := seen
+	rising.Rising = true
+	for name, tt := range map[string]struct {
+		last   reconcile.State
+		differ bool
+	}{"written so": {last, false}, "never written": {nil, true}, "written otherwise": {reconcile.State{reconcile.Exists: reconcile.Yes, "running": reconcile.Yes, "argv": "[]"}, true}} {
+		ds := it.Differences(tt.last, rising)
+		steps, _ := it.Plan(rising, ds)
+		if tt.differ && (len(ds) != 1 || ds[0].Found != "starting" || len(steps) != 1 || steps[0].Action != "declare") || !tt.differ && len(ds) > 0 {
+			t.Errorf("%s, and started just now: %+v, %+v", name, ds, steps)
+		}
+	}
 	m.procs["own"].stale = true
 	if seen, err = it.Observe(t.Context(), m); err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func (p *process) Observe(ctx context.Context, w reconcile.World) (reconcile.Obs
 		got.Command.Into(st, hiddenSum)
 		st[current] = site.Truth(got.Current || !got.Running)
 	}
-	return reconcile.Observed{State: st}, nil
+	return reconcile.Observed{State: st, Rising: got.Running && got.Rising}, nil
 }
 
 // declared says that a state is that of a process which a document declared.
@@ -98,7 +98,12 @@ func (p *process) Compare(last reconcile.State, seen reconcile.Observed) []recon
 	if p.old && seen.State[reconcile.Exists] == reconcile.Yes && !declared(seen.State) {
 		return nil // the name is the local config's now
 	}
-	ds := reconcile.Diff(p.desired(seen.State), last, seen.State)
+	want := p.desired(seen.State)
+	ds := reconcile.Diff(want, last, seen.State)
+	if seen.Rising && len(ds) == 0 && p.command != nil && p.running && len(reconcile.Diff(want, nil, last)) > 0 {
+		// It never stood as it is wanted now, and that it was started proves nothing.
+		return []reconcile.Difference{{Field: "running", Wanted: reconcile.Yes, Found: "starting", Class: reconcile.Pending}}
+	}
 	for i, d := range ds {
 		if strings.HasPrefix(d.Field, reconcile.EnvField) && (strings.HasPrefix(d.Wanted, sumOf) || strings.HasPrefix(d.Found, sumOf)) {
 			ds[i].Wanted, ds[i].Found = untold(d.Wanted), untold(d.Found)
