@@ -241,6 +241,9 @@ func TestGateOrder(t *testing.T) {
 		func() { s.h.LastEnd = clock.Stamp{} }, func() { s.h.BySubject = nil }, func() { s.h.Budget = remedy.Budget{} },
 		func() { s.h.Subjects = nil }, func() { s.h.Breaker = remedy.Breaker{} },
 	}
+	if len(mends) != len(got) {
+		t.Fatalf("%d things are wrong, and %d gates are asked: one of them is held to no place", len(mends), len(got))
+	}
 	for i, mend := range mends {
 		if v := s.ask(t); v.Gate != got[i] || v.Answer != remedy.Hold {
 			t.Errorf("step %d: %s %s, want %s to hold", i, v.Gate, v.Answer, got[i])
