@@ -46,7 +46,7 @@ type PlanView struct {
 	From    string         `json:"from,omitempty"` // the commit that holds now
 	Items   int            `json:"items"`          // things that it speaks of
 	Steps   []PlanStep     `json:"steps"`
-	Held    []ResourceView `json:"held,omitempty"`    // differs, and would be left: detect, hold, suspended
+	Held    []ResourceView `json:"held,omitempty"`    // differs, and would be left: detect, hold, suspended, or no step puts it right
 	Unseen  []ResourceView `json:"unseen,omitempty"`  // cannot be looked at now
 	Own     []string       `json:"own,omitempty"`     // policies and the like: "create Policy/disk"
 	Refused string         `json:"refused,omitempty"` // why it would not be applied at all

@@ -145,7 +145,7 @@ type Plan struct {
 	From    string     `json:"from,omitempty" doc:"The commit that holds now"`
 	Items   int        `json:"items"`
 	Steps   []PlanStep `json:"steps"`
-	Held    []Resource `json:"held" doc:"Differs, and would be left"`
+	Held    []Resource `json:"held" doc:"Differs, and would be left or cannot be put right"`
 	Unseen  []Resource `json:"unseen" doc:"Cannot be looked at now"`
 	Own     []string   `json:"own" doc:"Policies and the like"`
 	Refused string     `json:"refused,omitempty" doc:"Why it would not be applied at all"`

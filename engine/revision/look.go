@@ -53,13 +53,13 @@ func (k *Keeper) lookAt(ctx context.Context, r *ground.Round, t *ground.Thing, l
 			r.Remember(t, t.Written(seen, k.CommitOf(), &r.D)) // it was right before we came: from now on a change is drift
 		}
 	case k.Cfg.Mode == "detect" || k.Suspended(t.Ref):
-		r.After = append(r.After, func() { t.Held = nil })
+		r.After = append(r.After, func() { t.Held, t.Stuck = nil, false })
 	case !t.Row.Heals.Due(t.Pace(), now):
 	case diffs[0].Class == reconcile.Missing && k.foldersFirst(ctx, r, t, looked):
 	case k.Beside(t): // its end looks at this one again
 	default:
 		steps, held := t.StepsFor(seen, diffs)
-		r.After = append(r.After, func() { t.Held = held })
+		r.After = append(r.After, func() { t.Held, t.Stuck = held, ground.Stops(steps, held, diffs) })
 		if len(steps) > 0 {
 			k.Queue(ctx, r, &ground.Flow{T: t, Steps: steps, Diffs: diffs, Done: k.healed(t, diffs)})
 		}

@@ -43,6 +43,8 @@ func (k *Keeper) judged(t *ground.Thing) engine.ResourceView {
 			v.Reason, v.NextHeal = "detect: it is reported and not healed", time.Time{}
 		case len(t.Held) > 0:
 			v.Reason = "conflict: hold: a person has to say which of the two is right"
+		case t.Stuck:
+			v.Reason = ground.StuckWhy
 		}
 	}
 	return v

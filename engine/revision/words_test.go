@@ -347,6 +347,55 @@ func TestRevision_PlanOfTheNewest(t *testing.T) {
 	}
 }
 
+// TestRevision_WhatNothingPutsRightIsTold: what differs and has no step, such as a unit
+// that nobody describes or more surplus than may be purged, is told by the plan and
+// by the drift with that word; a good end alone would pass over it.
+func TestRevision_WhatNothingPutsRightIsTold(t *testing.T) {
+	r := newRig(t).start()
+	if err := os.Mkdir(r.path("full"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.write("full/one", "x")
+	r.write("full/two", "x")
+	doc := "---\napiVersion: vigil/v1\nkind: Directory\nmetadata: {name: full}\nspec: {path: " + r.path("full") + ", purge: true, maxPurge: 1}\n"
+	var lines []string
+	c := r.commit("a1", doc, r.file("x", "x\n"))
+	if err := r.Inspect(t.Context(), engine.Revision{Commit: c}, must[*reconcile.Set](t)(r.load(t.Context(), c)), func(s string) { lines = append(lines, s) }); err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(lines, "\n")
+	if want := "Directory/full: differs in entries, and nothing that vigild can do puts that right: wanted at most 1"; !strings.Contains(said, want) {
+		t.Errorf("said:\n%s\nwithout %q", said, want)
+	}
+	if strings.Contains(said, "File/x: differs") {
+		t.Errorf("what will be written is told as what cannot be:\n%s", said)
+	}
+	r.good("a1", doc, r.file("x", "x\n"))
+	p := must[engine.PlanView](t)(r.Plan(t.Context(), ""))
+	if len(p.Held) != 1 || p.Held[0].Ref != "Directory/full" || !strings.Contains(p.Held[0].Reason, "nothing that vigild can do") {
+		t.Errorf("the plan leaves %+v", p.Held)
+	}
+	told := func(why string) func() bool {
+		return func() bool {
+			d := r.Drift()
+			return len(d) == 1 && strings.Contains(d[0].Reason, why)
+		}
+	}
+	r.until("the drift says so", told("nothing that vigild can do"))
+	sus := must[engine.Suspend](t)(r.Suspend(t.Context(), "ada", "Directory/full", "digging", time.Hour))
+	r.until("a suspend is told before it", told("digging"))
+	if err := os.Remove(r.path("full/two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Unsuspend(t.Context(), "ada", sus.ID, "done"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Resync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.until("what can be put right again is", func() bool { return len(r.Drift()) == 0 && r.is("full/one") == "-" })
+}
+
 // TestRevision_IsReadWhileItTurns: whoever asks about a revision reads no row while
 // the keeper writes it; the race detector says so.
 func TestRevision_IsReadWhileItTurns(t *testing.T) {

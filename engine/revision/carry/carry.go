@@ -266,7 +266,7 @@ func (k *Carrier) wanted(ctx context.Context, r *ground.Round, row *engine.Revis
 		return nil, nil
 	}
 	steps, held := t.StepsFor(seen, diffs)
-	r.After = append(r.After, func() { t.Held = held })
+	r.After = append(r.After, func() { t.Held, t.Stuck = held, ground.Stops(steps, held, diffs) })
 	if len(steps) == 0 {
 		return nil, nil
 	}

@@ -24,6 +24,7 @@ type Thing struct {
 	Diffs  []reconcile.Difference
 	Drifts map[string]engine.Drift // that stand, by field
 	Held   []reconcile.Difference  // of diffs: left by the conflict rule or by detect
+	Stuck  bool                    // it differs, nothing of that is left to others, and no step puts it right
 	Looked time.Time
 	Unseen string // why it cannot be looked at
 	Flow   *Flow  // what is under way for it
@@ -44,6 +45,14 @@ func (t *Thing) StepsFor(seen reconcile.Observed, diffs []reconcile.Difference) 
 		return t.Res.Heal(seen, diffs), nil
 	}
 	return t.Item.Plan(seen, diffs)
+}
+
+// StuckWhy is the word for a thing that is Stuck.
+const StuckWhy = "nothing that vigild can do puts that right"
+
+// Stops says whether differences are neither healed nor left: see Stuck.
+func Stops(steps []reconcile.Step, held, diffs []reconcile.Difference) bool {
+	return len(diffs) > 0 && len(steps) == 0 && len(held) == 0
 }
 
 // Pace is how fast it is healed again and again.

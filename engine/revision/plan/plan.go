@@ -72,6 +72,7 @@ func prepare(ctx context.Context, g *ground.Ground, set *reconcile.Set, rev engi
 		} else {
 			t.Held = t.Diffs
 		}
+		t.Stuck = ground.Stops(steps, t.Held, t.Diffs)
 		for _, s := range steps {
 			if ahead != nil {
 				p.foresee(g.Actions, t, s, ahead)
@@ -228,10 +229,24 @@ func (p *Plan) Say(say func(string)) {
 		}
 		say("  " + c)
 	}
-	for i, t := range p.Things {
-		if len(t.Held) > 0 && i < most {
-			say(fmt.Sprintf("  %s: differs in %s and is left (%s)", t.Ref, t.Held[0].Field, t.Item.Mode))
+	left := 0
+	for _, t := range p.Things {
+		line := ""
+		switch {
+		case len(t.Held) > 0:
+			line = fmt.Sprintf("  %s: differs in %s and is left (%s)", t.Ref, t.Held[0].Field, t.Item.Mode)
+		case t.Stuck:
+			d := t.Diffs[0]
+			line = fmt.Sprintf("  %s: differs in %s, and %s: wanted %s, found %s", t.Ref, d.Field, ground.StuckWhy, d.Wanted, d.Found)
+		default:
+			continue
 		}
+		if left++; left <= most {
+			say(line)
+		}
+	}
+	if left > most {
+		say(fmt.Sprintf("  ... and %d more that differ", left-most))
 	}
 	say(fmt.Sprintf("plan: %s wanted, %d of them to change, %d to take away; %s of vigild itself", Count(len(p.Things), "thing"), len(changed)-p.Goes(), p.Goes(), Count(len(p.Set.Documents), "document")))
 }
@@ -262,8 +277,12 @@ func (p *Plan) View(commit, from string) engine.PlanView {
 		v.Steps = []engine.PlanStep{}
 	}
 	for _, t := range p.Things {
-		if len(t.Held) > 0 {
-			v.Held = append(v.Held, t.View())
+		if len(t.Held) > 0 || t.Stuck {
+			h := t.View()
+			if t.Stuck {
+				h.Reason = ground.StuckWhy
+			}
+			v.Held = append(v.Held, h)
 		}
 	}
 	for _, t := range p.unseen {
