@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 	if f := os.Getenv("PLACE_TEST_WRITES"); f != "" {
 		forever(f)
 	}
+	syscall.Umask(0o022) // what others may write is refused, and the folders of a test are no exception
 	goleak.VerifyTestMain(m)
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,10 @@ import (
 	"vigil/engine/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // what others may write is refused, and the folders of a test are no exception
+	goleak.VerifyTestMain(m)
+}
 
 func manager(t testing.TB, c units.Config) *units.Manager {
 	t.Helper()

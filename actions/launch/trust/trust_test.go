@@ -5,11 +5,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"vigil/actions/launch/trust"
 	"vigil/engine/fault"
 )
+
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // what others may write is refused, and the folders of a test are no exception
+	os.Exit(m.Run())
+}
 
 // TestTrusted: the file, every folder above it, and every link on the way.
 func TestTrusted(t *testing.T) {

@@ -29,6 +29,7 @@ func Main(m *testing.M, run func(ctx context.Context, dir string) error) {
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil { // the race detector makes each wrapper wait a second
 		panic(err)
 	}
+	syscall.Umask(0o022) // what others may write is refused, and the folders of a test are no exception
 	goleak.VerifyTestMain(m)
 }
 
