@@ -122,7 +122,6 @@ func runner(t *testing.T, s *sunk, c *fakeClock, defs ...Definition) *Runner {
 	cfg := Defaults()
 	cfg.Host.Enabled = false
 	cfg.Checks.Bus = "unix:path=/nowhere/at/all"
-	cfg.Host.Every = document.Duration(time.Hour) // not by the next round
 	r, err := New(cfg, Deps{Sink: s.sink, Clock: c.now})
 	if err != nil {
 		t.Fatal(err)
