@@ -75,3 +75,28 @@ func TestOpen_VigildsOwnIsKnownUnderAnyName(t *testing.T) {
 	try("mnt", under("real"))
 	made("mnt", "real")
 }
+
+// TestForesee_LooksOnceForAllThatAreForeseenTogether: where vigild's own lies is asked
+// for the first of them, and by an act of its own anew. What was known to be vigild's
+// own is known wherever it is taken meanwhile.
+func TestForesee_LooksOnceForAllThatAreForeseenTogether(t *testing.T) {
+	dir := t.TempDir()
+	own, moved := filepath.Join(dir, "own"), filepath.Join(dir, "moved")
+	must(t, os.Mkdir(own, 0o755))
+	foresee := func(at string, sight *place.Sight) fault.Kind {
+		_, _, err := place.Foresee(filepath.Join(at, "x"), place.Way{Owner: -1, Refused: []string{own}}, place.Intent{Writes: true,
+			Attr: place.Attributes{Mode: -1, UID: -1, GID: -1}, Sight: sight, Left: func(string) (folder, there, known bool) { return false, false, false }})
+		return fault.KindOf(err)
+	}
+	sight := new(place.Sight)
+	if got := foresee(own, sight); got != fault.Forbidden {
+		t.Errorf("vigild's own: %v", got)
+	}
+	must(t, os.Rename(own, moved))
+	if got := foresee(moved, sight); got != fault.Forbidden {
+		t.Errorf("it was looked at again: %v", got)
+	}
+	if got := foresee(moved, nil); got != fault.OK {
+		t.Errorf("an act of its own does not look: %v", got)
+	}
+}

@@ -339,6 +339,21 @@ func TestDeclare_StoppedBeforeItIsDefined(t *testing.T) {
 			t.Error("it is kept")
 		}
 	})
+	t.Run("a new one, forgotten", func(t *testing.T) {
+		dir := t.TempDir()
+		h := declaring(t, dir)
+		free := block(t, filepath.Join(dir, "web.process.new"))
+		if _, err := h.Declare(t.Context(), "web", one, false); err == nil {
+			t.Error("declared, and the definition could not be written")
+		}
+		free()
+		if _, err := h.Forget(t.Context(), "web"); err != nil {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left is %v, %v", left, err)
+		}
+	})
 	t.Run("one that runs", func(t *testing.T) {
 		dir := t.TempDir()
 		h := declaring(t, dir)
