@@ -17,9 +17,7 @@ func (h *house) ready() (reasons, degraded []string) {
 	if err := h.reload.bad(); err != nil {
 		degraded = append(degraded, fmt.Sprintf("config file: %v", err))
 	}
-	if left := h.builtin.Left(); left != "" {
-		degraded = append(degraded, "policies of kept processes that are not in force, since somebody else has the name: "+left)
-	}
+	degraded = append(degraded, h.builtin.Trouble()...)
 	if why := h.desired.Stalled(); why != "" {
 		degraded = append(degraded, "desired state: "+why)
 	}

@@ -312,10 +312,8 @@ func (h *house) process(name string) (reconcile.Process, error) {
 	p := reconcile.Process{Known: known, Running: i.Running, Pid: i.Pid, Current: i.Current, Rising: i.Rising}
 	if raw, declared := h.set.Processes().Definition(name); declared {
 		c, err := reconcile.ReadCommand(raw)
-		if err != nil {
-			return p, err
-		}
 		p.Command = &c
+		return p, err
 	}
 	return p, nil
 }

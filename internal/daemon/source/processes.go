@@ -45,8 +45,14 @@ func (b *Builtin) Changed() {
 	}
 }
 
-// Left names the policies of processes that are not in force, "" none. It never blocks.
-func (b *Builtin) Left() string { return strings.Join(b.out(), ", ") }
+// Trouble says which policies of processes are not in force, if any. It never blocks.
+func (b *Builtin) Trouble() []string {
+	left := b.out()
+	if len(left) == 0 {
+		return nil
+	}
+	return []string{"policies of kept processes that are not in force, since somebody else has the name: " + strings.Join(left, ", ")}
+}
 
 func (b *Builtin) out() []string {
 	if left := b.left.Load(); left != nil {
