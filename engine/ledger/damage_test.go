@@ -241,6 +241,10 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 		}
 	}
 	want, wanted, head := r.load(), r.desired(), r.AuditHead()
+	listed, _, err := r.Remediations(context.Background(), engine.RemediationFilter{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.close()
 	whole, err := os.ReadFile(filepath.Join(src, "ledger.db"))
 	if err != nil {
@@ -268,7 +272,8 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 		}
 		got, err := l.Load(context.Background())
 		should, derr := l.Desired(context.Background())
-		err = errors.Join(err, derr)
+		list, _, lerr := l.Remediations(context.Background(), engine.RemediationFilter{Limit: 1000})
+		err = errors.Join(err, derr, lerr)
 		_, verr := l.AuditVerify(context.Background(), nil)
 		switch {
 		case len(l.Stats(context.Background()).Quarantined) > 0:
@@ -284,7 +289,7 @@ func TestFlippedBitsAreNeverServed(t *testing.T) {
 		default:
 			served++
 			got.UncleanStarts, want.UncleanStarts = nil, nil
-			if d := cmp.Diff(want, got) + cmp.Diff(wanted, should); d != "" || l.AuditHead() != head {
+			if d := cmp.Diff(want, got) + cmp.Diff(wanted, should) + cmp.Diff(listed, list); d != "" || l.AuditHead() != head {
 				t.Fatalf("flip %d at %d: a row is served that was never written: %s", i, at, d)
 			}
 		}
@@ -315,7 +320,7 @@ func TestSuspicionMakesTheNextStartLook(t *testing.T) {
 	r.open()
 	_, err := r.Remediation(context.Background(), 1)
 	wantKind(t, err, fault.Corrupt)
-	_, err = r.Load(context.Background())
+	_, _, err = r.Remediations(context.Background(), engine.RemediationFilter{})
 	wantKind(t, err, fault.Corrupt)
 	r.reopen()
 	if m := r.remediation(1); m.Target != "web1" || r.Epoch() != 2 {
