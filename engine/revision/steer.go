@@ -123,7 +123,7 @@ func (k *Keeper) Rollback(ctx context.Context, actor, commit, reason string) (re
 		if now == nil {
 			return fault.New(fault.Conflict, "no revision has been good yet: there is nothing to go back from")
 		}
-		if row := k.Rows[k.Newest]; row.State.Open() && row.Return == 0 {
+		if row := k.Rows[k.Newest]; row != nil && row.State.Open() && row.Return == 0 {
 			now = row // what is on its way is what the person goes back from
 		}
 		to, err := wayTo(kept, now, commit)
