@@ -46,7 +46,7 @@ func Of(ctx context.Context, host Host, in remedy.Actions, p *remedy.Plan) (is f
 		at := fmt.Sprintf("/remedy/ladder/%d/with/", i)
 		switch _, name, _ := strings.Cut(spec.Subject, ":"); spec.Kind {
 		case "service":
-			if p, err := host.Units().State(ctx, name); err == nil && p["LoadState"] == "not-found" {
+			if u, err := host.Units().State(ctx, name); err == nil && u["LoadState"] == "not-found" {
 				is.Add(at+"unit", "there is no unit %s on this host as things stand: the act fails until there is one", name)
 			}
 		case "process":

@@ -58,3 +58,23 @@ func TestNames_AnAliasIsItsUnit(t *testing.T) {
 	call("shop.service", "shop.service")
 	call("www.service", "web.service")
 }
+
+// TestNames_ACallUnlearns: what was an alias and is a unit of its own by now is called so
+// from the next call on, though nobody watches systemd.
+func TestNames_ACallUnlearns(t *testing.T) {
+	p := unitstest.Start(t)
+	p.Unit("web.service", "loaded", "active", 1)
+	p.Alias("www.service", "web.service")
+	p.Result("RestartUnit", "web.service", "done")
+	p.Result("RestartUnit", "www.service", "done")
+	m := manager(t, units.Config{Bus: p.Address})
+	for _, want := range []string{"web.service", "www.service"} {
+		if d, err := m.Do(t.Context(), "restart", "www.service", nil); err != nil || !d.OK {
+			t.Fatal(d, err)
+		}
+		if got := m.Name("www.service"); got != want {
+			t.Errorf("www.service is called %s, not %s", got, want)
+		}
+		p.Unit("www.service", "loaded", "active", 2)
+	}
+}

@@ -192,7 +192,7 @@ func (f *follower) kept() map[string][]keep {
 	return out
 }
 
-// never two of one process, whenever it is looked while no daemon runs.
+// twice says of each process that more than one of it runs, while no daemon does.
 func (f *follower) twice() {
 	for name, ks := range f.kept() {
 		if len(ks) > 1 {
@@ -202,7 +202,7 @@ func (f *follower) twice() {
 	f.waited()
 }
 
-// waited: none has found another one of its name that lives on.
+// waited says of each process that one of it was started while another one lived on.
 func (f *follower) waited() {
 	for _, name := range keptNames {
 		if b, err := os.ReadFile(filepath.Join(f.dir, "kept", name+".two")); err == nil {
@@ -248,7 +248,7 @@ func (f *follower) running(w *wanted, say func(string, ...any)) {
 	}
 }
 
-// strike down a process by hand, as the kernel does one that takes too much.
+// fell strikes a process down by hand, as the kernel does one that takes too much.
 func (f *follower) fell(name string) {
 	for _, k := range f.kept()[name] {
 		_ = syscall.Kill(k.pid, syscall.SIGKILL)
