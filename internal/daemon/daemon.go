@@ -126,14 +126,7 @@ func (d *Daemon) introduce() {
 		d.log.Warn("policy folder does not exist (yet)", "setting", "policies.dirs", "folder", dir)
 	}
 	for _, o := range d.cfg.Legacy {
-		switch {
-		case o.Key == "":
-			d.log.Warn("environment name of the original is refused", "name", o.Name, "why", o.Text)
-		case o.Over != "":
-			d.log.Warn("environment name of the original has no effect", "name", o.Name, "why", o.Key+" is set elsewhere, which outranks it", "setting", o.Key, "value", o.Over)
-		default:
-			d.log.Info("environment name of the original is used", "name", o.Name, "setting", o.Key, "value", o.Text)
-		}
+		o.Tell(d.log)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -69,6 +70,18 @@ type outcome struct {
 	Key  string // the setting it became; "" refused
 	Text string // the value it gave, or why it was refused
 	Over string `json:",omitempty"` // the value that a later word gave the setting; "" none did
+}
+
+// Tell says it in the log.
+func (o outcome) Tell(log *slog.Logger) {
+	switch {
+	case o.Key == "":
+		log.Warn("environment name of the original is refused", "name", o.Name, "why", o.Text)
+	case o.Over != "":
+		log.Warn("environment name of the original has no effect", "name", o.Name, "why", o.Key+" is set elsewhere, which outranks it", "setting", o.Key, "value", o.Over)
+	default:
+		log.Info("environment name of the original is used", "name", o.Name, "setting", o.Key, "value", o.Text)
+	}
 }
 
 // outranked tells of each name whether a later word is what holds.
