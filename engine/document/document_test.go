@@ -107,6 +107,7 @@ func TestStrictnessIsNamedWithPlace(t *testing.T) {
 		{"no name", "apiVersion: vigil/v1\nkind: P\nspec: {}", `metadata.name is missing`},
 		{"empty name", "apiVersion: vigil/v1\nkind: P\nmetadata: {name: ' '}\nspec: {}", `f:3:18: the name is empty`},
 		{"a name that reads from the right", "apiVersion: vigil/v1\nkind: P\nmetadata: {name: \"\\u202ex\"}\nspec: {}", `f:3:18: the name holds a control character`},
+		{"a tab", head + "\tmatch: up", "f:5:1: cannot be read as YAML: found character that cannot start any token (YAML is indented by blanks and never by tabs"},
 		{"no kind", "apiVersion: vigil/v1\nmetadata: {name: a}\nspec: {}", `kind is missing`},
 		{"other version", "apiVersion: v1\nkind: P\nmetadata: {name: a}\nspec: {}", `f:1:13: apiVersion "v1" is not spoken here (write vigil/v1)`},
 		{"no version", "kind: P\nmetadata: {name: a}\nspec: {}", `apiVersion is missing`},

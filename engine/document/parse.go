@@ -195,6 +195,9 @@ func loadMessage(err error) string {
 	if strings.Contains(msg, "max depth") {
 		return fmt.Sprintf("nested deeper than %d levels", MaxDepth)
 	}
+	if strings.HasSuffix(msg, "cannot start any token") {
+		msg += " (YAML is indented by blanks and never by tabs; text that begins with @, ` or % stands in quotes)"
+	}
 	return "cannot be read as YAML: " + msg
 }
 

@@ -55,6 +55,9 @@ func Verify(raw []byte, allowed *Allowed, at time.Time) (signer string, err erro
 	return "", refuse("the commit has a signature of an unknown kind")
 }
 
+// ourName begins the address that vigild makes its own commits under.
+const ourName = "vigild@"
+
 // stranger is what mends a signature of somebody who is not in the list.
 const stranger = "sign it with a key of the allowed signers, or add this one to them"
 

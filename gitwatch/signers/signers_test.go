@@ -80,6 +80,7 @@ func TestSSHSignersAreHeldToTheList(t *testing.T) {
 		{"within its validity", "alice@example.com valid-after=\"20260101Z\",valid-before=\"20270101Z\" " + line(alice), good, when, ""},
 		{"unsigned", "alice@example.com " + line(alice), payload("alice@example.com"), when, "not signed"},
 		{"an unknown key", "alice@example.com " + line(mallory), good, when, print + ", which is no allowed signer (sign it with a key of"},
+		{"vigild's own key", "alice@example.com " + line(alice), sshSign(t, mallory, "git", payload("vigild@web1")), when, "or add this one to them; vigild signer prints the line of vigild's own)"},
 		{"an empty list", "", good, when, "no allowed signer"},
 		{"another's address", "bob@example.com " + line(alice), good, when, "may sign for bob@example.com, and not for alice@example.com"},
 		{"a pattern that is taken back", "*@example.com,!alice@* " + line(alice), good, when, "may sign for"},

@@ -29,7 +29,11 @@ func (a *Allowed) ssh(c signed, at time.Time) error {
 	if strings.HasPrefix(sig.PublicKey.Type(), "sk-") && !touched(sig.Signature) {
 		return refuse("the commit is signed with %s, which nobody touched", print)
 	}
-	var why error = refuse("the commit is signed with %s, which is no allowed signer", print).Mend(stranger)
+	mend := stranger
+	if strings.HasPrefix(c.mail, ourName) {
+		mend += "; vigild signer prints the line of vigild's own"
+	}
+	var why error = refuse("the commit is signed with %s, which is no allowed signer", print).Mend("%s", mend)
 	if a == nil {
 		return why
 	}

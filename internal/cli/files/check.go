@@ -76,6 +76,11 @@ func (c *checkConfigCmd) Run(s *session.Session) error {
 		}
 		if t := l.Trust(); l.Git.Enabled {
 			fmt.Fprintf(s.Out, "revisions come by %s, may hold %s, and may touch %s\n", l.Git.Source, strings.Join(t.Kinds, ", "), cmp.Or(strings.Join(append(t.Places(), t.Made()...), ", "), "no file"))
+			for _, unused := range []struct{ key, set, source string }{{"git.url", l.Git.URL, "remote"}, {"git.path", l.Git.Path, "path"}} {
+				if unused.set != "" && l.Git.Source != unused.source {
+					fmt.Fprintf(s.Out, "%s: nothing is looked for there, since git.source is %q and not %q\n", unused.key, l.Git.Source, unused.source)
+				}
+			}
 			var boundless []string
 			if t.Commands {
 				boundless = append(boundless, "git.trust_commands")
