@@ -71,7 +71,7 @@ func (s *Store) place(c *commit.Call, boot time.Duration) {
 			continue
 		}
 		h := s.reg.Get(it.Key, class)
-		if h == nil || h.Owned.Load() && (class != live.Own || !h.WrittenBy(b.Token)) {
+		if h == nil || h.Owned.Load() && (class != live.Own || !h.Keeps(b.Token)) {
 			var reason series.Reason
 			if h, reason = s.resolve(b, it.Key, boot); h == nil {
 				s.refuse(it, it.Hi-it.Lo, reason)

@@ -84,3 +84,31 @@ func TestPastIsWhatChecksLeftStanding(t *testing.T) {
 		})
 	}
 }
+
+// TestSeriesThatTwoChecksWrite: a series that checks write in turn does not change hands,
+// and is defined anew in the log, at each turn; it is nobody's then, and the next start
+// ends it for none of them.
+func TestSeriesThatTwoChecksWrite(t *testing.T) {
+	r := newRig(t)
+	now, changes, whose := r.clock.ms(), 0, []string{"a"}
+	for i := range 20 {
+		r.mustPush(name("both"), now+int64(i), 1, func(b *series.Batch) { b.Own, b.Token = true, []string{"a", "b"}[i%2] })
+		if is := r.s.Past().Names(); !slices.Equal(is, whose) {
+			changes, whose = changes+1, is
+		}
+	}
+	if changes > 2 {
+		t.Errorf("it changed hands %d times", changes)
+	}
+	for range 2 {
+		if got := r.s.Past().Names(); len(got) > 0 {
+			t.Errorf("it is called that of %v", got)
+		}
+		r.die()
+		r.start(0)
+	}
+	r.mustPush(name("both"), r.clock.ms()+1000, 1, func(b *series.Batch) { b.Own, b.Token = true, "b" })
+	if got := r.s.Past().Names(); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("that of %v after one of them was left", got)
+	}
+}

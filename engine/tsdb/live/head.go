@@ -36,9 +36,11 @@ type Head struct {
 	Local  series.Local
 	Gone   atomic.Bool
 	Owned  atomic.Bool // vigild's own measuring writes it: nobody else may
+	many   atomic.Bool // several of its checks do, in turn; see own
 
 	dirty  bool                  // in Heads.dirty
 	parts  uint8                 // points in part
+	moved  bool                  // from one check to another, in this run; the registry's
 	era    uint32                // of its last sample
 	print  uint64                // fingerprint
 	share  atomic.Pointer[share] // the registry's

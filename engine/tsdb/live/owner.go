@@ -56,6 +56,9 @@ func (h *Head) WrittenBy(check string) bool {
 	return check == "" || isOwn(token) && token[len(ownToken):] == check
 }
 
+// Keeps says that whose the series is stays so when a check writes it.
+func (h *Head) Keeps(check string) bool { return h.many.Load() || h.WrittenBy(check) }
+
 // Fingerprint is that of the labels.
 func (h *Head) Fingerprint() uint64 { return h.print }
 
@@ -77,13 +80,27 @@ func (r *Registry) Written() map[string][]*Head {
 }
 
 // own makes h vigild's, by the token of the check that writes it: a series that
-// somebody pushed before, or another check, is taken over, and its definition is told
-// anew. The lock is held.
+// somebody pushed before, or another check, is taken over. One that goes back and forth
+// between checks is none of theirs any more, for this run: each turn would be written
+// to the log. The lock is held.
 func (r *Registry) own(h *Head, token string) {
 	h.Owned.Store(true)
-	if is := h.share.Load().token; is == token || isOwn(is) && token == ownToken {
+	is := h.share.Load().token
+	if is == token || isOwn(is) && (token == ownToken || h.many.Load()) {
 		return
 	}
+	if isOwn(is) && is != ownToken {
+		if h.moved {
+			h.many.Store(true)
+			token = ownToken
+		}
+		h.moved = true
+	}
+	r.give(h, token)
+}
+
+// give makes h a token's, and its definition is told anew; the lock is held.
+func (r *Registry) give(h *Head, token string) {
 	r.disown(h)
 	sh := r.shareOf(token, nil)
 	sh.live++
@@ -108,5 +125,7 @@ func (r *Registry) Redefined(h *Head, token string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.own(h, token)
+	if h.Owned.Store(true); h.share.Load().token != token {
+		r.give(h, token)
+	}
 }
