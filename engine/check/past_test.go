@@ -160,3 +160,33 @@ func TestChecksThatWentWhileDownAreEnded(t *testing.T) {
 		}
 	})
 }
+
+// TestChecksThatAreCompleteBeforeTheRun: the sources may all have been heard before the
+// runner begins, and then what went while vigild was down is ended all the same; what a
+// check that was taken out and put in again still sees is not.
+func TestChecksThatAreCompleteBeforeTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, clk := &sunk{}, &fakeClock{from: time.Now()}
+		back := define(t, "back", Common{Jitter: &noJitter}, func(_ context.Context, emit Emit) error {
+			emit(one("of_back"), 1)
+			return nil
+		})
+		r := runner(t, s, clk, back)
+		r.deps.Past = func() Past {
+			return &left{of: map[string][]series.Labels{"gone": {one("of_gone")}, "back": {one("of_back")}}}
+		}
+		for _, ds := range [][]Definition{nil, {back}} {
+			if err := r.SetChecks(ds); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Complete()
+		play(t, r, 30*time.Second, nil)
+		if got := s.of("of_gone"); !slices.Equal(got, []string{"stale"}) {
+			t.Errorf("of_gone is %v", got)
+		}
+		if got := s.of("of_back"); len(got) == 0 || slices.Contains(got, "stale") {
+			t.Errorf("of_back is %v", got)
+		}
+	})
+}

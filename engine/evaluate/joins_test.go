@@ -2,14 +2,18 @@ package evaluate_test
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"testing"
 
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/document"
 	"vigil/engine/evaluate"
+	"vigil/engine/fault"
 	"vigil/engine/policy"
 	"vigil/engine/series"
+	"vigil/engine/shard"
 )
 
 // pairs is a store with many series of two names, which come in turn.
@@ -136,33 +140,63 @@ func TestSeriesThatJoinsItself(t *testing.T) {
 	}
 }
 
+// taken is a journal that takes whatever it is given.
+type taken struct{ engine.Journal }
+
+func (taken) Commit(context.Context, *engine.Decision) (engine.Receipt, error) {
+	return engine.Receipt{}, nil
+}
+
 // TestFiringWhoseSeriesComesBackJoins: what fires when vigild stops, and whose series is
-// not known when it starts, reads what it joins once its series is there again.
+// not known when it starts, reads what it joins once its series is there again; so it does
+// when its policy is edited in between.
 func TestFiringWhoseSeriesComesBackJoins(t *testing.T) {
-	h := &hooked{pairs: pairs{shared: 1}}
-	e, err := evaluate.New(engine.Defaults(), engine.Deps{Samples: h, Journal: struct{ engine.Journal }{}, Clock: clock.System()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ls := series.FromMap("a", map[string]string{"host": "x"})
-	stamp := clock.System()()
-	snap := &engine.Snapshot{
-		Epoch:    1,
-		Policies: []engine.PolicyRow{row(t, "p", `{match: a, fire: 'value > 1 and last("1m", "shared") > 1'}`)},
-		Firings: []engine.FiringRow{{Policy: "p", Fingerprint: ls.Fingerprint(), Labels: ls, Version: 1,
-			State: policy.Firing{State: policy.StateFiring, Since: stamp, Fired: stamp, Known: stamp}}},
-	}
-	if err := e.Load(t.Context(), snap); err != nil {
-		t.Fatal(err)
-	}
-	h.hooks.Registered(2, 1, ls.Key())
-	now := clock.System()().Millis()
-	h.sent(0, 0, now, 2)
-	h.sent(1, 1, now, 2)
-	e.Wake(t.Context())
-	seen := policy.Unknown
-	e.Inspect("p", func(l *evaluate.Look) { seen = l.Instance.Evaluate(now, true, 0).Fire })
-	if seen != policy.True {
-		t.Errorf("the condition is %s", seen)
+	const spec = `match: a, fire: 'value > 1 and last("1m", "shared") > 1'`
+	for name, edit := range map[string]string{"started": "", "edited": "{" + spec + ", for: 10s}"} {
+		t.Run(name, func(t *testing.T) {
+			h := &hooked{pairs: pairs{shared: 1}}
+			e, err := evaluate.New(engine.Defaults(), engine.Deps{Samples: h, Journal: taken{}, Clock: clock.System()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ls := series.FromMap("a", map[string]string{"host": "x"})
+			stamp := clock.System()()
+			snap := &engine.Snapshot{
+				Epoch:    1,
+				Policies: []engine.PolicyRow{row(t, "p", "{"+spec+"}")},
+				Firings: []engine.FiringRow{{Policy: "p", Fingerprint: ls.Fingerprint(), Labels: ls, Version: 1,
+					State: policy.Firing{State: policy.StateFiring, Since: stamp, Fired: stamp, Known: stamp}}},
+			}
+			if err := e.Load(t.Context(), snap); err != nil {
+				t.Fatal(err)
+			}
+			if edit != "" {
+				p := shard.Policy{Owner: document.API, Version: 2}
+				if err := json.Unmarshal(row(t, "p", edit).Text, &p.Doc); err != nil {
+					t.Fatal(err)
+				}
+				p.Doc.Name = "p"
+				var is fault.Issues
+				if p.Cond, is = policy.Compile(p.Doc.Condition); len(is) > 0 {
+					t.Fatal(is)
+				}
+				if how := e.HowPut(p); how != evaluate.Kept {
+					t.Fatalf("the edit is %d, and not one that keeps the firings", how)
+				}
+				if err := e.Apply(t.Context(), evaluate.Change{Put: []shard.Policy{p}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.hooks.Registered(2, 1, ls.Key())
+			now := clock.System()().Millis()
+			h.sent(0, 0, now, 2)
+			h.sent(1, 1, now, 2)
+			e.Wake(t.Context())
+			seen := policy.Unknown
+			e.Inspect("p", func(l *evaluate.Look) { seen = l.Instance.Evaluate(now, true, 0).Fire })
+			if seen != policy.True {
+				t.Errorf("the condition is %s", seen)
+			}
+		})
 	}
 }
