@@ -143,6 +143,19 @@ func TestRevision_Prune(t *testing.T) {
 	}
 }
 
+// TestRevision_WhatWasTakenAwayIsCounted: by what went and not by what the plan foresaw,
+// in which a folder that the same revision empties is not empty yet.
+func TestRevision_WhatWasTakenAwayIsCounted(t *testing.T) {
+	r := newRig(t).start()
+	folder := "---\napiVersion: vigil/v1\nkind: Directory\nmetadata: {name: d}\nspec: {path: " + r.path("d") + "}\n"
+	in := "---\napiVersion: vigil/v1\nkind: File\nmetadata: {name: in}\nspec: {path: " + r.path("d/in") + ", content: x}\n"
+	r.good("a1", folder, in, r.file("x", "x"))
+	said := strings.Join(r.good("a2", r.file("x", "y")), "\n")
+	if row := must[[]engine.Revision](t)(r.ledger.Revisions(t.Context(), 0, 1))[0]; row.Changed != 1 || row.Pruned != 2 || !strings.Contains(said, "is good: 1 changed, 2 taken away") {
+		t.Errorf("%d changed, %d taken away; said:\n%s", row.Changed, row.Pruned, said)
+	}
+}
+
 // TestRevision_SuspendAndDetect: drift is reported and left alone.
 func TestRevision_SuspendAndDetect(t *testing.T) {
 	r := newRig(t).start()

@@ -146,6 +146,17 @@ type deeds struct {
 	live    bool // something was started, stopped or restarted
 }
 
+// gone is how many things were taken away. The plan foresees fewer where a folder is
+// only empty once what is in it has gone.
+func (d *deeds) gone() (n int) {
+	for t := range d.changed {
+		if t.Item == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // apply does the steps, level by level, then takes away what is no longer wanted.
 func (k *Carrier) apply(ctx context.Context, row *engine.Revision, p *plan.Plan, say func(string)) (*deeds, error) {
 	did := &deeds{changed: map[*ground.Thing]bool{}, since: k.Clock().Time()}
@@ -311,7 +322,8 @@ func (k *Carrier) overtaken(row *engine.Revision) bool { return k.Newest != row.
 func (k *Carrier) applied(ctx context.Context, row *engine.Revision, p *plan.Plan, did *deeds) error {
 	r := k.Begin()
 	next := k.Put(r, row, engine.RevisionChecking, "")
-	next.Items, next.Changed, next.Pruned = len(p.Things), len(did.changed)-p.Goes(), p.Goes()
+	next.Items, next.Pruned = len(p.Things), did.gone()
+	next.Changed = len(did.changed) - next.Pruned
 	if err := k.Write(ctx, r); err != nil {
 		return err
 	}
