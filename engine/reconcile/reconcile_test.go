@@ -280,7 +280,10 @@ func TestTrust_IsSmall(t *testing.T) {
 	}
 	for _, p := range []string{"/etc/sysctl.d/x.conf", "/etc/environment", "/etc/tmpfiles.d/x.conf", "/etc/polkit-1/rules.d/x", "/etc/ld.so.preload", "/srv/web/home/ada/.ssh/authorized_keys", "/srv/web/.bashrc",
 		"/etc/apt/sources.list.d/x.list", "/etc/yum.repos.d/x.repo", "/etc/aliases", "/etc/conf.d/web", "/etc/hosts.equiv", "/etc/skel/x", "/etc/request-key.d/x.conf",
-		"/srv/web/.config/systemd/user/x.service", "/srv/web/.config/autostart", "/srv/web/.forward", "/srv/web/.bash_aliases"} {
+		"/srv/web/.config/systemd/user/x.service", "/srv/web/.config/autostart", "/srv/web/.forward", "/srv/web/.bash_aliases",
+		"/etc/default/cron", "/etc/sysconfig/sshd", "/etc/perl/strict.pm", "/etc/python3.11/sitecustomize.py", "/etc/ssl/openssl.cnf", "/etc/X11/Xsession.d/1x", "/etc/containers/systemd/x.container",
+		"/etc/docker/daemon.json", "/etc/kubernetes/manifests/x.yaml", "/etc/needrestart/conf.d/x.conf", "/srv/web/.config/containers/systemd/x.container", "/srv/web/.local/share/systemd/user/x.service",
+		"/srv/web/.local/bin/ls", "/srv/web/.vimrc"} {
 		if why, _ := some.Path(p); !strings.Contains(why, "programs run or let people in") {
 			t.Errorf("%s: %q", p, why)
 		}

@@ -78,29 +78,33 @@ func (t Trust) Closed() []string {
 		"/etc/sudoers", "/etc/sudoers.d", "/etc/sudo.conf", "/etc/doas.conf", "/etc/pam.d", "/etc/pam.conf", "/etc/polkit-1", "/usr/share/polkit-1", "/etc/dbus-1", "/usr/share/dbus-1", "/etc/nsswitch.conf",
 		"/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.cache", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local/lib", "/etc/alternatives",
 		"/etc/udev", "/etc/modprobe.d", "/etc/modules", "/etc/modules-load.d", "/etc/binfmt.d", "/etc/tmpfiles.d", "/etc/sysctl.conf", "/etc/sysctl.d",
-		"/usr/local/lib/sysctl.d", "/run/sysctl.d", "/run/udev", "/run/tmpfiles.d", "/run/binfmt.d", "/etc/fstab", "/etc/default/grub", "/etc/grub.d", "/etc/kernel", "/etc/initramfs-tools",
+		"/usr/local/lib/sysctl.d", "/run/sysctl.d", "/run/udev", "/run/tmpfiles.d", "/run/binfmt.d", "/etc/fstab", "/etc/default", "/etc/sysconfig", "/etc/grub.d", "/etc/kernel", "/etc/initramfs-tools",
 		"/etc/NetworkManager/dispatcher.d", "/etc/network", "/etc/networkd-dispatcher", "/etc/dhcp", "/etc/ppp", "/etc/xdg/autostart",
 		"/etc/bash_completion.d", "/etc/bash.bash_logout", "/etc/inputrc", "/etc/csh.cshrc", "/etc/csh.login", "/etc/csh.logout", "/etc/ksh.kshrc", "/etc/fish", "/etc/skel", "/etc/gitconfig",
 		"/etc/conf.d", "/etc/runlevels", "/etc/sv", "/etc/service", "/etc/runit", "/etc/local.d", "/etc/inetd.conf", "/etc/xinetd.conf", "/etc/xinetd.d", "/etc/acpi", "/etc/request-key.conf", "/etc/request-key.d",
 		"/etc/aliases", "/etc/hosts.equiv", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/crypttab", "/etc/cloud",
 		"/etc/apt", "/etc/dpkg", "/var/lib/dpkg", "/etc/yum.conf", "/etc/yum.repos.d", "/etc/yum", "/etc/dnf", "/etc/pacman.conf", "/etc/pacman.d", "/etc/apk", "/etc/zypp", "/etc/logrotate.d", "/etc/logrotate.conf", "/etc/ssh", "/root", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/boot",
+		"/etc/perl", "/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf", "/etc/crypto-policies", "/etc/gss", "/etc/krb5.conf", "/etc/krb5.conf.d", "/etc/ca-certificates", "/etc/X11", "/etc/vim", "/etc/emacs", "/etc/mailcap",
+		"/etc/containers", "/usr/share/containers", "/etc/docker", "/etc/cni", "/etc/kubernetes", "/etc/needrestart", "/etc/resolvconf", "/etc/login.defs", "/etc/incron.d", "/var/spool/incron",
 		"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
 	}
 }
 
 // letsIn are names that let people in or make their shells run something,
-// wherever somebody's home is.
+// wherever somebody's home is, and what Python runs, whichever version it is.
 func letsIn(p string) bool {
 	for _, n := range strings.Split(p, "/") {
 		switch n {
 		case ".ssh", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".cshrc", ".tcshrc", ".login", ".logout", ".kshrc",
-			".rhosts", ".shosts", ".k5login", ".k5users", ".pam_environment", ".forward", ".procmailrc", ".gitconfig", ".xprofile", ".xinitrc", ".xsession", ".xsessionrc":
+			".rhosts", ".shosts", ".k5login", ".k5users", ".pam_environment", ".forward", ".procmailrc", ".gitconfig", ".xprofile", ".xinitrc", ".xsession", ".xsessionrc",
+			".vimrc", ".vim", ".exrc", ".emacs", ".emacs.d", ".tmux.conf", ".screenrc", ".inputrc", ".gdbinit", ".mailcap", ".gnupg":
 			return true
 		}
 	}
-	return slices.ContainsFunc([]string{"systemd", "environment.d", "autostart", "fish", "git"}, func(of string) bool {
-		return strings.Contains(p+"/", "/.config/"+of+"/")
-	})
+	return strings.HasPrefix(p, "/etc/python") || slices.ContainsFunc([]string{
+		".config/systemd", ".config/environment.d", ".config/autostart", ".config/fish", ".config/git", ".config/containers", ".config/nvim", ".config/tmux",
+		".local/share/systemd", ".local/bin",
+	}, func(of string) bool { return strings.Contains(p+"/", "/"+of+"/") })
 }
 
 // Opens reports whether writing at a path would be a command here.
