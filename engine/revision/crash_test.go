@@ -8,6 +8,7 @@ import (
 	"vigil/engine"
 	"vigil/engine/clock"
 	"vigil/engine/ledger"
+	"vigil/engine/reconcile"
 )
 
 // TestRevision_WhatACrashLeftGoesWithTheNext: vigild died between an act and the
@@ -49,6 +50,8 @@ func TestRevision_WhatAnOlderWayBackBroughtIsBack(t *testing.T) {
 			Undo: []engine.Undo{back(2, "absent"), back(3, "sha256")}}
 		if stays != "" {
 			d.Undo = d.Undo[1:]
+		} else { // what counts is how it was before all of them
+			d.Undo[1].Before = &engine.Resource{Key: reconcile.Key{Kind: "File", Name: "half"}, Last: reconcile.State{reconcile.Exists: reconcile.Yes}}
 		}
 		r.write("half", "made")
 		r.left(d)
