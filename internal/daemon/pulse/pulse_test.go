@@ -15,8 +15,11 @@ import (
 	"vigil/engine/series"
 )
 
+// told is what a batch says of who is up; whether one stands is said beside that where
+// only one of the two ends.
 func told(b *series.Batch) string {
 	var out []string
+	ends := map[string]bool{}
 	for _, it := range b.Items {
 		ls, err := series.ParseKey(it.Key)
 		if err != nil {
@@ -27,8 +30,12 @@ func told(b *series.Batch) string {
 		if series.IsStale(v) {
 			text = "stale"
 		}
-		if ls.Name() == nameUp {
-			out = append(out, ls.Get("process")+"="+text)
+		switch who := ls.Get("process"); {
+		case ls.Name() == nameUp:
+			ends[who] = series.IsStale(v)
+			out = append(out, who+"="+text)
+		case ls.Name() == nameStands && ends[who] != series.IsStale(v):
+			out = append(out, who+" stands "+text)
 		}
 	}
 	return strings.Join(out, " ")
