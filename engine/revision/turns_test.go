@@ -10,6 +10,7 @@ import (
 
 	"vigil/engine"
 	"vigil/engine/clock"
+	"vigil/engine/document"
 	"vigil/engine/ledger"
 	"vigil/engine/reconcile"
 	"vigil/engine/remedy"
@@ -175,6 +176,7 @@ func TestRevision_TheFirstOneThatFailsLeavesNothing(t *testing.T) {
 // after an applied revision was taken back for its health too.
 func TestRevision_MarksFollowTheWayBack(t *testing.T) {
 	r := newRig(t)
+	r.cfg.Soak = document.Duration(3 * time.Millisecond)
 	var during string
 	sick := false
 	r.healthy = func(reconcile.Health) error {
@@ -188,7 +190,7 @@ func TestRevision_MarksFollowTheWayBack(t *testing.T) {
 	}
 	r.start()
 	health := "  health: {expr: \"value > 0\", timeout: 1s}"
-	if said := r.good("a1", r.file("a", "one\n", health)); !slices.Contains(said, "waiting for the health of File/a") {
+	if said := r.good("a1", r.file("a", "one\n", health)); !slices.Contains(said, "waiting for the health of File/a") || !slices.Contains(said, "it has to stay well for 3ms") {
 		t.Errorf("said: %q", said)
 	}
 	r.mu.Lock()

@@ -47,6 +47,9 @@ func (k *Carrier) prove(ctx context.Context, row *engine.Revision, did *deeds, s
 		}
 		say(line)
 	}
+	if s := k.Cfg.Soak.Std(); s > 0 && !soak.IsZero() {
+		say(fmt.Sprintf("it has to stay well for %v", s)) // else a pusher looks at nothing for so long
+	}
 	for {
 		now := k.Clock().Time()
 		if waiting == 0 && !now.Before(soak) {
