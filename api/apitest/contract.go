@@ -90,7 +90,7 @@ var Contract = []Case{
 	{Line: "set status", Method: "PUT", Path: "/api/v1/actions/2/status", Body: `{"status":"completed","details":"well"}`, Status: 200, Has: map[string]any{"ok": true, "action_id": 2.0, "message": "Action status updated", "previous_status": "running", "new_status": Some}},
 	{Line: "set status without one", Method: "PUT", Path: "/api/v1/actions/2/status", Body: `{}`, Status: 422, Loc: "missing@body.status"},
 	{Line: "set status of nothing", Method: "PUT", Path: "/api/v1/actions/99/status", Body: `{"status":"failed"}`, Status: 404, Detail: "Action with id 99 not found"},
-	{Line: "cancel", Method: "PUT", Path: "/api/v1/actions/{id}/cancel", Body: `{"reason":"enough"}`, Status: 200, Has: map[string]any{"ok": true, "action_id": Some, "message": "Action cancelled successfully", "previous_status": "pending"}},
+	{Line: "cancel", Method: "PUT", Path: "/api/v1/actions/{id}/cancel", Body: `{"reason":"enough"}`, Status: 200, Has: map[string]any{"ok": true, "action_id": Some, "message": "Action cancelled successfully", "previous_status": "pending", "previous_state": Some}},
 	{Line: "cancelled says why", Method: "GET", Path: "/api/v1/actions/{id}", Status: 200, Has: map[string]any{"status": "cancelled", "details": "Cancelled: enough", "completed_at": Some}},
 	{Line: "cancel twice", Method: "PUT", Path: "/api/v1/actions/{id}/cancel", Status: 400, Detail: "Action with status 'cancelled' cannot be cancelled. Only actions with status ['pending', 'running'] can be cancelled."},
 	{Line: "cancel nothing", Method: "PUT", Path: "/api/v1/actions/99/cancel", Status: 404, Detail: "Action with id 99 not found"},

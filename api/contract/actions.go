@@ -90,6 +90,7 @@ type ActionChanged struct {
 	Message        string `json:"message" example:"Action cancelled successfully"`
 	PreviousStatus string `json:"previous_status"`
 	NewStatus      string `json:"new_status,omitempty"`
+	PreviousState  string `json:"previous_state,omitempty" doc:"The same in vigild's own words, of which the original's have fewer"`
 	State          string `json:"state,omitempty"`
 }
 

@@ -145,7 +145,7 @@ func (m *Manage) actionChanges(r *face.Registrar) {
 				return nil, m.unknownAction(err, in.ID)
 			}
 			return face.Say(contract.ActionChanged{OK: true, ActionID: in.ID, Message: "Action cancelled successfully",
-				PreviousStatus: before.State.Word(), NewStatus: "cancelled", State: string(remedy.Cancelled)})
+				PreviousStatus: before.State.Word(), NewStatus: "cancelled", PreviousState: string(before.State), State: string(remedy.Cancelled)})
 		})
 
 	type status struct {
@@ -202,7 +202,7 @@ func (m *Manage) actionChanges(r *face.Registrar) {
 
 func changed(before, after remedy.Remediation, msg string) contract.ActionChanged {
 	return contract.ActionChanged{OK: true, ActionID: after.ID, Message: msg, PreviousStatus: before.State.Word(),
-		NewStatus: after.State.Word(), State: string(after.State)}
+		NewStatus: after.State.Word(), PreviousState: string(before.State), State: string(after.State)}
 }
 
 func checkWord(w string) error {

@@ -150,23 +150,36 @@ func asksHelp(args []string) []string {
 }
 
 // unknownCommand catches a mistyped command, which would else be taken for an
-// argument of `run`.
+// argument of `run`, or refused without a word of those that there are.
 func unknownCommand(parser *kong.Kong, args []string) error {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return nil
-	}
-	var known []string
-	for _, n := range parser.Model.Children {
-		if n.Name == args[0] {
-			return nil
+	for n, at := parser.Model.Node, 0; at < len(args) && !strings.HasPrefix(args[at], "-") && len(n.Children) > 0; at++ {
+		if at > 0 && n.DefaultCmd != nil {
+			return nil // the word may be an argument of that one
 		}
-		if !n.Hidden {
-			known = append(known, n.Name)
+		var known []string
+		var next *kong.Node
+		for _, c := range n.Children {
+			if c.Name == args[at] {
+				next = c
+			}
+			if !c.Hidden {
+				known = append(known, c.Name)
+			}
 		}
+		if n = next; n != nil {
+			continue
+		}
+		e := fault.New(fault.Usage, "there is no command %q", args[at])
+		if at > 0 {
+			e = fault.New(fault.Usage, "vigild %s has no command %q", strings.Join(args[:at], " "), args[at])
+		}
+		switch near := nearest(args[at], known); {
+		case near != "":
+			return e.Mend("did you mean %s?", near)
+		case at > 0:
+			return e.Mend("it has %s", strings.Join(known, ", "))
+		}
+		return e.Mend("see vigild --help")
 	}
-	e := fault.New(fault.Usage, "there is no command %q", args[0])
-	if near := nearest(args[0], known); near != "" {
-		return e.Mend("did you mean %s?", near)
-	}
-	return e.Mend("see vigild --help")
+	return nil
 }

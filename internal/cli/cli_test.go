@@ -110,6 +110,8 @@ func TestExitCodesAndSuggestions(t *testing.T) {
 		errs string
 	}{
 		{"a mistyped command", []string{"stauts"}, 2, "did you mean status?"},
+		{"a mistyped command of a command", []string{"silence", "lits"}, 2, `vigild silence has no command "lits" (did you mean list?)`},
+		{"another's word for it", []string{"silence", "create", "x"}, 2, `vigild silence has no command "create" (it has list, add, remove)`},
 		{"a mistyped flag", []string{"why", "1", "--evidnce"}, 2, "--evidence"},
 		{"a missing argument", []string{"why"}, 2, "expected"},
 		{"an argument too many", []string{"maintenance", "add", "{a=\"b\"}", "{c=\"d\"}", "--reason", "x"}, 2, "(see vigild maintenance add --help)"},

@@ -4,6 +4,7 @@
 package steer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -271,7 +272,7 @@ func changed(s *session.Session, ctx context.Context, id int64, done string, do 
 		return err
 	}
 	return s.Print(out, func() error {
-		_, err := fmt.Fprintf(s.Out, "remediation %d: %s (was %s)\n", id, done, out.PreviousStatus)
+		_, err := fmt.Fprintf(s.Out, "remediation %d: %s (was %s)\n", id, done, cmp.Or(out.PreviousState, out.PreviousStatus))
 		return err
 	})
 }
