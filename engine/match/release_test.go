@@ -33,4 +33,11 @@ func TestReleaseTakesOutWhatIsGone(t *testing.T) {
 		t.Errorf("%d taps are left of none", len(x.Watch(0).Taps))
 	}
 	x.Release(lv, 0) // of a series that nobody reads
+	for i := range 3 {
+		x.Tap(lv, i)
+	}
+	x.Release(lv, 0)
+	if x.Drop(1, 0); len(x.gone) > 0 {
+		t.Errorf("of a series that went %d taps are still to be taken out", len(x.gone[0]))
+	}
 }

@@ -95,3 +95,17 @@ func TestLivesKeepNoText(t *testing.T) {
 		t.Errorf("%v allocations for a state", n)
 	}
 }
+
+// TestNumbersThatJSONRefuses: what json calls damaged is not read as if it were whole.
+func TestNumbersThatJSONRefuses(t *testing.T) {
+	var l Reader
+	for number, good := range map[string]bool{
+		"0": true, "-7": true, "123456789012345678": true, "1234567890123456789": false, "01": false, "-01": false, "00": false, "": false, "-": false, "+1": false, "1.0": false, "1e3": false,
+	} {
+		text := `{"state":"ok","since":{"wall":` + number + `,"boot":0},"value":0,"seen":0}`
+		var f policy.Firing
+		if read := l.Read(text, &f); read != good {
+			t.Errorf("%s is read: %v", text, read)
+		}
+	}
+}

@@ -51,6 +51,11 @@ func TestProcess_EachSettingIsADifference(t *testing.T) {
 		if got := strings.Join(fields, " "); got != tt.fields || other.Hash == it.Hash {
 			t.Errorf("%q is now %q: differs in %q, want %q", was, tt.is, got, tt.fields)
 		}
+		fresh := seen
+		fresh.Rising = true
+		if got := other.Differences(last, fresh); len(got) != len(ds) || got[0].Field != ds[0].Field {
+			t.Errorf("%q, and started just now: %+v", was, got)
+		}
 		steps, _ := other.Plan(seen, ds)
 		if len(steps) != 1 || steps[0].Action != "declare" {
 			t.Errorf("%q: %+v", was, steps)
