@@ -14,7 +14,12 @@ import (
 type Side[T comparable] struct {
 	labels func(T) series.Labels
 	shapes map[string]*shape[T]
+	rest   bunch[T] // of further shapes: each of them is found by whatever is asked for
 }
+
+// maxShapes is how many shapes are kept apart. Made-up names of labels make any number
+// of them, and each is looked at: dearer than to compare its one thing.
+const maxShapes = 256
 
 // shape is the things whose labels have the same names.
 type shape[T comparable] struct {
@@ -43,6 +48,10 @@ func (s *Side[T]) Add(t T) {
 	ls := s.labels(t)
 	key := namesOf(ls)
 	sh := s.shapes[key]
+	if sh == nil && len(s.shapes) >= maxShapes {
+		s.rest.add(t)
+		return
+	}
 	if sh == nil {
 		sh = &shape[T]{by: map[string]*values[T]{}}
 		for _, l := range ls {
@@ -58,6 +67,9 @@ func (s *Side[T]) Add(t T) {
 
 // Remove takes a thing out that is there.
 func (s *Side[T]) Remove(t T) {
+	if s.rest.remove(t) {
+		return
+	}
 	ls := s.labels(t)
 	key := namesOf(ls)
 	sh := s.shapes[key]
@@ -88,7 +100,7 @@ func (s *Side[T]) Find(ls series.Labels, on []string) (out []T) {
 			out = append(out, s.with(sh, names, ls)...)
 		}
 	}
-	return out
+	return append(out, s.rest.list...)
 }
 
 // compared are the names of a shape by which ls is compared with its things; false:
@@ -173,14 +185,15 @@ func (b *bunch[T]) add(t T) {
 	}
 }
 
-func (b *bunch[T]) remove(t T) {
+// remove says whether it was there.
+func (b *bunch[T]) remove(t T) bool {
 	i, there := b.at[t]
 	if b.at == nil {
 		i = slices.Index(b.list, t)
 		there = i >= 0
 	}
 	if !there {
-		return
+		return false
 	}
 	last := len(b.list) - 1
 	b.list[i] = b.list[last]
@@ -190,4 +203,5 @@ func (b *bunch[T]) remove(t T) {
 	}
 	clear(b.list[last:])
 	b.list = b.list[:last]
+	return true
 }

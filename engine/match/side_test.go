@@ -157,3 +157,42 @@ func TestIndexJoins(t *testing.T) {
 		}
 	}
 }
+
+// However many sets of names labels have, few of them are kept apart, and all that join
+// are found.
+func TestSideOfManyShapes(t *testing.T) {
+	const n = 4 * maxShapes
+	of := make([]series.Labels, n)
+	s := NewSide(func(i int) series.Labels { return of[i] })
+	for i := range n {
+		of[i] = series.FromMap("m", map[string]string{"host": fmt.Sprint(i % 5), fmt.Sprint("made_up_", i): "x"})
+		s.Add(i)
+	}
+	if len(s.shapes) > maxShapes {
+		t.Errorf("%d sets of names are kept apart", len(s.shapes))
+	}
+	for left := n; left >= 0; left-- {
+		if left%100 == 0 {
+			for _, on := range [][]string{nil, {"host"}} {
+				ls, found := series.FromMap("o", map[string]string{"host": "3"}), map[int]bool{}
+				for _, i := range s.Find(ls, on) {
+					if i >= left || found[i] {
+						t.Fatalf("%d of %d is found, or found twice", i, left)
+					}
+					found[i] = true
+				}
+				for i := range left {
+					if alike(of[i], ls, on) && !found[i] {
+						t.Fatalf("%d of %d is not found on %v", i, left, on)
+					}
+				}
+			}
+		}
+		if left > 0 {
+			s.Remove(left - 1)
+		}
+	}
+	if len(s.shapes)+len(s.rest.list) > 0 {
+		t.Errorf("%d and %d are left of none", len(s.shapes), len(s.rest.list))
+	}
+}
