@@ -3,6 +3,7 @@ package vigilsim
 import (
 	"context"
 	"fmt"
+	"testing/synctest"
 	"time"
 
 	"vigil/engine"
@@ -18,6 +19,13 @@ const slack = 2 * time.Minute
 // look holds what is under way against what may be: one remediation a firing, nothing
 // past its time, nothing that nobody is at work on.
 func (s *sim) look() {
+	if s.life == nil {
+		return
+	}
+	synctest.Wait() // nothing is looked at between two steps of what happens at this very moment
+	if s.life.door.shut.Load() {
+		return
+	}
 	w, now := s.world, time.Now()
 	w.mu.Lock()
 	young := now.Sub(w.began) < 10*time.Minute
@@ -28,7 +36,7 @@ func (s *sim) look() {
 		}
 	}
 	w.mu.Unlock()
-	if s.life == nil || young {
+	if young {
 		return
 	}
 	rs, _, err := s.life.ledger.Remediations(context.Background(), engine.RemediationFilter{
