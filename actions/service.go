@@ -57,7 +57,7 @@ func (a service) read(r remedy.Request) (unit, verb string, s remedy.Spec, err e
 	if err := p.Err(); err != nil {
 		return "", "", remedy.Spec{}, err
 	}
-	s = remedy.Spec{Subject: "systemd:" + a.units.Name(unit), Kind: "service", Class: remedy.Convergent, Cost: 1, Timeout: 90 * time.Second, Summary: verb + " " + unit}
+	s = remedy.Spec{Subject: a.units.Subject("systemd:" + unit), Kind: "service", Class: remedy.Convergent, Cost: 1, Timeout: 90 * time.Second, Summary: verb + " " + unit}
 	switch verb {
 	case "restart", "try-restart":
 		s.Class, s.Cost, s.Capture = remedy.Probed, 2, true

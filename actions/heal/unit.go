@@ -43,7 +43,7 @@ func (a unit) read(r remedy.Request) (name, verb string, s remedy.Spec, err erro
 	if err := p.Err(); err != nil {
 		return "", "", s, err
 	}
-	s = remedy.Spec{Subject: "systemd:" + a.units.Name(name), Kind: "unit", Class: remedy.Convergent, Cost: 1, Timeout: time.Minute, Summary: strings.TrimSpace(verb + " " + name)}
+	s = remedy.Spec{Subject: a.units.Subject("systemd:" + name), Kind: "unit", Class: remedy.Convergent, Cost: 1, Timeout: time.Minute, Summary: strings.TrimSpace(verb + " " + name)}
 	if name == "" {
 		s.Subject = "systemd"
 	}
